@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: MIT */
+/**
+ * @file evdefer.h
+ *
+ * All of libevdefer: Deferreds, and a readers-writer lock that hands them out,
+ * for programs on libevent.
+ */
+#ifndef EVDEFER_H
+#define EVDEFER_H
+
+#include <evdefer/base.h>
+#include <evdefer/deferred.h>
+#include <evdefer/result.h>
+#include <evdefer/rwlock.h>
+
+#endif

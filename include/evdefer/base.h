@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: MIT */
+/**
+ * @file evdefer/base.h
+ *
+ * The library's side of one libevent loop.
+ *
+ * An evdefer_base holds what all Deferreds and locks of one event_base share:
+ * the ready queue, the pools that their memory comes from, and the handler of
+ * unhandled failures.  There is one for each event_base, and no global state.
+ *
+ * Everything of one base belongs to the thread that runs its event_base.  A
+ * library built with --enable-debug aborts on a call from another thread.
+ */
+#ifndef EVDEFER_BASE_H
+#define EVDEFER_BASE_H
+
+#include <stddef.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+struct event_base;
+struct evdefer_base;
+struct evfailure;
+
+/**
+ * The most deliveries that the loop makes from the ready queue before it polls
+ * its sockets and timers again.
+ */
+#define EVDEFER_BASE_BATCH 256
+
+/** Told of a failure that came to the end of its Deferred.  The failure is
+ * lent: it is gone when the handler returns. */
+typedef void (*evdefer_base_unhandled_fn)(
+    const struct evfailure *failure, void *arg);
+
+/**
+ * Makes the library's side of an event_base.
+ *
+ * The event_base stays the caller's and has to outlive the evdefer_base.  One
+ * event is added to it while deliveries are due and none otherwise, so that
+ * event_base_dispatch() still returns when nothing is left to do.
+ *
+ * @return the base, to be freed with evdefer_base_free(); NULL with errno
+ *   EINVAL (no event_base) or ENOMEM.
+ */
+struct evdefer_base *evdefer_base_new(struct event_base *event_base);
+
+/**
+ * Takes the base off its event_base.  NULL is allowed.
+ *
+ * What is ready is delivered before this returns, and timeouts that are still
+ * running are dropped.  Deferreds and locks that are left can be used on to
+ * finish and to free them: deliveries are then made at once, as with
+ * EVRWLOCK_FAST, and a new acquire or timeout fails with ESHUTDOWN.  The
+ * memory goes with the last of them.  Call it before event_base_free().
+ */
+void evdefer_base_free(struct evdefer_base *base);
+
+/** @return the event_base that was given to evdefer_base_new(), or NULL after
+ * evdefer_base_free(). */
+struct event_base *evdefer_base_get_event_base(const struct evdefer_base *base);
+
+/**
+ * Sets who is told of failures that nobody handled: each failure that is still
+ * the result of a Deferred when that goes.  Twisted logs these as "Unhandled
+ * error in Deferred".
+ *
+ * @param handler called with each; NULL brings the default back, which writes
+ *   code, message, file and line through libevent's log (event_set_log_callback).
+ *   It may use the library, but must not free the base.
+ * @param arg handed to the handler.
+ */
+void evdefer_base_set_unhandled(
+    struct evdefer_base *base, evdefer_base_unhandled_fn handler, void *arg);
+
+/**
+ * Makes the calling thread the one that owns the base, until now the thread
+ * that called evdefer_base_new().  For programs that set up their loops in one
+ * thread and run them in others.  Only the checks of a debug build look at it.
+ */
+void evdefer_base_set_thread(struct evdefer_base *base);
+
+/**
+ * Allocates ahead, so that the next @p deferreds Deferreds (acquires among
+ * them) with @p links callbacks in all need no memory from the system.
+ * Without this the pools grow as they are used; they never shrink before the
+ * base goes.
+ *
+ * @return 0, or -1 with errno ENOMEM; what was allocated until then stays.
+ */
+int evdefer_base_reserve(
+    struct evdefer_base *base, size_t deferreds, size_t links);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

@@ -1,0 +1,204 @@
+/* SPDX-License-Identifier: MIT */
+/**
+ * @file evdefer/deferred.h
+ *
+ * The Deferred: a result that will come later, with a chain of callbacks and
+ * errbacks.  It behaves as Twisted's Deferred does, as far as C allows.
+ *
+ * Two parties share a Deferred.  The producer fires it, once.  The consumer
+ * adds links to it and frees it, once, at any time: before it fires, after it,
+ * or from inside one of its own links; or it detaches it, and the Deferred
+ * frees itself at the end of its chain.  The memory goes when both are done.
+ *
+ * Links run in the order in which they were added, each with the result of the
+ * one before.  The C stack does not grow with the length of a chain or the
+ * depth of Deferreds that wait for one another: deliveries that are nested
+ * deeper than a small fixed number run when the outermost one has returned to
+ * the library, at the latest from the event loop.
+ *
+ * Functions that return int give 0, or -1 with errno set and nothing changed.
+ * A NULL Deferred is refused with EINVAL (and ignored where nothing is
+ * returned), so that the result of a call that failed can be passed on.
+ */
+#ifndef EVDEFER_DEFERRED_H
+#define EVDEFER_DEFERRED_H
+
+#include <evdefer/result.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+struct timeval;
+struct evdefer_base;
+struct evdeferred;
+
+/** Runs on success.  It owns @p value from here on, and returns the result for
+ * the next link. */
+typedef struct evresult (*evdeferred_callback_fn)(void *value, void *arg);
+
+/** Runs on failure.  It is lent @p failure and returns the result for the next
+ * link; evresult_failure(failure) passes it on. */
+typedef struct evresult (*evdeferred_errback_fn)(
+    struct evfailure *failure, void *arg);
+
+/** Runs on success and on failure.  A value in @p result is owned from here
+ * on, a failure is lent; returning @p result passes either on. */
+typedef struct evresult (*evdeferred_both_fn)(
+    struct evresult result, void *arg);
+
+/** Asks the producer to give up.  It may fire @p d with a result of its own;
+ * if it does not, @p d fails with ECANCELED.  It is called once at most, and
+ * after it the producer must not use @p d any more. */
+typedef void (*evdeferred_canceller_fn)(struct evdeferred *d, void *arg);
+
+/**
+ * Makes a Deferred that has not fired.  Twisted's Deferred(canceller).
+ *
+ * @param canceller called by evdeferred_cancel(), and by evdeferred_free() of
+ *   a Deferred that has not fired; NULL if the producer can't be stopped.
+ * @param arg handed to the canceller.
+ * @return the Deferred, to be freed with evdeferred_free() or let go with
+ *   evdeferred_detach(); NULL with errno EINVAL (no base) or ENOMEM.  O(1),
+ *   memory from the pool of the base.
+ */
+struct evdeferred *evdeferred_new(
+    struct evdefer_base *base, evdeferred_canceller_fn canceller, void *arg);
+
+/**
+ * Makes a Deferred that has fired with @p result.  Twisted's succeed() and
+ * fail(); with evresult_deferred() its maybeDeferred().
+ *
+ * @return the Deferred, as evdeferred_new(); on NULL the result is still the
+ *   caller's.
+ */
+struct evdeferred *evdeferred_fired(
+    struct evdefer_base *base, struct evresult result);
+
+/**
+ * The consumer is done with the Deferred.  NULL is allowed.
+ *
+ * Links that have not begun never run, and a result that is left is disposed
+ * of; a failure among these is reported to the handler of the base.  If it has
+ * not fired, the canceller is called as evdeferred_cancel() would, and what
+ * the producer still fires is disposed of.  If it waits for another Deferred,
+ * that one is freed as well.  Inside one of its own links it takes effect when
+ * that link returns.  O(1) for each link and each Deferred freed.
+ */
+void evdeferred_free(struct evdeferred *d);
+
+/**
+ * The consumer is done with the pointer but not with the chain: the links run
+ * as they would have, and at the end of the chain the Deferred frees itself.
+ * @p d must not be used any more, unless one knows that it has not come to its
+ * end.  What Python does when the last reference to a Deferred goes.  O(1).
+ */
+void evdeferred_detach(struct evdeferred *d);
+
+/**
+ * Fires the Deferred and runs its links.  The producer's part.
+ *
+ * @param result taken over on success.  With evresult_deferred(other), @p d
+ *   waits for @p other.
+ * @return 0, or -1 with errno EALREADY: it had fired, and @p result is still
+ *   the caller's.  Where the consumer cancelled or freed a Deferred without a
+ *   canceller, one late result is taken, disposed of, and 0 returned.
+ */
+int evdeferred_fire(struct evdeferred *d, struct evresult result);
+
+/** evdeferred_fire() with evresult_value().  Twisted's Deferred.callback(). */
+int evdeferred_callback(struct evdeferred *d, void *value);
+
+/**
+ * Fires with a new failure:
+ * `evdeferred_errback(struct evdeferred *d, int code, const char *format, ...)`.
+ * evdeferred_fire() with evresult_fail(), which makes no failure where
+ * EALREADY is returned.  Twisted's Deferred.errback().
+ */
+#define evdeferred_errback(...)                                                \
+	evdeferred_errback_at(__FILE__, __LINE__, __VA_ARGS__)
+
+/** evdeferred_errback() with the place given by the caller. */
+int evdeferred_errback_at(const char *file, int line, struct evdeferred *d,
+    int code, const char *format, ...) EVDEFER_PRINTF_(5, 6);
+
+/**
+ * Adds a link: @p callback for a value, @p errback for a failure.  A link with
+ * NULL for the kind that comes passes the result on.  Added to a Deferred that
+ * has fired it runs before this returns; added from inside a running link of
+ * the same Deferred, after that one and in order.  The Deferred may have freed
+ * itself when this returns only if it was detached.
+ *
+ * @param arg handed to both; it stays the caller's.
+ * @return 0, or -1 with errno EINVAL (no Deferred, or neither function) or
+ *   ENOMEM; then the link was not added.  O(1), memory from the pool.
+ */
+int evdeferred_add_callbacks(struct evdeferred *d,
+    evdeferred_callback_fn callback, evdeferred_errback_fn errback, void *arg);
+
+/** evdeferred_add_callbacks() without an errback. */
+int evdeferred_add_callback(
+    struct evdeferred *d, evdeferred_callback_fn callback, void *arg);
+
+/** evdeferred_add_callbacks() without a callback. */
+int evdeferred_add_errback(
+    struct evdeferred *d, evdeferred_errback_fn errback, void *arg);
+
+/** Adds a link that runs on success and on failure.  Twisted's addBoth().
+ * Otherwise as evdeferred_add_callbacks(). */
+int evdeferred_add_both(
+    struct evdeferred *d, evdeferred_both_fn both, void *arg);
+
+/**
+ * Adds a link that fires @p other with the result; the next link of @p d gets
+ * the plain value NULL.  Twisted's chainDeferred().
+ *
+ * @p d becomes the producer of @p other, which stays its consumer's: nobody
+ * else is to fire it, and if somebody does, the result from @p d is disposed
+ * of.  If the link is dropped because @p d is freed, @p other fails with
+ * ECANCELED.  Cancelling @p other does not cancel @p d.
+ *
+ * @return 0, or -1 with errno EINVAL (one of them missing, both the same, or
+ *   of different bases), EALREADY (@p other has fired), EBUSY (it is chained to
+ *   a Deferred already) or ENOMEM.  O(1).
+ */
+int evdeferred_chain(struct evdeferred *d, struct evdeferred *other);
+
+/** Holds the chain back: no link begins until each pause has been taken back
+ * by an unpause.  Twisted's pause(), which however lets a chain that is
+ * running run on.
+ * @return 0, or -1 with errno EINVAL, or EOVERFLOW after 65535 pauses. */
+int evdeferred_pause(struct evdeferred *d);
+
+/** Takes back one pause; the last one runs the links that are due.
+ * @return 0, or -1 with errno EINVAL or EPERM (it was not paused). */
+int evdeferred_unpause(struct evdeferred *d);
+
+/**
+ * The consumer no longer wants the result.  Twisted's cancel().
+ *
+ * If it has not fired, the canceller is called, and unless that fired it, it
+ * fails with ECANCELED; without a canceller one late result will be disposed
+ * of.  If it waits for another Deferred, the innermost one is cancelled
+ * instead.  After its result came nothing happens.  A cancel that nobody
+ * handles is not reported.  O(1) for each Deferred waited for.
+ */
+void evdeferred_cancel(struct evdeferred *d);
+
+/**
+ * Cancels the Deferred unless the links added so far are through within
+ * @p timeout; where they then come out with ECANCELED, the links added later
+ * see ETIMEDOUT instead.  Twisted's addTimeout().
+ *
+ * @param timeout duration from now; copied.
+ * @return 0, or -1 with errno EINVAL (none, negative, or not normalized),
+ *   ESHUTDOWN (evdefer_base_free() was called) or ENOMEM.  One libevent
+ *   timer: O(log n) for n timers.
+ */
+int evdeferred_add_timeout(struct evdeferred *d, const struct timeval *timeout);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

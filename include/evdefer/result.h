@@ -1,0 +1,159 @@
+/* SPDX-License-Identifier: MIT */
+/**
+ * @file evdefer/result.h
+ *
+ * What travels down a chain of callbacks: a value, a failure, or another
+ * Deferred to wait for.
+ *
+ * The rule of ownership, from which everything else follows: a value is handed
+ * on, and whoever receives it owns it.  A value that nobody ever receives is
+ * disposed of with the function it came with.  A failure is lent: an errback
+ * may look at it until it returns, and the library frees it when no result
+ * holds it any more.
+ */
+#ifndef EVDEFER_RESULT_H
+#define EVDEFER_RESULT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+struct evdeferred;
+struct evfailure;
+
+#if defined(__GNUC__)
+#define EVDEFER_PRINTF_(string, first)                                         \
+	__attribute__((format(printf, string, first)))
+#else
+#define EVDEFER_PRINTF_(string, first)
+#endif
+
+/** A result: 16 bytes, passed and returned in registers.  Both fields are
+ * private; use the functions below. */
+struct evresult {
+	void *data;
+	void (*dispose)(void *data);
+};
+
+/** @return a result that is the plain value @p value, NULL included.  Nothing
+ * is done with a plain value that nobody receives. */
+static inline struct evresult
+evresult_value(void *value)
+{
+	struct evresult result = {value, NULL};
+	return result;
+}
+
+/**
+ * @return a result that is @p value together with the duty to free it.
+ * Whoever receives the value has the duty then; if nobody does, the library
+ * calls free_value(value) once.  With a NULL @p free_value this is
+ * evresult_value().
+ */
+static inline struct evresult
+evresult_owned(void *value, void (*free_value)(void *))
+{
+	struct evresult result = {value, free_value};
+	return result;
+}
+
+/**
+ * Makes a failure: `evresult_fail(int code, const char *format, ...)`.
+ *
+ * It remembers the file and line of the call.  Twisted's Failure.
+ *
+ * @param code an errno code above 0; anything else is taken as EINVAL.
+ * @param format printf format of the message, with its arguments; NULL stands
+ *   for strerror(code).
+ * @return a result that is the failure.  Out of memory it is a failure with
+ *   code ENOMEM that needs none.  The result is the caller's until it is
+ *   returned from a callback, fired, or given to evresult_dispose().
+ *   Costs one allocation.
+ */
+#define evresult_fail(...) evresult_fail_at(__FILE__, __LINE__, __VA_ARGS__)
+
+/** evresult_fail() with the place given by the caller; @p file has to live as
+ * long as the failure does. */
+struct evresult evresult_fail_at(const char *file, int line, int code,
+    const char *format, ...) EVDEFER_PRINTF_(4, 5);
+
+/**
+ * Makes a failure that has another one as its cause:
+ * `evresult_wrap(struct evfailure *cause, int code, const char *format, ...)`.
+ * Python's "raise ... from".  The cause may be one that was lent; the new
+ * failure keeps it alive.  Otherwise as evresult_fail().
+ */
+#define evresult_wrap(...) evresult_wrap_at(__FILE__, __LINE__, __VA_ARGS__)
+
+/** evresult_wrap() with the place given by the caller. */
+struct evresult evresult_wrap_at(const char *file, int line,
+    struct evfailure *cause, int code, const char *format, ...)
+    EVDEFER_PRINTF_(5, 6);
+
+/**
+ * @return a result that is @p failure itself: what an errback returns to pass
+ * on the failure that it was lent.  Nothing changes hands by this call; what
+ * the result is given to (a chain, evdeferred_fire()) takes a reference of its
+ * own.  NULL gives a failure with EINVAL.
+ */
+struct evresult evresult_failure(struct evfailure *failure);
+
+/**
+ * @return a result that says "wait for this one": returned from a callback it
+ * makes the chain wait for @p d and go on with its result.  @p d is handed
+ * over with it, and is freed by whoever receives the result.  NULL, which is
+ * what a function that should have made a Deferred returns when it failed,
+ * gives a failure with the code in errno.
+ */
+struct evresult evresult_deferred(struct evdeferred *d);
+
+/** @return whether the result is a failure. */
+bool evresult_is_failure(struct evresult result);
+
+/** @return whether the result is another Deferred to wait for. */
+bool evresult_is_deferred(struct evresult result);
+
+/** @return the value, which the caller then owns; NULL for a result that is no
+ * value. */
+void *evresult_get_value(struct evresult result);
+
+/** @return the failure, lent by the result; NULL for a result that is none. */
+struct evfailure *evresult_get_failure(struct evresult result);
+
+/**
+ * Disposes of a result that nobody will receive: frees an owned value, lets go
+ * of a failure (unreported), frees a Deferred.  Not to be called on a result
+ * that was fired, returned from a callback, or whose value was taken.
+ */
+void evresult_dispose(struct evresult result);
+
+/** @return the errno code of the failure, above 0. */
+int evfailure_code(const struct evfailure *failure);
+
+/** @return the message, never NULL, owned by the failure. */
+const char *evfailure_message(const struct evfailure *failure);
+
+/** @return the failure that this one wraps, lent by it, or NULL. */
+struct evfailure *evfailure_cause(const struct evfailure *failure);
+
+/** @return the source file that made the failure, as its __FILE__ said. */
+const char *evfailure_file(const struct evfailure *failure);
+
+/** @return the line in evfailure_file(). */
+int evfailure_line(const struct evfailure *failure);
+
+/** Keeps a failure that was lent beyond the return of the errback.
+ * @return the same failure; give it back with evfailure_unref(). */
+struct evfailure *evfailure_ref(struct evfailure *failure);
+
+/** Gives back a failure kept with evfailure_ref().  NULL is allowed. */
+void evfailure_unref(struct evfailure *failure);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

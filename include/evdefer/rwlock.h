@@ -1,0 +1,156 @@
+/* SPDX-License-Identifier: MIT */
+/**
+ * @file evdefer/rwlock.h
+ *
+ * A readers-writer lock for callbacks: an acquire returns a Deferred that
+ * fires when the lock is granted.  txrwlock's TxReadersWriterLock.
+ *
+ * Readers share; a writer is alone.  Writers are preferred: a reader that
+ * arrives while a writer holds or waits is queued.  First come, first served
+ * among readers and among writers.  When a writer leaves, the next waiting
+ * writer enters, and with none waiting all queued readers.
+ *
+ * A grant is a value whose disposal releases the lock.  The callback that
+ * receives it (the value is the lock itself) holds the lock from then on and
+ * has to release it.  A grant that no callback ever received, because its
+ * Deferred was freed, cancelled or timed out, is released by the library: a
+ * waiter that was forgotten can never block a lock.
+ *
+ * By default a grant is delivered from the event loop, never from inside an
+ * acquire or a release, and the loop polls after EVDEFER_BASE_BATCH of them.
+ * With EVRWLOCK_FAST it is delivered at once.
+ */
+#ifndef EVDEFER_RWLOCK_H
+#define EVDEFER_RWLOCK_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <evdefer/result.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+struct evdefer_base;
+struct evdeferred;
+struct evrwlock;
+
+/** Deliver grants at once: the acquire of a free lock returns a Deferred that
+ * has fired, and a release fires the next waiters before it returns.
+ * aiorwlock's fast=True. */
+#define EVRWLOCK_FAST 0x1u
+
+/** What evrwlock_with_reader() and evrwlock_with_writer() run under the lock.
+ * It may return a Deferred (evresult_deferred()): the lock is held until that
+ * one has its result. */
+typedef struct evresult (*evrwlock_body_fn)(void *arg);
+
+/**
+ * Makes a lock that nobody holds.
+ *
+ * @param flags 0 or EVRWLOCK_FAST.
+ * @return the lock, to be freed with evrwlock_free(); NULL with errno EINVAL
+ *   (no base, unknown flag), ENOMEM, or ESHUTDOWN (evdefer_base_free() was
+ *   called).
+ */
+struct evrwlock *evrwlock_new(struct evdefer_base *base, unsigned flags);
+
+/**
+ * Closes the lock.  NULL is allowed.
+ *
+ * Waiters fail with ESHUTDOWN before this returns.  Holders, those among them
+ * whose grant is still on its way, may and have to release as before; the
+ * memory goes with the last of them.  Nobody else may use the lock after this
+ * call; a holder's acquire fails with ESHUTDOWN.
+ */
+void evrwlock_free(struct evrwlock *lock);
+
+/**
+ * Asks for the lock, to read.  txrwlock's readerAcquire().
+ *
+ * @return a Deferred that is the caller's, as evdeferred_new(), and fires with
+ *   the lock as its value; whoever receives that has to call
+ *   evrwlock_reader_release() once.  It fails with ECANCELED or ETIMEDOUT
+ *   (evdeferred_cancel(), evdeferred_add_timeout()), or with ESHUTDOWN
+ *   (evrwlock_free(), evdefer_base_free()).  NULL with errno EINVAL (no lock)
+ *   or ENOMEM.  O(1), and so is leaving the queue by cancel, timeout or
+ *   evdeferred_free().
+ */
+struct evdeferred *evrwlock_reader_acquire(struct evrwlock *lock);
+
+/** Asks for the lock, to write.  txrwlock's writerAcquire().  As
+ * evrwlock_reader_acquire(), with evrwlock_writer_release(). */
+struct evdeferred *evrwlock_writer_acquire(struct evrwlock *lock);
+
+/**
+ * Gives back one reader's hold.  txrwlock's readerRelease().
+ *
+ * @return 0, or -1 with errno EINVAL (no lock) or EPERM: no reader holds it
+ *   (a grant that is not delivered yet is no hold), and nothing was changed.
+ *   O(1), and with EVRWLOCK_FAST the time of the callbacks it runs.
+ */
+int evrwlock_reader_release(struct evrwlock *lock);
+
+/** Gives back the writer's hold.  txrwlock's writerRelease().  As
+ * evrwlock_reader_release(). */
+int evrwlock_writer_release(struct evrwlock *lock);
+
+/**
+ * Takes the lock to read if that needs no waiting.
+ *
+ * @return 0, and the caller holds the lock; or -1 with errno EBUSY (a writer
+ *   holds or waits), ESHUTDOWN (the lock or its base was freed) or EINVAL.
+ */
+int evrwlock_reader_try(struct evrwlock *lock);
+
+/** Takes the lock to write if nobody holds it.  As evrwlock_reader_try(). */
+int evrwlock_writer_try(struct evrwlock *lock);
+
+/**
+ * Acquires the lock to read, runs @p body, and releases the lock when the
+ * result of the body is there: on success, on failure, and when the returned
+ * Deferred is cancelled or freed.  aiorwlock's "async with lock.reader".
+ *
+ * @param arg handed to the body; it stays the caller's.
+ * @return a Deferred that is the caller's and fires with the result of the
+ *   body, or fails as evrwlock_reader_acquire() does, the body not run then.
+ *   NULL with errno EINVAL (no lock or no body) or ENOMEM, nothing acquired.
+ */
+struct evdeferred *evrwlock_with_reader(
+    struct evrwlock *lock, evrwlock_body_fn body, void *arg);
+
+/** The same to write.  aiorwlock's "async with lock.writer". */
+struct evdeferred *evrwlock_with_writer(
+    struct evrwlock *lock, evrwlock_body_fn body, void *arg);
+
+/** @return whether readers are inside, those counted whose grant is on its
+ * way; false for NULL.  txrwlock's isReading. */
+bool evrwlock_is_reading(const struct evrwlock *lock);
+
+/** @return whether a writer is inside, as evrwlock_is_reading().  txrwlock's
+ * isWriting. */
+bool evrwlock_is_writing(const struct evrwlock *lock);
+
+/** Counts of a lock: first those of now, then totals since evrwlock_new(). */
+struct evrwlock_stats {
+	size_t readers_inside;	  /**< granted and not released */
+	size_t writers_inside;	  /**< 0 or 1 */
+	size_t readers_waiting;	  /**< in the queue */
+	size_t writers_waiting;	  /**< in the queue */
+	uint64_t readers_granted; /**< holds given to readers, by try too */
+	uint64_t writers_granted; /**< holds given to writers, by try too */
+	uint64_t cancelled; /**< left before delivery: cancel, timeout, free */
+	size_t longest_queue; /**< most readers and writers waiting at once */
+};
+
+/** Writes the counts to @p stats; all 0 for a NULL lock. */
+void evrwlock_get_stats(
+    const struct evrwlock *lock, struct evrwlock_stats *stats);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

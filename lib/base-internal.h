@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The base: where deliveries wait, and how deep they are nested.
+ *
+ * Two queues.  "ready" holds what has grants for the event loop to deliver.
+ * "nested" holds Deferreds that have fired while the C stack was full of
+ * deliveries; the outermost delivery runs them before it returns, so that to
+ * its caller it looks as if they had run at once.  The loop takes what is left
+ * of both, in bounded batches with a poll after each.
+ */
+#ifndef EVDEFER_BASE_INTERNAL_H
+#define EVDEFER_BASE_INTERNAL_H
+
+#include <assert.h>
+#include <pthread.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <evdefer/base.h>
+#include <evdefer/result.h>
+
+#include "list-internal.h"
+#include "pool-internal.h"
+
+/* Deliveries nested deeper than this are queued.  The figure trades the stack
+ * (callbacks of the user stand between ours) against the cost of the queue. */
+#define EVDEFER_BASE_MAX_DEPTH 16
+
+/* Deliveries that the outermost one makes of the nested ones before it leaves
+ * the rest to the loop: enough for any finite cascade that a caller may expect
+ * to be over, not so many that callbacks that re-acquire for ever stop the
+ * loop. */
+#define EVDEFER_BASE_MAX_NESTED (UINT64_C(1) << 20)
+
+struct event;
+struct evtimeout;
+
+/* Something with grants that the loop has to deliver: one for each call of
+ * deliver, which may take it out of the queue, or put it at its end. */
+struct evready {
+	struct evlist node;
+	void (*deliver)(struct evready *ready);
+};
+
+struct evdefer_base {
+	struct evlist ready;
+	struct evlist nested;
+	unsigned depth;
+	bool scheduled;
+	uint64_t deliveries; /* so far */
+	size_t users;	     /* the memory goes when there are none */
+	struct evpool deferreds;
+	struct evpool links;
+	struct event_base *event_base; /* NULL when closed */
+	struct event *turn;
+	struct evtimeout *timeouts;	 /* all of them */
+	struct evtimeout *free_timeouts; /* those not in use */
+	evdefer_base_unhandled_fn unhandled;
+	void *unhandled_arg;
+	pthread_t thread;
+};
+
+#ifdef EVDEFER_DEBUG
+#define evdefer_base_check_(base)                                              \
+	assert(pthread_equal((base)->thread, pthread_self()) &&                \
+	       "called from a thread that does not own the base")
+#else
+#define evdefer_base_check_(base) ((void)(base))
+#endif
+
+static inline bool
+evdefer_base_closed_(const struct evdefer_base *base)
+{
+	return base->event_base == NULL;
+}
+
+/* Each Deferred and each lock keeps its base alive. */
+static inline void
+evdefer_base_use_(struct evdefer_base *base)
+{
+	base->users++;
+}
+
+void evdefer_base_destroy_(struct evdefer_base *base);
+
+static inline void
+evdefer_base_unuse_(struct evdefer_base *base)
+{
+	if (--base->users == 0)
+		evdefer_base_destroy_(base);
+}
+
+void evdefer_base_run_nested_(struct evdefer_base *base);
+
+/* Around each delivery. */
+static inline void
+evdefer_base_enter_(struct evdefer_base *base)
+{
+	evdefer_base_use_(base);
+	base->depth++;
+	base->deliveries++;
+}
+
+static inline void
+evdefer_base_leave_(struct evdefer_base *base)
+{
+	if (base->depth == 1 && !evlist_empty_(&base->nested))
+		evdefer_base_run_nested_(base);
+	base->depth--;
+	evdefer_base_unuse_(base);
+}
+
+/* Has the loop deliver what is in ready, after its next poll. */
+void evdefer_base_make_ready_(struct evdefer_base *base, struct evready *ready);
+
+/* Disposes of a result that comes to the end of its Deferred, and reports it if
+ * it is a failure. */
+void evdefer_base_drop_(struct evdefer_base *base, struct evresult result);
+
+#endif

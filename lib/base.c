@@ -1,0 +1,208 @@
+/* SPDX-License-Identifier: MIT */
+#include "base-internal.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <event2/event.h>
+
+#include "deferred-internal.h"
+#include "link-internal.h"
+#include "result-internal.h"
+#include "timeout-internal.h"
+
+/* libevent exports its log to its own libraries without a public header; where
+ * it is not to be had, stderr is where libevent's log goes by default. */
+extern void event_warnx(const char *format, ...)
+    __attribute__((weak, format(printf, 1, 2)));
+
+static void
+log_unhandled(const struct evfailure *failure, void *arg)
+{
+	char text[1024];
+
+	(void)arg;
+	snprintf(text, sizeof(text),
+	    "evdefer: unhandled failure: %s (%d: %s)"
+	    ", made at %s:%d",
+	    evfailure_message(failure), evfailure_code(failure),
+	    strerror(evfailure_code(failure)), evfailure_file(failure),
+	    evfailure_line(failure));
+	if (event_warnx != NULL)
+		event_warnx("%s", text);
+	else
+		fprintf(stderr, "[warn] %s\n", text);
+}
+
+/* A timeout of 0 is due after the next poll; an event made active would run
+ * in the same pass as the callback that we are in, before the poll. */
+static void
+schedule(struct evdefer_base *base)
+{
+	static const struct timeval now = {0, 0};
+
+	if (base->scheduled || evdefer_base_closed_(base))
+		return;
+	base->scheduled = true;
+	/* Only the timer heap needs memory.  Without it the poll is left out,
+	 * but no delivery is lost. */
+	if (event_add(base->turn, &now) == -1)
+		event_active(base->turn, EV_TIMEOUT, 1);
+}
+
+static bool
+deliver_one(struct evdefer_base *base)
+{
+	struct evready *ready;
+
+	if (!evlist_empty_(&base->nested)) {
+		evdeferred_run_queued_(EVLIST_ELEMENT(
+		    evlist_pop_(&base->nested), struct evdeferred));
+		return true;
+	}
+	if (evlist_empty_(&base->ready))
+		return false;
+	ready = EVLIST_ELEMENT(base->ready.next, struct evready);
+	ready->deliver(ready);
+	return true;
+}
+
+/* One batch, each time after a poll. */
+static void
+turn(evutil_socket_t fd, short what, void *arg)
+{
+	struct evdefer_base *base = arg;
+	int left = EVDEFER_BASE_BATCH;
+
+	(void)fd;
+	(void)what;
+	evdefer_base_check_(base);
+	evdefer_base_use_(base);
+	/* Not entered with evdefer_base_enter_(): what the deliveries nest too
+	 * deeply counts for the batch as well. */
+	base->depth++;
+	while (left > 0 && deliver_one(base))
+		left--;
+	base->depth--;
+	base->scheduled = false;
+	if (!evlist_empty_(&base->nested) || !evlist_empty_(&base->ready))
+		schedule(base);
+	evdefer_base_unuse_(base);
+}
+
+struct evdefer_base *
+evdefer_base_new(struct event_base *event_base)
+{
+	struct evdefer_base *base;
+
+	if (event_base == NULL) {
+		errno = EINVAL;
+		return NULL;
+	}
+	base = calloc(1, sizeof(*base));
+	if (base == NULL)
+		goto no_memory;
+	base->turn = evtimer_new(event_base, turn, base);
+	if (base->turn == NULL)
+		goto no_memory;
+
+	base->event_base = event_base;
+	base->users = 1;
+	base->thread = pthread_self();
+	base->unhandled = log_unhandled;
+	evlist_init_(&base->ready);
+	evlist_init_(&base->nested);
+	evpool_init_(&base->deferreds, sizeof(struct evdeferred));
+	evpool_init_(&base->links, sizeof(struct evlink));
+	return base;
+
+no_memory:
+	free(base);
+	errno = ENOMEM;
+	return NULL;
+}
+
+void
+evdefer_base_free(struct evdefer_base *base)
+{
+	if (base == NULL)
+		return;
+	evdefer_base_check_(base);
+	base->event_base = NULL;
+	event_free(base->turn);
+	evtimeout_drop_all_(base);
+	base->depth++;
+	while (deliver_one(base))
+		continue;
+	base->depth--;
+	evdefer_base_unuse_(base);
+}
+
+void
+evdefer_base_destroy_(struct evdefer_base *base)
+{
+	evtimeout_destroy_all_(base);
+	evpool_destroy_(&base->links);
+	evpool_destroy_(&base->deferreds);
+	free(base);
+}
+
+struct event_base *
+evdefer_base_get_event_base(const struct evdefer_base *base)
+{
+	return base->event_base;
+}
+
+void
+evdefer_base_set_unhandled(
+    struct evdefer_base *base, evdefer_base_unhandled_fn handler, void *arg)
+{
+	evdefer_base_check_(base);
+	base->unhandled = handler != NULL ? handler : log_unhandled;
+	base->unhandled_arg = handler != NULL ? arg : NULL;
+}
+
+void
+evdefer_base_set_thread(struct evdefer_base *base)
+{
+	base->thread = pthread_self();
+}
+
+int
+evdefer_base_reserve(struct evdefer_base *base, size_t deferreds, size_t links)
+{
+	evdefer_base_check_(base);
+	if (evpool_reserve_(&base->deferreds, deferreds) == -1)
+		return -1;
+	return evpool_reserve_(&base->links, links);
+}
+
+/* For the outermost delivery, which is still on the stack. */
+void
+evdefer_base_run_nested_(struct evdefer_base *base)
+{
+	const uint64_t end = base->deliveries + EVDEFER_BASE_MAX_NESTED;
+
+	while (base->deliveries < end && !evlist_empty_(&base->nested))
+		evdeferred_run_queued_(EVLIST_ELEMENT(
+		    evlist_pop_(&base->nested), struct evdeferred));
+	if (!evlist_empty_(&base->nested))
+		schedule(base);
+}
+
+void
+evdefer_base_make_ready_(struct evdefer_base *base, struct evready *ready)
+{
+	evlist_append_(&base->ready, &ready->node);
+	schedule(base);
+}
+
+void
+evdefer_base_drop_(struct evdefer_base *base, struct evresult result)
+{
+	if (evresult_is_failure_(result) && !evresult_is_cancelled_(result))
+		base->unhandled(result.data, base->unhandled_arg);
+	evresult_dispose(result);
+}

@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The Deferred, in 64 bytes.
+ *
+ * A waiter of a lock is nothing but a Deferred: its node is in the queue of
+ * the lock until it fires, and the lock is the argument of its canceller.
+ */
+#ifndef EVDEFER_DEFERRED_INTERNAL_H
+#define EVDEFER_DEFERRED_INTERNAL_H
+
+#include <stdint.h>
+
+#include <evdefer/deferred.h>
+#include <evdefer/rwlock.h>
+
+#include "list-internal.h"
+
+struct evlink;
+
+enum evdeferred_flags {
+	EVDEFERRED_FIRED = 0x01,
+	/* Its chain waits for the Deferred that is its result. */
+	EVDEFERRED_WAITING = 0x02,
+	/* One of its links is on the stack. */
+	EVDEFERRED_RUNNING = 0x04,
+	/* It is in base->nested, to run its links. */
+	EVDEFERRED_QUEUED = 0x08,
+	/* Somebody up the stack still needs it, and will take it down. */
+	EVDEFERRED_PINNED = 0x10,
+
+	/* The consumer is done, no link runs any more. */
+	EVDEFERRED_FREED = 0x20,
+	/* The consumer is done, but the links are to run. */
+	EVDEFERRED_DETACHED = 0x40,
+	/* Freed while queued: the links that were due run, but then it ends. */
+	EVDEFERRED_LAST_RUN = 0x80,
+
+	/* Cancelled, but the producer will still fire it, once. */
+	EVDEFERRED_LATE = 0x100,
+	/* A link of another Deferred points to it, and will fire it. */
+	EVDEFERRED_CHAINED = 0x200
+};
+
+struct evdeferred {
+	struct evlist node; /* in the producer's queue or in base->nested */
+	struct evdefer_base *base;
+	union {
+		/* Until it has fired. */
+		struct {
+			evdeferred_canceller_fn fn;
+			void *arg;
+		} canceller;
+		/* From then on. */
+		struct evresult result;
+	} u;
+	struct evdeferred *waiter; /* it gets our result, and owns us */
+	struct evlink *links; /* the last one, and it points to the first */
+	uint16_t flags;
+	uint16_t pauses;
+	uint32_t ticket; /* for the producer's queue */
+};
+
+/* Runs a Deferred that was taken from base->nested. */
+void evdeferred_run_queued_(struct evdeferred *d);
+
+/* Fires a Deferred that was chained to another one, whose link ends here. */
+void evdeferred_fire_chained_(struct evdeferred *d, struct evresult result);
+
+/* Adds a link that on success runs body(arg) and disposes of the value that it
+ * got when the result of the body is there, or when the link is dropped. */
+int evdeferred_add_with_(
+    struct evdeferred *d, evrwlock_body_fn body, void *arg);
+
+#endif

@@ -1,0 +1,640 @@
+/* SPDX-License-Identifier: MIT */
+#include "deferred-internal.h"
+
+#include <errno.h>
+#include <sys/time.h>
+
+#include "base-internal.h"
+#include "link-internal.h"
+#include "pool-internal.h"
+#include "result-internal.h"
+#include "timeout-internal.h"
+
+_Static_assert(sizeof(void *) != 8 || sizeof(struct evdeferred) == 64,
+    "a Deferred fills one cache line");
+
+static void
+set_flags(struct evdeferred *d, unsigned flags)
+{
+	d->flags = (uint16_t)(d->flags | flags);
+}
+
+static void
+clear_flags(struct evdeferred *d, unsigned flags)
+{
+	d->flags = (uint16_t)(d->flags & ~flags);
+}
+
+/* Has it fired, with nothing that keeps its links from running? */
+static bool
+is_idle(const struct evdeferred *d)
+{
+	const unsigned flags = EVDEFERRED_FIRED | EVDEFERRED_WAITING |
+			       EVDEFERRED_RUNNING | EVDEFERRED_QUEUED;
+
+	return (d->flags & flags) == EVDEFERRED_FIRED && d->pauses == 0;
+}
+
+/* Is it idle, and its result the final one? */
+static bool
+is_through(const struct evdeferred *d)
+{
+	return is_idle(d) && d->links == NULL &&
+	       !evresult_is_deferred_(d->u.result);
+}
+
+/* Does nobody want it any more? */
+static bool
+is_over(const struct evdeferred *d)
+{
+	if (d->flags & EVDEFERRED_FREED)
+		return true;
+	return (d->flags & EVDEFERRED_DETACHED) && d->waiter == NULL &&
+	       is_through(d);
+}
+
+/*
+ * Its end.
+ */
+
+/* Gives the memory back once consumer and producer are done. */
+static void
+collect(struct evdeferred *d)
+{
+	const unsigned over = EVDEFERRED_FIRED | EVDEFERRED_FREED;
+	const unsigned needed = EVDEFERRED_RUNNING | EVDEFERRED_QUEUED |
+				EVDEFERRED_PINNED | EVDEFERRED_LATE |
+				EVDEFERRED_CHAINED;
+	struct evdefer_base *base = d->base;
+
+	if ((d->flags & (over | needed)) != over)
+		return;
+	evpool_put_(&base->deferreds, d);
+	evdefer_base_unuse_(base);
+}
+
+/* Takes the result away; d waits no longer. */
+static struct evresult
+take_result(struct evdeferred *d)
+{
+	struct evresult result = d->u.result;
+	struct evdeferred *inner = result.data;
+
+	if (d->flags & EVDEFERRED_WAITING) {
+		inner->waiter = NULL;
+		clear_flags(d, EVDEFERRED_WAITING);
+	}
+	d->u.result = evresult_value(NULL);
+	return result;
+}
+
+/* Ends a Deferred that has fired and is over.  Gives back the Deferred that it
+ * waited for, to be freed next: these may be a million, so no recursion. */
+static struct evdeferred *
+reap(struct evdeferred *d)
+{
+	struct evdeferred *inner = NULL;
+	struct evresult result;
+
+	set_flags(d, EVDEFERRED_FREED | EVDEFERRED_PINNED);
+	evlink_drop_all_(d);
+	result = take_result(d);
+	if (evresult_is_deferred_(result))
+		inner = result.data;
+	else if (result.dispose != NULL)
+		evdefer_base_drop_(d->base, result);
+	clear_flags(d, EVDEFERRED_PINNED);
+	collect(d);
+	return inner;
+}
+
+/* Undoes a pin, and does what had to wait for that. */
+static void
+unpin(struct evdeferred *d)
+{
+	clear_flags(d, EVDEFERRED_PINNED);
+	if (is_over(d))
+		evdeferred_free(reap(d));
+}
+
+/* Has the producer give up; it may fire d meanwhile. */
+static void
+call_off(struct evdeferred *d)
+{
+	if (d->u.canceller.fn != NULL)
+		d->u.canceller.fn(d, d->u.canceller.arg);
+	else if (!(d->flags & EVDEFERRED_CHAINED))
+		set_flags(d, EVDEFERRED_LATE);
+}
+
+/* Gets the producer out of a Deferred that was freed before it fired. */
+static void
+abandon(struct evdeferred *d)
+{
+	set_flags(d, EVDEFERRED_PINNED);
+	evlink_drop_all_(d);
+	if (!(d->flags & EVDEFERRED_FIRED))
+		call_off(d);
+	clear_flags(d, EVDEFERRED_PINNED);
+	/* Whatever it answered to being given up is no news. */
+	if (d->flags & EVDEFERRED_FIRED)
+		evresult_dispose(take_result(d));
+	d->u.result = evresult_value(NULL);
+	set_flags(d, EVDEFERRED_FIRED);
+}
+
+static struct evdeferred *
+free_one(struct evdeferred *d)
+{
+	evdefer_base_check_(d->base);
+	if (d->flags & EVDEFERRED_QUEUED) {
+		/* Without the queue its links would have run before this. */
+		set_flags(d, EVDEFERRED_LAST_RUN);
+		return NULL;
+	}
+	set_flags(d, EVDEFERRED_FREED);
+	if (d->flags & (EVDEFERRED_RUNNING | EVDEFERRED_PINNED))
+		return NULL;
+	if (!(d->flags & EVDEFERRED_FIRED))
+		abandon(d);
+	return reap(d);
+}
+
+void
+evdeferred_free(struct evdeferred *d)
+{
+	while (d != NULL)
+		d = free_one(d);
+}
+
+void
+evdeferred_detach(struct evdeferred *d)
+{
+	if (d == NULL)
+		return;
+	evdefer_base_check_(d->base);
+	set_flags(d, EVDEFERRED_DETACHED);
+	if (is_over(d) && !(d->flags & EVDEFERRED_PINNED))
+		reap(d);
+}
+
+/*
+ * Running.
+ */
+
+/*
+ * Would a wait of d for inner close a loop?  Only if inner is one of those
+ * that wait for d, or d one of those that inner waits for.  Going both ways at
+ * once costs the shorter of the two, which keeps it cheap to build a long
+ * chain from either end.
+ */
+static bool
+closes_loop(const struct evdeferred *d, const struct evdeferred *inner)
+{
+	const struct evdeferred *up = d, *down = inner;
+
+	while (up != inner && down != d) {
+		if (up->waiter == NULL || !(down->flags & EVDEFERRED_WAITING))
+			return false;
+		up = up->waiter;
+		down = down->u.result.data;
+	}
+	return true;
+}
+
+/* Gives d the result of the Deferred that is its result, or makes it wait for
+ * that.  Whether it has one now. */
+static bool
+settle(struct evdeferred *d)
+{
+	struct evdeferred *inner = d->u.result.data;
+
+	if (inner == d) {
+		d->u.result = evresult_fixed_(EVFAILURE_LOOP);
+		return true;
+	}
+	if (inner->base != d->base) {
+		d->u.result = evresult_fixed_(EVFAILURE_NO_WAIT);
+		evdeferred_free(inner);
+		return true;
+	}
+	if (inner->waiter != NULL) {
+		d->u.result = evresult_fixed_(EVFAILURE_NO_WAIT);
+		return true;
+	}
+	if (closes_loop(d, inner)) {
+		/* Nobody is left to free inner, which was handed to d. */
+		d->u.result = evresult_fixed_(EVFAILURE_LOOP);
+		evdeferred_detach(inner);
+		return true;
+	}
+	if (!is_through(inner)) {
+		inner->waiter = d;
+		set_flags(d, EVDEFERRED_WAITING);
+		return false;
+	}
+	d->u.result = take_result(inner);
+	set_flags(inner, EVDEFERRED_FREED);
+	collect(inner);
+	return true;
+}
+
+static void
+run_links(struct evdeferred *d)
+{
+	struct evlink link;
+
+	while (!(d->flags & EVDEFERRED_FREED)) {
+		if (evresult_is_deferred_(d->u.result) && !settle(d))
+			return;
+		if (d->links == NULL || d->pauses > 0)
+			return;
+		link = evlink_pop_(d);
+		evlink_run_(&link, d);
+	}
+}
+
+/* Gives the result of d to the Deferred that waits for it; d is done. */
+static struct evdeferred *
+hand_over(struct evdeferred *d)
+{
+	struct evdeferred *waiter = d->waiter;
+
+	d->waiter = NULL;
+	clear_flags(waiter, EVDEFERRED_WAITING);
+	waiter->u.result = take_result(d);
+	set_flags(d, EVDEFERRED_FREED);
+	collect(d);
+	return is_idle(waiter) ? waiter : NULL;
+}
+
+/* What comes after the links: the Deferred that runs next, or NULL. */
+static struct evdeferred *
+finish(struct evdeferred *d)
+{
+	if (d->flags & EVDEFERRED_LAST_RUN)
+		set_flags(d, EVDEFERRED_FREED);
+	if (is_over(d)) {
+		if (!(d->flags & EVDEFERRED_PINNED))
+			evdeferred_free(reap(d));
+		return NULL;
+	}
+	if (d->waiter != NULL && is_through(d))
+		return hand_over(d);
+	return NULL;
+}
+
+/* Runs d, and all that wait for it, as far as they can go.  If there is a
+ * link given, that one comes first. */
+static void
+run(struct evdeferred *d, const struct evlink *first)
+{
+	struct evdefer_base *base = d->base;
+
+	evdefer_base_enter_(base);
+	set_flags(d, EVDEFERRED_RUNNING);
+	if (first != NULL)
+		evlink_run_(first, d);
+	for (;;) {
+		run_links(d);
+		clear_flags(d, EVDEFERRED_RUNNING);
+		d = finish(d);
+		if (d == NULL)
+			break;
+		set_flags(d, EVDEFERRED_RUNNING);
+	}
+	evdefer_base_leave_(base);
+}
+
+static bool
+is_stack_full(const struct evdeferred *d)
+{
+	return d->base->depth >= EVDEFER_BASE_MAX_DEPTH;
+}
+
+/* Runs what can run by now: at once, or where that would be nested too deeply,
+ * from the queue. */
+static void
+deliver(struct evdeferred *d)
+{
+	if (!is_idle(d) || (d->flags & EVDEFERRED_FREED))
+		return;
+	if (is_through(d) && d->waiter == NULL &&
+	    !(d->flags & EVDEFERRED_DETACHED))
+		return;
+	if (!is_stack_full(d)) {
+		run(d, NULL);
+		return;
+	}
+	set_flags(d, EVDEFERRED_QUEUED);
+	evlist_append_(&d->base->nested, &d->node);
+}
+
+void
+evdeferred_run_queued_(struct evdeferred *d)
+{
+	clear_flags(d, EVDEFERRED_QUEUED);
+	if (is_idle(d))
+		run(d, NULL);
+	else if (d->flags & EVDEFERRED_LAST_RUN)
+		evdeferred_free(d);
+}
+
+/*
+ * Making and firing.
+ */
+
+struct evdeferred *
+evdeferred_new(
+    struct evdefer_base *base, evdeferred_canceller_fn canceller, void *arg)
+{
+	struct evdeferred *d;
+
+	if (base == NULL) {
+		errno = EINVAL;
+		return NULL;
+	}
+	evdefer_base_check_(base);
+	d = evpool_get_(&base->deferreds);
+	if (d == NULL)
+		return NULL;
+	evdefer_base_use_(base);
+	evlist_init_(&d->node);
+	d->base = base;
+	d->u.canceller.fn = canceller;
+	d->u.canceller.arg = arg;
+	d->waiter = NULL;
+	d->links = NULL;
+	d->flags = 0;
+	d->pauses = 0;
+	d->ticket = 0;
+	return d;
+}
+
+/* Fires d, which has not fired. */
+static void
+fire(struct evdeferred *d, struct evresult result)
+{
+	d->u.result = result;
+	set_flags(d, EVDEFERRED_FIRED);
+	/* Even if it is paused it waits from now on, for a cancel to go there. */
+	if (evresult_is_deferred_(result) && !is_stack_full(d))
+		run(d, NULL);
+	else
+		deliver(d);
+}
+
+struct evdeferred *
+evdeferred_fired(struct evdefer_base *base, struct evresult result)
+{
+	struct evdeferred *d = evdeferred_new(base, NULL, NULL);
+
+	if (d != NULL)
+		fire(d, evresult_take_(result));
+	return d;
+}
+
+/* Whether it takes a result; -1 with errno if not. */
+static int
+check_fire(const struct evdeferred *d)
+{
+	if (d == NULL) {
+		errno = EINVAL;
+		return -1;
+	}
+	evdefer_base_check_(d->base);
+	if ((d->flags & EVDEFERRED_FIRED) && !(d->flags & EVDEFERRED_LATE)) {
+		errno = EALREADY;
+		return -1;
+	}
+	return 0;
+}
+
+int
+evdeferred_fire(struct evdeferred *d, struct evresult result)
+{
+	if (check_fire(d) == -1)
+		return -1;
+	if (!(d->flags & EVDEFERRED_FIRED)) {
+		fire(d, evresult_take_(result));
+		return 0;
+	}
+	clear_flags(d, EVDEFERRED_LATE);
+	evresult_dispose(result);
+	collect(d);
+	return 0;
+}
+
+int
+evdeferred_callback(struct evdeferred *d, void *value)
+{
+	return evdeferred_fire(d, evresult_value(value));
+}
+
+int
+evdeferred_errback_at(const char *file, int line, struct evdeferred *d,
+    int code, const char *format, ...)
+{
+	struct evresult result;
+	va_list args;
+
+	if (check_fire(d) == -1)
+		return -1;
+	va_start(args, format);
+	result = evresult_vfail_(file, line, NULL, code, format, args);
+	va_end(args);
+	return evdeferred_fire(d, result);
+}
+
+void
+evdeferred_fire_chained_(struct evdeferred *d, struct evresult result)
+{
+	clear_flags(d, EVDEFERRED_CHAINED);
+	if (!(d->flags & EVDEFERRED_FIRED)) {
+		fire(d, result);
+		return;
+	}
+	evresult_dispose(result);
+	collect(d);
+}
+
+/*
+ * The consumer's side.
+ */
+
+static int
+add(struct evdeferred *d, const struct evlink *link)
+{
+	evdefer_base_check_(d->base);
+	/* The usual case with a lock that is free: no link needs to be kept. */
+	if (is_through(d) && !is_stack_full(d)) {
+		run(d, link);
+		return 0;
+	}
+	if (evlink_append_(d, link) == -1)
+		return -1;
+	deliver(d);
+	return 0;
+}
+
+int
+evdeferred_add_callbacks(struct evdeferred *d, evdeferred_callback_fn callback,
+    evdeferred_errback_fn errback, void *arg)
+{
+	const struct evlink link = {
+	    .kind = EVLINK_CALLBACKS, .u.fns = {callback, errback}, .arg = arg};
+
+	if (d == NULL || (callback == NULL && errback == NULL)) {
+		errno = EINVAL;
+		return -1;
+	}
+	return add(d, &link);
+}
+
+int
+evdeferred_add_callback(
+    struct evdeferred *d, evdeferred_callback_fn callback, void *arg)
+{
+	return evdeferred_add_callbacks(d, callback, NULL, arg);
+}
+
+int
+evdeferred_add_errback(
+    struct evdeferred *d, evdeferred_errback_fn errback, void *arg)
+{
+	return evdeferred_add_callbacks(d, NULL, errback, arg);
+}
+
+int
+evdeferred_add_both(struct evdeferred *d, evdeferred_both_fn both, void *arg)
+{
+	const struct evlink link = {
+	    .kind = EVLINK_BOTH, .u.both = both, .arg = arg};
+
+	if (d == NULL || both == NULL) {
+		errno = EINVAL;
+		return -1;
+	}
+	return add(d, &link);
+}
+
+int
+evdeferred_add_with_(struct evdeferred *d, evrwlock_body_fn body, void *arg)
+{
+	const struct evlink link = {
+	    .kind = EVLINK_WITH, .u.body = body, .arg = arg};
+
+	/* Never run directly: it needs the memory of a link. */
+	if (evlink_append_(d, &link) == -1)
+		return -1;
+	deliver(d);
+	return 0;
+}
+
+int
+evdeferred_chain(struct evdeferred *d, struct evdeferred *other)
+{
+	const struct evlink link = {.kind = EVLINK_CHAIN, .u.other = other};
+
+	if (d == NULL || other == NULL || d == other ||
+	    d->base != other->base) {
+		errno = EINVAL;
+		return -1;
+	}
+	if (other->flags & EVDEFERRED_CHAINED) {
+		errno = EBUSY;
+		return -1;
+	}
+	if (other->flags & EVDEFERRED_FIRED) {
+		errno = EALREADY;
+		return -1;
+	}
+	set_flags(other, EVDEFERRED_CHAINED);
+	if (add(d, &link) == 0)
+		return 0;
+	clear_flags(other, EVDEFERRED_CHAINED);
+	return -1;
+}
+
+int
+evdeferred_pause(struct evdeferred *d)
+{
+	if (d == NULL) {
+		errno = EINVAL;
+		return -1;
+	}
+	evdefer_base_check_(d->base);
+	if (d->pauses == UINT16_MAX) {
+		errno = EOVERFLOW;
+		return -1;
+	}
+	d->pauses++;
+	return 0;
+}
+
+int
+evdeferred_unpause(struct evdeferred *d)
+{
+	if (d == NULL) {
+		errno = EINVAL;
+		return -1;
+	}
+	evdefer_base_check_(d->base);
+	if (d->pauses == 0) {
+		errno = EPERM;
+		return -1;
+	}
+	d->pauses--;
+	deliver(d);
+	return 0;
+}
+
+void
+evdeferred_cancel(struct evdeferred *d)
+{
+	if (d == NULL)
+		return;
+	evdefer_base_check_(d->base);
+	while (d->flags & EVDEFERRED_WAITING)
+		d = d->u.result.data;
+	/* Pinned before it has fired: its canceller is at work. */
+	if (d->flags & (EVDEFERRED_FIRED | EVDEFERRED_PINNED))
+		return;
+	set_flags(d, EVDEFERRED_PINNED);
+	call_off(d);
+	if (!(d->flags & EVDEFERRED_FIRED))
+		fire(d, evresult_fixed_(EVFAILURE_CANCELLED));
+	unpin(d);
+}
+
+static bool
+is_duration(const struct timeval *timeout)
+{
+	return timeout != NULL && timeout->tv_sec >= 0 &&
+	       timeout->tv_usec >= 0 && timeout->tv_usec < 1000000;
+}
+
+int
+evdeferred_add_timeout(struct evdeferred *d, const struct timeval *timeout)
+{
+	struct evlink link = {.kind = EVLINK_TIMEOUT};
+
+	if (d == NULL || !is_duration(timeout)) {
+		errno = EINVAL;
+		return -1;
+	}
+	evdefer_base_check_(d->base);
+	if (evdefer_base_closed_(d->base)) {
+		errno = ESHUTDOWN;
+		return -1;
+	}
+	if (is_through(d))
+		return 0;
+	/* First what can be kept if the rest fails. */
+	if (evpool_reserve_(&d->base->links, 1) == -1)
+		return -1;
+	link.u.timeout = evtimeout_start_(d, timeout);
+	if (link.u.timeout == NULL)
+		return -1;
+	return add(d, &link);
+}

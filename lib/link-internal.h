@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * One link of a chain.  A Deferred points to its last link and that to the
+ * first, so that a chain costs the Deferred one pointer.
+ */
+#ifndef EVDEFER_LINK_INTERNAL_H
+#define EVDEFER_LINK_INTERNAL_H
+
+#include <evdefer/deferred.h>
+#include <evdefer/rwlock.h>
+
+struct evtimeout;
+
+enum evlink_kind {
+	EVLINK_CALLBACKS,
+	EVLINK_BOTH,
+	EVLINK_CHAIN,
+	EVLINK_TIMEOUT,
+	/* Runs a body that owns the value, and turns into ... */
+	EVLINK_WITH,
+	/* ... this one, which disposes of that value when the body is through. */
+	EVLINK_FINALLY
+};
+
+struct evlink {
+	struct evlink *next;
+	union {
+		struct {
+			evdeferred_callback_fn callback;
+			evdeferred_errback_fn errback;
+		} fns;
+		evdeferred_both_fn both;
+		struct evdeferred *other;
+		struct evtimeout *timeout;
+		evrwlock_body_fn body;
+		struct evresult held;
+	} u;
+	void *arg;
+	enum evlink_kind kind;
+};
+
+/* Puts a copy of link at the end of the chain.  0, or -1 with ENOMEM. */
+int evlink_append_(struct evdeferred *d, const struct evlink *link);
+
+/* Takes the first link out of the chain, which must not be empty. */
+struct evlink evlink_pop_(struct evdeferred *d);
+
+/* Runs a link that was taken out of d (or never was in it): it gets the result
+ * of d, and what it returns is the result of d afterwards. */
+void evlink_run_(const struct evlink *link, struct evdeferred *d);
+
+/* Takes all links out of the chain without running them. */
+void evlink_drop_all_(struct evdeferred *d);
+
+#endif

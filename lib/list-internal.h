@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A circular, doubly linked list.  Unlike with a TAILQ, an element leaves
+ * without knowing which list it is in, and a list joins another in O(1): both
+ * are what makes a waiter's cancel and the grant of many readers O(1).
+ */
+#ifndef EVDEFER_LIST_INTERNAL_H
+#define EVDEFER_LIST_INTERNAL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+/* The head of a list, and the node in an element. */
+struct evlist {
+	struct evlist *next;
+	struct evlist *prev;
+};
+
+/* The struct of the given type whose first member is the node. */
+#define EVLIST_ELEMENT(node, type) ((type *)(void *)(node))
+
+static inline void
+evlist_init_(struct evlist *list)
+{
+	list->next = list->prev = list;
+}
+
+static inline bool
+evlist_empty_(const struct evlist *list)
+{
+	return list->next == list;
+}
+
+static inline void
+evlist_append_(struct evlist *list, struct evlist *node)
+{
+	node->next = list;
+	node->prev = list->prev;
+	list->prev->next = node;
+	list->prev = node;
+}
+
+/* Leaves the node as an empty list, so that it may be removed again. */
+static inline void
+evlist_remove_(struct evlist *node)
+{
+	node->prev->next = node->next;
+	node->next->prev = node->prev;
+	evlist_init_(node);
+}
+
+static inline struct evlist *
+evlist_pop_(struct evlist *list)
+{
+	struct evlist *first = list->next;
+
+	evlist_remove_(first);
+	return first;
+}
+
+/* Moves all that is in from, which must not be empty, to the end of list. */
+static inline void
+evlist_join_(struct evlist *list, struct evlist *from)
+{
+	from->next->prev = list->prev;
+	from->prev->next = list;
+	list->prev->next = from->next;
+	list->prev = from->prev;
+	evlist_init_(from);
+}
+
+#endif

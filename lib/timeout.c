@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: MIT */
+#include "timeout-internal.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include <event2/event.h>
+
+#include "base-internal.h"
+#include "deferred-internal.h"
+
+static void
+expire(evutil_socket_t fd, short what, void *arg)
+{
+	struct evtimeout *timeout = arg;
+
+	(void)fd;
+	(void)what;
+	timeout->expired = true;
+	evdeferred_cancel(timeout->deferred);
+}
+
+static struct evtimeout *
+allocate(struct evdefer_base *base)
+{
+	struct evtimeout *timeout = calloc(1, sizeof(*timeout));
+
+	if (timeout == NULL)
+		return NULL;
+	timeout->event = evtimer_new(base->event_base, expire, timeout);
+	if (timeout->event == NULL) {
+		free(timeout);
+		return NULL;
+	}
+	timeout->base = base;
+	timeout->next = base->timeouts;
+	base->timeouts = timeout;
+	return timeout;
+}
+
+static void
+give_back(struct evtimeout *timeout)
+{
+	timeout->next_free = timeout->base->free_timeouts;
+	timeout->base->free_timeouts = timeout;
+}
+
+struct evtimeout *
+evtimeout_start_(struct evdeferred *d, const struct timeval *duration)
+{
+	struct evdefer_base *base = d->base;
+	struct evtimeout *timeout = base->free_timeouts;
+
+	if (timeout != NULL)
+		base->free_timeouts = timeout->next_free;
+	else if ((timeout = allocate(base)) == NULL)
+		goto no_memory;
+
+	timeout->deferred = d;
+	timeout->expired = false;
+	if (event_add(timeout->event, duration) == 0)
+		return timeout;
+	give_back(timeout);
+no_memory:
+	errno = ENOMEM;
+	return NULL;
+}
+
+bool
+evtimeout_stop_(struct evtimeout *timeout)
+{
+	if (timeout->event != NULL)
+		event_del(timeout->event);
+	give_back(timeout);
+	return timeout->expired;
+}
+
+void
+evtimeout_drop_all_(struct evdefer_base *base)
+{
+	struct evtimeout *timeout;
+
+	for (timeout = base->timeouts; timeout != NULL;
+	     timeout = timeout->next) {
+		event_free(timeout->event);
+		timeout->event = NULL;
+	}
+}
+
+void
+evtimeout_destroy_all_(struct evdefer_base *base)
+{
+	struct evtimeout *timeout;
+
+	while ((timeout = base->timeouts) != NULL) {
+		base->timeouts = timeout->next;
+		free(timeout);
+	}
+}
