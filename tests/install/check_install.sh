@@ -1,0 +1,70 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+#
+# check_install.sh SOURCES: builds and runs programs outside the tree against
+# the installed library, found by nothing but 'pkg-config evdefer'.  CC, CXX,
+# PKG_CONFIG and libdir (where the library was installed) come from make.
+set -eu
+
+: "${libdir:?}" "${CC:?}" "${CXX:?}" "${PKG_CONFIG:?}"
+sources=$(cd "$1" && pwd)
+work=$(mktemp -d)
+trap 'chmod -R u+w "$work"; rm -rf "$work"' EXIT
+cd "$work"
+
+PKG_CONFIG_PATH=$libdir/pkgconfig${PKG_CONFIG_PATH:+:$PKG_CONFIG_PATH}
+LD_LIBRARY_PATH=$libdir${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}
+export CC PKG_CONFIG PKG_CONFIG_PATH LD_LIBRARY_PATH
+
+flags() {
+	$PKG_CONFIG --cflags --libs "$@" evdefer
+}
+
+# The flags are lists of words.
+# shellcheck disable=SC2046
+c_shared() {
+	$CC "$sources/program.c" -o c_shared $(flags) && ./c_shared
+}
+
+# shellcheck disable=SC2046
+c_static() {
+	$CC -static "$sources/program.c" -o c_static $(flags --static) &&
+		./c_static
+}
+
+# shellcheck disable=SC2046
+cplusplus() {
+	cp "$sources/program.c" program.cc &&
+		$CXX -Wall -Wextra -Werror program.cc -o cplusplus $(flags) &&
+		./cplusplus
+}
+
+autotools_project() {
+	cp -R "$sources/project" project && chmod -R u+w project &&
+		cp "$sources/program.c" project/ && cd project &&
+		autoreconf --install && ./configure && make check
+}
+
+passed=0
+failed=0
+try() {
+	if ("$1") >log 2>&1 </dev/null; then
+		echo "installcheck: $1: passed"
+		passed=$((passed + 1))
+	else
+		cat log
+		echo "installcheck: $1: FAILED"
+		failed=$((failed + 1))
+	fi
+}
+
+try c_shared
+if [ -f "$libdir/libevdefer.a" ]; then
+	try c_static
+else
+	echo "installcheck: c_static: left out, no static library was installed"
+fi
+try cplusplus
+try autotools_project
+echo "$passed passed, $failed failed"
+[ "$failed" -eq 0 ]
