@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: MIT */
+#include "alloc.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* volatile: the compiler believes that malloc() changes no variable. */
+static volatile size_t calls;
+static volatile long live;
+static volatile size_t fail_at, seen;
+static volatile bool fail_onwards, failed;
+
+void
+alloc_fail_at(size_t n, bool onwards)
+{
+	if (n > 0)
+		failed = false;
+	seen = 0;
+	fail_onwards = onwards;
+	fail_at = n;
+}
+
+bool
+alloc_failed(void)
+{
+	return failed;
+}
+
+size_t
+alloc_calls(void)
+{
+	return calls;
+}
+
+long
+alloc_live(void)
+{
+	return live;
+}
+
+bool
+alloc_works(void)
+{
+	size_t before = calls;
+	/* By address, for that is what Valgrind redirects. */
+	void *(*volatile allocate)(size_t) = malloc;
+	void (*volatile release)(void *) = free;
+
+	release(allocate(1));
+	return calls == before + 2;
+}
+
+#ifdef __has_feature
+#if __has_feature(address_sanitizer)
+#define SANITIZED 1
+#endif
+#endif
+#ifdef __SANITIZE_ADDRESS__
+#define SANITIZED 1
+#endif
+
+#ifdef SANITIZED
+#define REAL(name) __interceptor_##name
+#elif defined(__GLIBC__)
+#define REAL(name) __libc_##name
+#endif
+
+#ifdef REAL
+void *REAL(malloc)(size_t size);
+void *REAL(calloc)(size_t count, size_t size);
+void *REAL(realloc)(void *block, size_t size);
+void REAL(free)(void *block);
+
+/* Counts an allocation that is asked for.  Returns whether it has to fail. */
+static bool
+refuse(void)
+{
+	calls++;
+	if (fail_at == 0)
+		return false;
+	seen++;
+	if (seen < fail_at || (seen > fail_at && !fail_onwards))
+		return false;
+	failed = true;
+	errno = ENOMEM;
+	return true;
+}
+
+static void *
+counted(void *block)
+{
+	if (block != NULL)
+		live++;
+	return block;
+}
+
+void *
+malloc(size_t size)
+{
+	return refuse() ? NULL : counted(REAL(malloc)(size));
+}
+
+void *
+calloc(size_t count, size_t size)
+{
+	return refuse() ? NULL : counted(REAL(calloc)(count, size));
+}
+
+void *
+realloc(void *block, size_t size)
+{
+	if (block == NULL)
+		return malloc(size);
+	if (size == 0) {
+		free(block);
+		return NULL;
+	}
+	return refuse() ? NULL : REAL(realloc)(block, size);
+}
+
+void
+free(void *block)
+{
+	if (block != NULL) {
+		calls++;
+		live--;
+	}
+	REAL(free)(block);
+}
+#endif
+
+#ifdef SANITIZED
+/* The sanitizer's own does not come to our malloc(). */
+char *
+strdup(const char *string)
+{
+	size_t size = strlen(string) + 1;
+	char *copy = malloc(size);
+
+	return copy == NULL ? NULL : memcpy(copy, string, size);
+}
+#endif

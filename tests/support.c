@@ -1,0 +1,188 @@
+/* SPDX-License-Identifier: MIT */
+#include "support.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+
+extern char **environ;
+
+struct event_base *loop;
+struct evdefer_base *base;
+struct report report;
+char trace[256];
+
+static long live_before;
+
+static void
+note_report(const struct evfailure *failure, void *arg)
+{
+	struct report *r = arg;
+
+	r->count++;
+	r->code = evfailure_code(failure);
+	r->line = evfailure_line(failure);
+	snprintf(
+	    r->message, sizeof(r->message), "%s", evfailure_message(failure));
+	snprintf(r->file, sizeof(r->file), "%s", evfailure_file(failure));
+}
+
+void
+support_setup(void)
+{
+	memset(&report, 0, sizeof(report));
+	trace[0] = '\0';
+	/* The first assertion makes Check allocate what it keeps. */
+	ck_assert(true);
+	live_before = alloc_live();
+	loop = event_base_new();
+	ck_assert_ptr_nonnull(loop);
+	base = evdefer_base_new(loop);
+	ck_assert_ptr_nonnull(base);
+	evdefer_base_set_unhandled(base, note_report, &report);
+}
+
+void
+support_free_base(void)
+{
+	evdefer_base_free(base);
+	base = NULL;
+}
+
+void
+support_teardown(void)
+{
+	support_free_base();
+	event_base_free(loop);
+	ck_assert_int_eq(alloc_live(), live_before);
+	ck_assert_msg(report.count == 0, "unexpected report: %d %s (%s:%d)",
+	    report.code, report.message, report.file, report.line);
+}
+
+void
+support_small_stack(void)
+{
+	struct rlimit limit;
+	char here = 0;
+	size_t above = 0;
+	char **env;
+
+	/* The environment lies on the stack and counts. */
+	for (env = environ; *env != NULL; env++) {
+		if (*env > &here && (size_t)(*env - &here) > above)
+			above = (size_t)(*env - &here);
+	}
+	if (above > 2 * 1024 * 1024)
+		above = 0;
+	ck_assert_int_eq(getrlimit(RLIMIT_STACK, &limit), 0);
+	limit.rlim_cur = 256 * 1024 + above;
+	ck_assert_int_eq(setrlimit(RLIMIT_STACK, &limit), 0);
+}
+
+size_t
+support_scale(void)
+{
+	const char *scale = getenv("EVDEFER_TEST_SCALE");
+
+	return scale == NULL ? 1000000 : strtoul(scale, NULL, 10);
+}
+
+void
+turns(int count)
+{
+	while (count-- > 0)
+		event_base_loop(loop, EVLOOP_NONBLOCK);
+}
+
+void
+report_take(int code)
+{
+	ck_assert_int_eq(report.count, 1);
+	ck_assert_int_eq(report.code, code);
+	memset(&report, 0, sizeof(report));
+}
+
+void
+count_free(void *value)
+{
+	++*(int *)value;
+}
+
+struct evresult
+counting(int *counter)
+{
+	return evresult_owned(counter, count_free);
+}
+
+struct evresult
+see_value(void *value, void *arg)
+{
+	struct seen *seen = arg;
+
+	seen->values++;
+	seen->value = value;
+	return evresult_value(NULL);
+}
+
+struct evresult
+see_failure(struct evfailure *failure, void *arg)
+{
+	struct seen *seen = arg;
+
+	seen->failures++;
+	seen->code = evfailure_code(failure);
+	return evresult_value(NULL);
+}
+
+void
+see(struct evdeferred *d, struct seen *seen)
+{
+	ck_assert_int_eq(
+	    evdeferred_add_callbacks(d, see_value, see_failure, seen), 0);
+}
+
+void
+trace_add(const char *name)
+{
+	size_t used = strlen(trace);
+
+	snprintf(trace + used, sizeof(trace) - used, "%s", name);
+}
+
+struct evresult
+trace_value(void *value, void *arg)
+{
+	trace_add(arg);
+	return evresult_value(value);
+}
+
+struct evresult
+trace_failure(struct evfailure *failure, void *arg)
+{
+	trace_add(arg);
+	return evresult_failure(failure);
+}
+
+struct evresult
+trace_both(struct evresult result, void *arg)
+{
+	trace_add(arg);
+	return result;
+}
+
+int
+support_main(Suite *suite)
+{
+	SRunner *runner = srunner_create(suite);
+	int failed;
+
+	if (!alloc_works())
+		fprintf(stderr,
+		    "allocations can't be counted here: those tests are "
+		    "skipped\n");
+	srunner_run_all(runner, CK_NORMAL);
+	failed = srunner_ntests_failed(runner);
+	srunner_free(runner);
+	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}

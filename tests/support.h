@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What the unit tests share.
+ *
+ * EVDEFER_TEST_SCALE in the environment is how many Deferreds or waiters the
+ * tests of scale use, 1000000 without it.  10000 is enough under valgrind.
+ */
+#ifndef TESTS_SUPPORT_H
+#define TESTS_SUPPORT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include <check.h>
+#include <event2/event.h>
+#include <evdefer.h>
+
+#include "alloc.h"
+#include "clock.h"
+
+/* Made for each test by support_setup(). */
+extern struct event_base *loop;
+extern struct evdefer_base *base;
+
+/* The fixture.  The teardown frees base and loop, and fails the test if blocks
+ * of memory are left, or if failures were reported that the test did not take
+ * with report_take(). */
+void support_setup(void);
+void support_teardown(void);
+
+/* Frees the base now; the teardown then leaves it alone. */
+void support_free_base(void);
+
+/* Leaves 256 KiB of stack to the process that runs the test. */
+void support_small_stack(void);
+
+/* How many for a test of scale. */
+size_t support_scale(void);
+
+/* Some turns of the loop, none of which waits. */
+void turns(int count);
+
+/* A failure that was reported to the handler of the base. */
+struct report {
+	int count;
+	int code;
+	int line;
+	char message[128];
+	char file[128];
+};
+extern struct report report;
+
+/* Checks that one failure was reported, with this code, and forgets it. */
+void report_take(int code);
+
+/* A free function that counts: the value is the counter, an int. */
+void count_free(void *value);
+
+/* An owned value that counts in *counter how often it is freed. */
+struct evresult counting(int *counter);
+
+/* What a pair of links saw. */
+struct seen {
+	int values;
+	int failures;
+	void *value;
+	int code;
+};
+
+/* Links that note in arg, a struct seen, what they got.  They take it, and
+ * return the plain value NULL. */
+struct evresult see_value(void *value, void *arg);
+struct evresult see_failure(struct evfailure *failure, void *arg);
+
+/* Adds these two. */
+void see(struct evdeferred *d, struct seen *seen);
+
+/* Links that append arg, a string, to the trace and pass on what they got. */
+extern char trace[256];
+struct evresult trace_value(void *value, void *arg);
+struct evresult trace_failure(struct evfailure *failure, void *arg);
+struct evresult trace_both(struct evresult result, void *arg);
+void trace_add(const char *name);
+
+/* Runs the suite and returns what main() has to return. */
+int support_main(Suite *suite);
+
+#endif
