@@ -1,0 +1,241 @@
+/* SPDX-License-Identifier: MIT */
+/* Starting from a journal that a crash cut off, or that was damaged. */
+#include "cases.h"
+
+#include <ctype.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "client.h"
+
+#define JOURNAL "kvd.journal"
+
+/* The commands that the journal under test is made of, what a client sees
+ * after the first n of them, and how long the journal is then. */
+static const char *const commands[] = {
+    "SET first 1",
+    "SET second two",
+    "INCR first",
+    "MSET a 1 b 2 c 3",
+    "DEL second",
+    "SET last 9",
+};
+#define COMMANDS (sizeof(commands) / sizeof(commands[0]))
+static const char *const states[COMMANDS + 1] = {
+    "[(nil), (nil), (nil), (nil), (nil), (nil)]",
+    "[1, (nil), (nil), (nil), (nil), (nil)]",
+    "[1, two, (nil), (nil), (nil), (nil)]",
+    "[2, two, (nil), (nil), (nil), (nil)]",
+    "[2, two, 1, 2, 3, (nil)]",
+    "[2, (nil), 1, 2, 3, (nil)]",
+    "[2, (nil), 1, 2, 3, 9]",
+};
+static size_t ends[COMMANDS + 1];
+static char *journal;
+static size_t journal_size;
+
+static struct kvd kvd;
+
+static void
+expect_state(size_t done)
+{
+	redisContext *client = client_open(&kvd);
+
+	client_expect(client, states[done], "MGET first second a b c last");
+	redisFree(client);
+}
+
+static void
+run_commands(void)
+{
+	redisContext *client = client_open(&kvd);
+
+	ends[0] = file_size(kvd.dir, JOURNAL);
+	for (size_t i = 0; i < COMMANDS; i++) {
+		redisReply *reply = redisCommand(client, commands[i]);
+
+		ck_assert_ptr_nonnull(reply);
+		ck_assert_int_ne(reply->type, REDIS_REPLY_ERROR);
+		freeReplyObject(reply);
+		ends[i + 1] = file_size(kvd.dir, JOURNAL);
+		ck_assert_uint_gt(ends[i + 1], ends[i]);
+	}
+	redisFree(client);
+}
+
+static void
+setup(void)
+{
+	kvd_start(&kvd, NULL, KVD_END);
+	run_commands();
+	expect_state(COMMANDS);
+	kvd_end(&kvd, SIGKILL);
+	journal = file_read(kvd.dir, JOURNAL, &journal_size);
+}
+
+static void
+teardown(void)
+{
+	free(journal);
+}
+
+/* How many commands a journal of that size has whole. */
+static size_t
+whole_commands(size_t size)
+{
+	size_t count = 0;
+
+	while (count < COMMANDS && ends[count + 1] <= size)
+		count++;
+	return count;
+}
+
+START_TEST(test_journal_is_replayed)
+{
+	kvd_start(&kvd, kvd.dir, KVD_END);
+	expect_state(COMMANDS);
+	kvd_stop(&kvd);
+	kvd_start(&kvd, kvd.dir, KVD_END);
+	expect_state(COMMANDS);
+	kvd_stop(&kvd);
+}
+END_TEST
+
+/* The start says what it cut off, the records before are there, and what is
+ * written then is found by the next start. */
+START_TEST(test_torn_tail_at_every_length)
+{
+	for (size_t size = 0; size < journal_size; size++) {
+		size_t whole = whole_commands(size);
+		bool torn = size > 0 && size != ends[whole];
+		redisContext *client;
+
+		file_write(kvd.dir, JOURNAL, journal, size);
+		kvd_start(&kvd, kvd.dir, KVD_END);
+		ck_assert_msg(!torn || kvd_log_has(&kvd, "kvd: "),
+		    "no message about the tail of a journal of %zu bytes",
+		    size);
+		ck_assert_msg(!torn || kvd_log_has(&kvd, JOURNAL),
+		    "the message does not name the file");
+		expect_state(whole);
+		client = client_open(&kvd);
+		client_expect(client, "+OK", "SET new %d", (int)size);
+		redisFree(client);
+		kvd_end(&kvd, SIGKILL);
+
+		kvd_start(&kvd, kvd.dir, KVD_END);
+		ck_assert_msg(!kvd_log_has(&kvd, JOURNAL),
+		    "the tail is still there at the second start");
+		expect_state(whole);
+		client = client_open(&kvd);
+		ck_assert_int_eq(
+		    client_integer(client, "INCR new"), (long long)size + 1);
+		redisFree(client);
+		kvd_end(&kvd, SIGKILL);
+	}
+}
+END_TEST
+
+/* Whether a number of the message lies between the two. */
+static bool
+has_number_in(const char *text, size_t least, size_t most)
+{
+	for (const char *at = text; *at != '\0';) {
+		char *end;
+		unsigned long number;
+
+		if (!isdigit((unsigned char)*at)) {
+			at++;
+			continue;
+		}
+		number = strtoul(at, &end, 10);
+		if (number >= least && number <= most)
+			return true;
+		at = end;
+	}
+	return false;
+}
+
+static void
+expect_damage(size_t byte, size_t least, size_t most)
+{
+	char text[KVD_TEXT_MAX];
+	char *name;
+
+	file_write(kvd.dir, JOURNAL, journal, journal_size);
+	kvd_launch(&kvd, kvd.dir, NULL);
+	ck_assert_msg(!kvd_wait_ready(&kvd),
+	    "started with byte %zu of the journal flipped", byte);
+	ck_assert_int_ne(kvd_wait(&kvd), 0);
+	kvd_read_log(&kvd, text);
+	name = strstr(text, JOURNAL);
+	ck_assert_msg(
+	    name != NULL, "the message does not name the file: %s", text);
+	ck_assert_msg(has_number_in(name, least, most),
+	    "byte %zu: no offset from %zu to %zu in: %s", byte, least, most,
+	    text);
+}
+
+/* Any bit pattern in any byte of the third record, header and payload. */
+START_TEST(test_damaged_record_stops_the_start)
+{
+	static const char masks[] = {0x01, (char)0x80, (char)0xff};
+
+	for (size_t byte = ends[2]; byte < ends[3]; byte++)
+		for (size_t i = 0; i < sizeof(masks); i++) {
+			journal[byte] = (char)(journal[byte] ^ masks[i]);
+			expect_damage(byte, ends[2], ends[3]);
+			journal[byte] = (char)(journal[byte] ^ masks[i]);
+		}
+	file_write(kvd.dir, JOURNAL, journal, journal_size);
+	kvd_start(&kvd, kvd.dir, KVD_END);
+	expect_state(COMMANDS);
+	kvd_stop(&kvd);
+}
+END_TEST
+
+/* So does one inside an MSET that was acknowledged. */
+START_TEST(test_damaged_mset_stops_the_start)
+{
+	for (size_t byte = ends[3]; byte < ends[4]; byte++) {
+		journal[byte] = (char)(journal[byte] ^ 0x01);
+		expect_damage(byte, ends[3], ends[4]);
+		journal[byte] = (char)(journal[byte] ^ 0x01);
+	}
+}
+END_TEST
+
+START_TEST(test_file_of_something_else_is_refused)
+{
+	static const char text[] = "this is not a journal, keep off it\n";
+	char *kept;
+	size_t size;
+
+	file_write(kvd.dir, JOURNAL, text, strlen(text));
+	kvd_launch(&kvd, kvd.dir, NULL);
+	ck_assert(!kvd_wait_ready(&kvd));
+	ck_assert_int_ne(kvd_wait(&kvd), 0);
+	ck_assert(kvd_log_has(&kvd, JOURNAL));
+	kept = file_read(kvd.dir, JOURNAL, &size);
+	ck_assert_uint_eq(size, strlen(text));
+	ck_assert_mem_eq(kept, text, size);
+	free(kept);
+}
+END_TEST
+
+TCase *
+kvd_journal_case(void)
+{
+	TCase *tcase = tcase_create("journal");
+
+	tcase_add_checked_fixture(tcase, setup, teardown);
+	tcase_set_timeout(tcase, 60);
+	tcase_add_test(tcase, test_journal_is_replayed);
+	tcase_add_test(tcase, test_torn_tail_at_every_length);
+	tcase_add_test(tcase, test_damaged_record_stops_the_start);
+	tcase_add_test(tcase, test_damaged_mset_stops_the_start);
+	tcase_add_test(tcase, test_file_of_something_else_is_refused);
+	return tcase;
+}

@@ -1,0 +1,288 @@
+/* SPDX-License-Identifier: MIT */
+#include "process.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <ftw.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <check.h>
+
+#define DEFAULT_PROGRAM "../docs/examples/kvd"
+#define OPTIONS_MAX 12
+#define READY_TIMEOUT_MS 20000
+
+static char home[KVD_PATH_MAX];
+
+static int
+remove_one(
+    const char *path, const struct stat *info, int type, struct FTW *walk)
+{
+	(void)info;
+	(void)type;
+	(void)walk;
+	return remove(path);
+}
+
+void
+kvd_home_make(void)
+{
+	const char *parent = getenv("TMPDIR");
+
+	if (parent == NULL || *parent == '\0')
+		parent = "/tmp";
+	snprintf(home, sizeof(home), "%s/check_kvd.XXXXXX", parent);
+	if (mkdtemp(home) == NULL) {
+		perror(home);
+		exit(EXIT_FAILURE);
+	}
+}
+
+void
+kvd_home_remove(void)
+{
+	nftw(home, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+}
+
+void
+kvd_program(char *program, size_t size)
+{
+	const char *path = getenv("KVD");
+
+	if (path == NULL || *path == '\0')
+		path = DEFAULT_PROGRAM;
+	ck_assert_msg(access(path, X_OK) == 0,
+	    "no program '%s' (%s): build the example kvd, or set the "
+	    "environment variable KVD to its path",
+	    path, strerror(errno));
+	snprintf(program, size, "%s", path);
+}
+
+void
+kvd_make_dir(char dir[KVD_PATH_MAX])
+{
+	int length = snprintf(dir, KVD_PATH_MAX, "%s/dir.XXXXXX", home);
+
+	ck_assert_int_lt(length, KVD_PATH_MAX);
+	ck_assert_msg(mkdtemp(dir) != NULL, "%s: %s", dir, strerror(errno));
+}
+
+/* Runs in the child: nothing but async-signal-safe calls. */
+static void
+become(pid_t parent, char *const argv[], int output, int errors)
+{
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	if (getppid() != parent)
+		_exit(126);
+	signal(SIGPIPE, SIG_DFL);
+	if (dup2(output, STDOUT_FILENO) < 0 || dup2(errors, STDERR_FILENO) < 0)
+		_exit(126);
+	execv(argv[0], argv);
+	_exit(127);
+}
+
+static int
+open_log(struct kvd *kvd)
+{
+	int length =
+	    snprintf(kvd->log, sizeof(kvd->log), "%s/log.XXXXXX", home);
+	int fd;
+
+	ck_assert_int_lt(length, (int)sizeof(kvd->log));
+	fd = mkostemp(kvd->log, O_CLOEXEC | O_APPEND);
+	ck_assert_msg(fd >= 0, "%s: %s", kvd->log, strerror(errno));
+	return fd;
+}
+
+void
+kvd_launch(struct kvd *kvd, const char *dir, const char *const *options)
+{
+	char program[KVD_PATH_MAX];
+	char dir_option[KVD_PATH_MAX + 8];
+	char port_option[] = "--port=0";
+	char *argv[OPTIONS_MAX + 4] = {program, port_option, dir_option, NULL};
+	pid_t parent = getpid();
+	int ends[2];
+	int errors;
+
+	kvd_program(program, sizeof(program));
+	if (dir != kvd->dir)
+		snprintf(kvd->dir, sizeof(kvd->dir), "%s", dir);
+	snprintf(dir_option, sizeof(dir_option), "--dir=%s", dir);
+	for (size_t i = 0; options != NULL && options[i] != NULL; i++) {
+		ck_assert_uint_lt(i, OPTIONS_MAX);
+		argv[i + 3] = (char *)(uintptr_t)options[i];
+	}
+	ck_assert_int_eq(pipe2(ends, O_CLOEXEC), 0);
+	errors = open_log(kvd);
+	kvd->pid = fork();
+	ck_assert_int_ge(kvd->pid, 0);
+	if (kvd->pid == 0)
+		become(parent, argv, ends[1], errors);
+	close(ends[1]);
+	close(errors);
+	kvd->output = ends[0];
+	kvd->port = 0;
+}
+
+bool
+kvd_wait_ready(struct kvd *kvd)
+{
+	static const char ready[] = "kvd: ready on 127.0.0.1:";
+	char line[256];
+	size_t length = 0;
+
+	while (length == 0 || line[length - 1] != '\n') {
+		struct pollfd ready_fd = {kvd->output, POLLIN, 0};
+
+		ck_assert_msg(poll(&ready_fd, 1, READY_TIMEOUT_MS) == 1,
+		    "kvd printed no ready line within %d s",
+		    READY_TIMEOUT_MS / 1000);
+		ck_assert_uint_lt(length + 1, sizeof(line));
+		if (read(kvd->output, line + length, 1) != 1)
+			return false;
+		length++;
+	}
+	line[length - 1] = '\0';
+	ck_assert_msg(strncmp(line, ready, strlen(ready)) == 0,
+	    "not the ready line: '%s'", line);
+	kvd->port = (int)strtol(line + strlen(ready), NULL, 10);
+	ck_assert_int_gt(kvd->port, 0);
+	return true;
+}
+
+void
+kvd_start(struct kvd *kvd, const char *dir, ...)
+{
+	const char *options[OPTIONS_MAX + 1] = {NULL};
+	char new_dir[KVD_PATH_MAX];
+	char text[KVD_TEXT_MAX];
+	va_list args;
+	size_t count = 0;
+
+	va_start(args, dir);
+	while (count < OPTIONS_MAX &&
+	       (options[count] = va_arg(args, const char *)) != NULL)
+		count++;
+	va_end(args);
+	if (dir == NULL) {
+		kvd_make_dir(new_dir);
+		dir = new_dir;
+	}
+	kvd_launch(kvd, dir, options);
+	if (kvd_wait_ready(kvd))
+		return;
+	kvd_read_log(kvd, text);
+	ck_abort_msg("kvd did not start (status %d): %s", kvd_wait(kvd), text);
+}
+
+int
+kvd_wait(struct kvd *kvd)
+{
+	int status;
+	pid_t pid;
+
+	ck_assert_int_gt(kvd->pid, 0);
+	do
+		pid = waitpid(kvd->pid, &status, 0);
+	while (pid < 0 && errno == EINTR);
+	ck_assert_int_eq(pid, kvd->pid);
+	kvd->pid = 0;
+	close(kvd->output);
+	return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+}
+
+int
+kvd_end(struct kvd *kvd, int sig)
+{
+	ck_assert_int_gt(kvd->pid, 0);
+	ck_assert_int_eq(kill(kvd->pid, sig), 0);
+	return kvd_wait(kvd);
+}
+
+void
+kvd_stop(struct kvd *kvd)
+{
+	int status = kvd_end(kvd, SIGTERM);
+	char text[KVD_TEXT_MAX];
+
+	kvd_read_log(kvd, text);
+	ck_assert_msg(status == 0, "status %d after SIGTERM: %s", status, text);
+}
+
+void
+kvd_read_log(const struct kvd *kvd, char text[KVD_TEXT_MAX])
+{
+	FILE *file = fopen(kvd->log, "r");
+	size_t length;
+
+	ck_assert_msg(file != NULL, "%s: %s", kvd->log, strerror(errno));
+	length = fread(text, 1, KVD_TEXT_MAX - 1, file);
+	text[length] = '\0';
+	fclose(file);
+}
+
+bool
+kvd_log_has(const struct kvd *kvd, const char *text)
+{
+	char log[KVD_TEXT_MAX];
+
+	kvd_read_log(kvd, log);
+	return strstr(log, text) != NULL;
+}
+
+static FILE *
+open_file(const char *dir, const char *name, const char *mode)
+{
+	char path[2 * KVD_PATH_MAX];
+	FILE *file;
+
+	snprintf(path, sizeof(path), "%s/%s", dir, name);
+	file = fopen(path, mode);
+	ck_assert_msg(file != NULL, "%s: %s", path, strerror(errno));
+	return file;
+}
+
+size_t
+file_size(const char *dir, const char *name)
+{
+	FILE *file = open_file(dir, name, "rb");
+	struct stat info;
+
+	ck_assert_int_eq(fstat(fileno(file), &info), 0);
+	fclose(file);
+	return (size_t)info.st_size;
+}
+
+char *
+file_read(const char *dir, const char *name, size_t *size)
+{
+	FILE *file = open_file(dir, name, "rb");
+	char *data;
+
+	*size = file_size(dir, name);
+	data = malloc(*size + 1);
+	ck_assert_ptr_nonnull(data);
+	ck_assert_uint_eq(fread(data, 1, *size, file), *size);
+	fclose(file);
+	return data;
+}
+
+void
+file_write(const char *dir, const char *name, const char *data, size_t size)
+{
+	FILE *file = open_file(dir, name, "wb");
+
+	ck_assert_uint_eq(fwrite(data, 1, size, file), size);
+	ck_assert_int_eq(fclose(file), 0);
+}

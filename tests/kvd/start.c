@@ -1,0 +1,157 @@
+/* SPDX-License-Identifier: MIT */
+/* Options, and starts that have to fail. */
+#include "cases.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "client.h"
+
+static const char *const bad_options[] = {
+    "--nonsense",
+    "--port",
+    "--port=",
+    "--port=word",
+    "--port=65536",
+    "--port=-1",
+    "--port=80x",
+    "--sync",
+    "--sync=sometimes",
+    "--lock-timeout=soon",
+    "--lock-timeout=-1",
+    "--max-value=-1",
+    "--max-value=many",
+    "--max-request=99999999999999999999999",
+    "--max-request=1x",
+    "--max-clients=0",
+    "--max-clients=none",
+    "--no-lock=yes",
+    "--bind=not.an.address.at.all.",
+    "argument",
+};
+
+static struct kvd kvd;
+
+START_TEST(test_bad_option)
+{
+	const char *options[] = {bad_options[_i], NULL};
+	char dir[KVD_PATH_MAX];
+	int status;
+
+	kvd_make_dir(dir);
+	kvd_launch(&kvd, dir, options);
+	ck_assert_msg(
+	    !kvd_wait_ready(&kvd), "started with '%s'", bad_options[_i]);
+	status = kvd_wait(&kvd);
+	ck_assert_msg(
+	    status == 2, "'%s' gave status %d", bad_options[_i], status);
+	ck_assert_msg(
+	    kvd_log_has(&kvd, "kvd"), "no message for '%s'", bad_options[_i]);
+}
+END_TEST
+
+/* The first one goes on, and the files are still its own. */
+START_TEST(test_second_daemon_in_one_directory)
+{
+	redisContext *client;
+	struct kvd second;
+
+	kvd_start(&kvd, NULL, KVD_END);
+	client = client_open(&kvd);
+	client_expect(client, "+OK", "SET a 1");
+	kvd_launch(&second, kvd.dir, NULL);
+	ck_assert(!kvd_wait_ready(&second));
+	ck_assert_int_ne(kvd_wait(&second), 0);
+	ck_assert(kvd_log_has(&second, "kvd: "));
+	client_expect(client, "+OK", "SET b 2");
+	client_expect(client, "+OK", "SNAPSHOT");
+	client_expect(client, "+OK", "SET c 3");
+	redisFree(client);
+	kvd_end(&kvd, SIGKILL);
+	kvd_start(&kvd, kvd.dir, KVD_END);
+	client = client_open(&kvd);
+	client_expect(client, "[1, 2, 3]", "MGET a b c");
+	redisFree(client);
+	kvd_stop(&kvd);
+}
+END_TEST
+
+static void
+expect_no_start(const char *dir, const char *option)
+{
+	const char *options[] = {option, NULL};
+	struct kvd second;
+	int status;
+
+	kvd_launch(&second, dir, options);
+	ck_assert(!kvd_wait_ready(&second));
+	status = kvd_wait(&second);
+	ck_assert_int_ne(status, 0);
+	ck_assert_int_lt(status, 126);
+	ck_assert(kvd_log_has(&second, "kvd: "));
+}
+
+START_TEST(test_port_in_use)
+{
+	char dir[KVD_PATH_MAX];
+	char option[32];
+
+	kvd_start(&kvd, NULL, KVD_END);
+	snprintf(option, sizeof(option), "--port=%d", kvd.port);
+	kvd_make_dir(dir);
+	expect_no_start(dir, option);
+	kvd_stop(&kvd);
+}
+END_TEST
+
+START_TEST(test_directory_is_a_file)
+{
+	char dir[KVD_PATH_MAX];
+	char path[KVD_PATH_MAX + 8];
+
+	kvd_make_dir(dir);
+	file_write(dir, "file", "text", 4);
+	snprintf(path, sizeof(path), "%s/file", dir);
+	expect_no_start(path, NULL);
+}
+END_TEST
+
+/* A restart gets the port of the one that was killed, its connections in
+ * TIME_WAIT notwithstanding. */
+START_TEST(test_same_port_again)
+{
+	redisContext *client;
+	char option[32];
+	int port;
+
+	kvd_start(&kvd, NULL, KVD_END);
+	port = kvd.port;
+	snprintf(option, sizeof(option), "--port=%d", port);
+	for (int i = 0; i < 5; i++) {
+		client = client_open(&kvd);
+		client_expect(client, "+PONG", "PING");
+		kvd_end(&kvd, i % 2 == 0 ? SIGTERM : SIGKILL);
+		redisFree(client);
+		kvd_start(&kvd, kvd.dir, option, KVD_END);
+		ck_assert_int_eq(kvd.port, port);
+	}
+	kvd_stop(&kvd);
+}
+END_TEST
+
+TCase *
+kvd_start_case(void)
+{
+	TCase *tcase = tcase_create("start");
+
+	tcase_set_timeout(tcase, 30);
+	tcase_add_loop_test(tcase, test_bad_option, 0,
+	    (int)(sizeof(bad_options) / sizeof(bad_options[0])));
+	tcase_add_test(tcase, test_second_daemon_in_one_directory);
+	tcase_add_test(tcase, test_port_in_use);
+	tcase_add_test(tcase, test_directory_is_a_file);
+	tcase_add_test(tcase, test_same_port_again);
+	return tcase;
+}
