@@ -1,0 +1,474 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * One connection.
+ */
+#include "client.h"
+
+#include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+
+#include <event2/buffer.h>
+#include <event2/bufferevent.h>
+#include <event2/event.h>
+
+#include "call.h"
+#include "commands.h"
+#include "options.h"
+#include "report.h"
+#include "server.h"
+
+/* Requests of one client in a turn of the loop. */
+#define BATCH 64
+/* Input that waits for its turn. */
+#define MAX_INPUT ((size_t)65536)
+/* Replies that wait to be sent; beyond that no request is begun. */
+#define MAX_OUTPUT ((size_t)1 << 20)
+/* Seconds in which nothing could be sent to a client that is to be closed. */
+#define SEND_TIMEOUT 10
+/* Seconds in which such a client may still read and hang up itself. */
+#define LINGER 2
+
+struct client {
+	struct call call;
+	struct server *server;
+	struct client *next, *previous;
+	struct bufferevent *bev; /* NULL: the connection has gone */
+	struct evbuffer *replies;
+	struct event *timer;
+	bool looping;	/* run() is at work and goes on by itself */
+	bool ended;	/* the other side sends no more */
+	bool closing;	/* no more requests */
+	bool lingering; /* all is sent */
+};
+
+static void run(struct client *client);
+
+/*
+ * Its end.
+ */
+
+static void
+destroy(struct client *client)
+{
+	struct server *server = client->server;
+
+	if (client->previous != NULL)
+		client->previous->next = client->next;
+	else if (server->clients == client)
+		server->clients = client->next;
+	if (client->next != NULL)
+		client->next->previous = client->previous;
+	if (client->timer != NULL)
+		event_free(client->timer);
+	if (client->replies != NULL)
+		evbuffer_free(client->replies);
+	request_destroy(&client->call.request);
+	free(client);
+	server_client_gone(server);
+}
+
+/* Closes the connection.  A request that is being worked at is finished first,
+ * with nobody to answer to. */
+static void
+drop(struct client *client)
+{
+	event_del(client->timer);
+	bufferevent_free(client->bev);
+	client->bev = NULL;
+	client->server->connected--;
+	if (call_abandon(&client->call))
+		destroy(client);
+}
+
+/* Goes on from the loop, after a poll: others come first. */
+static void
+schedule(struct client *client, long milliseconds)
+{
+	const struct timeval delay = {
+	    milliseconds / 1000, milliseconds % 1000 * 1000};
+
+	if (event_add(client->timer, &delay) == -1)
+		event_active(client->timer, EV_TIMEOUT, 1);
+}
+
+/* All is sent.  A close with input unread would make the kernel of the other
+ * side throw the last replies away, so wait until that side has closed. */
+static void
+linger(struct client *client)
+{
+	if (client->ended) {
+		drop(client);
+		return;
+	}
+	if (client->lingering)
+		return;
+	client->lingering = true;
+	shutdown(bufferevent_getfd(client->bev), SHUT_WR);
+	schedule(client, LINGER * 1000);
+}
+
+static struct evbuffer *
+output(const struct client *client)
+{
+	return bufferevent_get_output(client->bev);
+}
+
+static void
+drain_input(const struct client *client)
+{
+	struct evbuffer *input = bufferevent_get_input(client->bev);
+
+	evbuffer_drain(input, evbuffer_get_length(input));
+}
+
+static void
+begin_close(struct client *client)
+{
+	static const struct timeval timeout = {SEND_TIMEOUT, 0};
+
+	client->closing = true;
+	event_del(client->timer);
+	drain_input(client);
+	bufferevent_setwatermark(client->bev, EV_WRITE, 0, 0);
+	bufferevent_set_timeouts(client->bev, NULL, &timeout);
+	if (evbuffer_get_length(output(client)) == 0)
+		linger(client);
+}
+
+/*
+ * Requests.
+ */
+
+static size_t
+input_length(const struct client *client)
+{
+	return evbuffer_get_length(bufferevent_get_input(client->bev));
+}
+
+static bool
+is_full(const struct client *client)
+{
+	return evbuffer_get_length(client->replies) +
+		   evbuffer_get_length(output(client)) >
+	       MAX_OUTPUT;
+}
+
+/* Sends what was replied.  -1 if the client had to be dropped. */
+static int
+flush(struct client *client)
+{
+	if (!client->call.reply.failed &&
+	    bufferevent_write_buffer(client->bev, client->replies) == 0)
+		return 0;
+	report("a client is closed: out of memory for its reply");
+	drop(client);
+	return -1;
+}
+
+static bool
+is_too_long(const struct client *client, struct bytes argument)
+{
+	return argument.length > client->server->options->max_value;
+}
+
+static bool
+check_lengths(struct client *client)
+{
+	struct call *call = &client->call;
+	size_t i;
+
+	for (i = 0; i < call->request.count; i++) {
+		if (!is_too_long(client, request_argument(&call->request, i)))
+			continue;
+		reply_error(&call->reply,
+		    "ERR an argument is longer than %zu bytes (--max-value)",
+		    client->server->options->max_value);
+		return false;
+	}
+	return true;
+}
+
+static void
+execute(struct client *client)
+{
+	struct call *call = &client->call;
+	struct bytes name;
+
+	if (call->request.count == 0 || !check_lengths(client))
+		return;
+	name = request_argument(&call->request, 0);
+	call->command = commands_find(name);
+	if (call->command == NULL)
+		reply_error(
+		    &call->reply, "ERR unknown command '%.64s'", name.data);
+	else if (!command_takes(call->command, call->request.count))
+		reply_error(&call->reply,
+		    "ERR wrong number of arguments for '%s' command",
+		    call->command->name);
+	else
+		call_start(call);
+}
+
+static bool
+may_go_on(const struct client *client)
+{
+	return !client->closing && !client->server->stopping &&
+	       !call_is_under_way(&client->call) && !is_full(client) &&
+	       !client->call.reply.failed;
+}
+
+/* Does requests.  Gives whether it did all that the input has. */
+static bool
+run_batch(struct client *client)
+{
+	struct request *request = &client->call.request;
+	int left;
+
+	for (left = BATCH; left > 0 && may_go_on(client); left--) {
+		switch (
+		    request_next(request, bufferevent_get_input(client->bev))) {
+		case REQUEST_READY:
+			execute(client);
+			break;
+		case REQUEST_INCOMPLETE:
+			return true;
+		case REQUEST_BAD:
+			reply_error(&client->call.reply, "%s", request->error);
+			client->closing = true;
+			break;
+		}
+	}
+	return false;
+}
+
+/* Does requests, and sees to it that somebody goes on with the next. */
+static void
+run(struct client *client)
+{
+	bool all;
+
+	client->looping = true;
+	all = run_batch(client);
+	client->looping = false;
+	if (flush(client) == -1)
+		return;
+	if (call_is_under_way(&client->call)) {
+		if (client->ended && call_is_waiting(&client->call))
+			drop(client);
+		return; /* answered() goes on */
+	}
+	if (client->closing || client->server->stopping ||
+	    (all && client->ended))
+		begin_close(client);
+	else if (!all && !is_full(client))
+		schedule(client, 0);
+	/* Otherwise on_read() goes on, or on_write(). */
+}
+
+/* A call that had to wait has its answer.  We may be deep inside the release
+ * of the lock by somebody else, so the next request has to wait for its turn.
+ */
+static void
+answered(struct call *call, void *arg)
+{
+	struct client *client = arg;
+
+	if (client->looping)
+		return;
+	if (client->bev == NULL) {
+		destroy(client);
+		return;
+	}
+	if (flush(client) == -1)
+		return;
+	if (input_length(client) > 0 || request_is_begun(&call->request) ||
+	    client->ended || client->closing || client->server->stopping)
+		schedule(client, 0);
+}
+
+void
+client_close_after_reply(struct call *call)
+{
+	struct client *client = call->arg;
+
+	client->closing = true;
+}
+
+/*
+ * Events.
+ */
+
+/* Has the other side hung up?  bufferevent finds out by reading, and does not
+ * read while the input is full. */
+static bool
+has_hung_up(const struct client *client)
+{
+	struct pollfd fd = {
+	    .fd = bufferevent_getfd(client->bev), .events = POLLRDHUP};
+
+	return poll(&fd, 1, 0) == 1;
+}
+
+static void
+watch_waiting(struct client *client)
+{
+	if (!call_is_waiting(&client->call) || input_length(client) < MAX_INPUT)
+		return;
+	if (has_hung_up(client))
+		drop(client);
+	else if (!event_pending(client->timer, EV_TIMEOUT, NULL))
+		schedule(client, 50);
+}
+
+static void
+on_read(struct bufferevent *bev, void *arg)
+{
+	struct client *client = arg;
+
+	(void)bev;
+	if (client->closing)
+		drain_input(client);
+	else if (call_is_under_way(&client->call))
+		watch_waiting(client);
+	else if (!event_pending(client->timer, EV_TIMEOUT, NULL))
+		run(client);
+}
+
+static void
+on_write(struct bufferevent *bev, void *arg)
+{
+	struct client *client = arg;
+
+	(void)bev;
+	if (call_is_under_way(&client->call))
+		return;
+	if (client->closing)
+		linger(client);
+	else if (input_length(client) > 0 ||
+		 request_is_begun(&client->call.request) || client->ended)
+		schedule(client, 0);
+}
+
+static void
+on_event(struct bufferevent *bev, short what, void *arg)
+{
+	struct client *client = arg;
+
+	(void)bev;
+	client->ended = true;
+	if (!(what & BEV_EVENT_EOF) || call_is_waiting(&client->call) ||
+	    client->lingering)
+		drop(client);
+	else if (!client->closing && !call_is_under_way(&client->call))
+		run(client);
+}
+
+static void
+on_timer(evutil_socket_t fd, short what, void *arg)
+{
+	struct client *client = arg;
+
+	(void)fd;
+	(void)what;
+	if (client->lingering)
+		drop(client);
+	else if (call_is_under_way(&client->call))
+		watch_waiting(client);
+	else
+		run(client);
+}
+
+/*
+ * Its beginning.
+ */
+
+static void
+set_up(struct client *client)
+{
+	struct bufferevent *bev = client->bev;
+	const int on = 1;
+
+	setsockopt(
+	    bufferevent_getfd(bev), IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+	bufferevent_setcb(bev, on_read, on_write, on_event, client);
+	bufferevent_setwatermark(bev, EV_READ, 0, MAX_INPUT);
+	/* Called again with the half of it sent. */
+	bufferevent_setwatermark(bev, EV_WRITE, MAX_OUTPUT / 2, 0);
+	client->call.server = client->server;
+	client->call.reply.out = client->replies;
+	client->call.answered = answered;
+	client->call.arg = client;
+}
+
+static void
+link_in(struct client *client)
+{
+	struct server *server = client->server;
+
+	client->next = server->clients;
+	if (client->next != NULL)
+		client->next->previous = client;
+	server->clients = client;
+	server->connected++;
+}
+
+static struct client *
+allocate(struct server *server, evutil_socket_t fd)
+{
+	struct client *client = calloc(1, sizeof(*client));
+
+	if (client == NULL)
+		return NULL;
+	client->server = server;
+	client->replies = evbuffer_new();
+	client->timer = evtimer_new(server->events, on_timer, client);
+	if (request_init(&client->call.request, server->options->max_request) ==
+		0 &&
+	    client->replies != NULL && client->timer != NULL)
+		client->bev = bufferevent_socket_new(
+		    server->events, fd, BEV_OPT_CLOSE_ON_FREE);
+	if (client->bev != NULL)
+		return client;
+	destroy(client);
+	return NULL;
+}
+
+void
+client_accept(struct server *server, evutil_socket_t fd)
+{
+	struct client *client = allocate(server, fd);
+
+	if (client == NULL) {
+		report("a client is closed: out of memory");
+		evutil_closesocket(fd);
+		return;
+	}
+	set_up(client);
+	link_in(client);
+	if (bufferevent_enable(client->bev, EV_READ | EV_WRITE) == -1) {
+		report("a client is closed: out of memory");
+		drop(client);
+	}
+}
+
+void
+client_stop(struct client *client)
+{
+	if (client->bev == NULL || client->closing ||
+	    call_is_under_way(&client->call))
+		return;
+	if (evbuffer_get_length(output(client)) == 0)
+		drop(client);
+	else
+		begin_close(client);
+}
+
+struct client *
+client_next(const struct client *client)
+{
+	return client->next;
+}

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * One connection: reads requests, has them done one after the other, and sends
+ * the replies.
+ *
+ * What is buffered for it stays bounded: nothing is read while enough input
+ * waits, and no request is begun while too many replies wait to be sent.
+ */
+#ifndef KVD_CLIENT_H
+#define KVD_CLIENT_H
+
+#include <event2/util.h>
+
+struct call;
+struct client;
+struct server;
+
+/* Takes over a connection that was accepted.  Without memory it is closed. */
+void client_accept(struct server *server, evutil_socket_t fd);
+
+/* For a command: closes the connection when what was replied is sent. */
+void client_close_after_reply(struct call *call);
+
+/* The daemon stops: closes the connection, once the request that is under way
+ * is answered.  May free the client. */
+void client_stop(struct client *client);
+
+/* The list of a server's clients. */
+struct client *client_next(const struct client *client);
+
+#endif

@@ -1,0 +1,541 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The commands of kvd.
+ */
+#include "commands.h"
+
+#include <fnmatch.h>
+#include <inttypes.h>
+#include <limits.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <unistd.h>
+
+#include <evdefer/rwlock.h>
+
+#include "call.h"
+#include "client.h"
+#include "journal.h"
+#include "options.h"
+#include "server.h"
+#include "snapshot.h"
+#include "store.h"
+#include "write.h"
+
+/* "-9223372036854775808" and a NUL */
+#define NUMBER_SIZE 21
+
+static struct evresult
+done(void)
+{
+	return evresult_value(NULL);
+}
+
+static size_t
+count_of(const struct call *call)
+{
+	return call->request.count;
+}
+
+static struct bytes
+argument(const struct call *call, size_t index)
+{
+	return request_argument(&call->request, index);
+}
+
+static bool
+is_word(struct bytes bytes, const char *word)
+{
+	return bytes.length == strlen(word) &&
+	       strncasecmp(bytes.data, word, bytes.length) == 0;
+}
+
+static struct evresult
+wrong_number(struct call *call)
+{
+	reply_error(&call->reply,
+	    "ERR wrong number of arguments for '%s' command",
+	    call->command->name);
+	return done();
+}
+
+static struct evresult
+syntax_error(struct call *call)
+{
+	reply_error(&call->reply, "ERR syntax error");
+	return done();
+}
+
+/*
+ * Without the lock.
+ */
+
+static struct evresult
+run_ping(struct call *call)
+{
+	if (count_of(call) > 2)
+		return wrong_number(call);
+	if (count_of(call) == 2)
+		reply_bulk(&call->reply, argument(call, 1));
+	else
+		reply_status(&call->reply, "PONG");
+	return done();
+}
+
+static struct evresult
+run_echo(struct call *call)
+{
+	reply_bulk(&call->reply, argument(call, 1));
+	return done();
+}
+
+static struct evresult
+run_quit(struct call *call)
+{
+	reply_status(&call->reply, "OK");
+	client_close_after_reply(call);
+	return done();
+}
+
+static struct evresult
+run_shutdown(struct call *call)
+{
+	if (count_of(call) > 2 ||
+	    (count_of(call) == 2 && !is_word(argument(call, 1), "save") &&
+		!is_word(argument(call, 1), "nosave")))
+		return syntax_error(call);
+	reply_status(&call->reply, "OK");
+	client_close_after_reply(call);
+	server_request_stop(call->server);
+	return done();
+}
+
+/* redis-benchmark asks for these two. */
+static struct evresult
+run_config(struct call *call)
+{
+	static const char *const settings[][2] = {
+	    {"save", ""}, {"appendonly", "yes"}};
+	const size_t count = sizeof(settings) / sizeof(settings[0]);
+	size_t i, matching = 0;
+	const char *pattern;
+
+	if (!is_word(argument(call, 1), "get")) {
+		reply_error(&call->reply,
+		    "ERR settings are given on the command line of kvd");
+		return done();
+	}
+	if (count_of(call) != 3)
+		return wrong_number(call);
+	pattern = argument(call, 2).data;
+	for (i = 0; i < count; i++)
+		if (fnmatch(pattern, settings[i][0], FNM_CASEFOLD) == 0)
+			matching++;
+	reply_array(&call->reply, matching * 2);
+	for (i = 0; i < count; i++) {
+		if (fnmatch(pattern, settings[i][0], FNM_CASEFOLD) != 0)
+			continue;
+		reply_string(&call->reply, settings[i][0]);
+		reply_string(&call->reply, settings[i][1]);
+	}
+	return done();
+}
+
+/*
+ * INFO: looks at the lock, but does not need it.
+ */
+
+struct text {
+	char bytes[4096];
+	size_t length;
+};
+
+static void add_line(struct text *text, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+
+static void
+add_line(struct text *text, const char *format, ...)
+{
+	const size_t room = sizeof(text->bytes) - text->length;
+	va_list args;
+	int length;
+
+	va_start(args, format);
+	length = vsnprintf(text->bytes + text->length, room, format, args);
+	va_end(args);
+	/* It is all of numbers, and there is room for the longest. */
+	if (length > 0 && (size_t)length < room)
+		text->length += (size_t)length;
+}
+
+static void
+info_server(const struct server *server, struct text *text)
+{
+	add_line(text, "process_id:%ld\r\n", (long)getpid());
+	add_line(text, "tcp_port:%d\r\n", server->port);
+	add_line(text, "uptime_in_seconds:%ld\r\n", server_uptime(server));
+	add_line(text, "max_value:%zu\r\n", server->options->max_value);
+	add_line(text, "max_request:%zu\r\n", server->options->max_request);
+}
+
+static void
+info_clients(const struct server *server, struct text *text)
+{
+	add_line(text, "connected_clients:%zu\r\n", server->connected);
+	add_line(text, "maxclients:%zu\r\n", server->max_clients);
+}
+
+static void
+info_persistence(const struct server *server, struct text *text)
+{
+	add_line(
+	    text, "sync:%s\r\n", server->options->sync ? "always" : "never");
+	add_line(text, "journal_bytes:%" PRIu64 "\r\n",
+	    journal_size(server->journal));
+	add_line(
+	    text, "writes_refused:%d\r\n", journal_is_broken(server->journal));
+	add_line(
+	    text, "snapshot_in_progress:%d\r\n", server->snapshot_is_running);
+}
+
+static void
+info_lock(const struct server *server, struct text *text)
+{
+	struct evrwlock_stats stats;
+
+	evrwlock_get_stats(server->lock, &stats); /* --no-lock: all 0 */
+	add_line(text, "lock_enabled:%d\r\n", server->lock != NULL);
+	add_line(text, "readers_inside:%zu\r\n", stats.readers_inside);
+	add_line(text, "writers_inside:%zu\r\n", stats.writers_inside);
+	add_line(text, "readers_waiting:%zu\r\n", stats.readers_waiting);
+	add_line(text, "writers_waiting:%zu\r\n", stats.writers_waiting);
+	add_line(
+	    text, "readers_granted:%" PRIu64 "\r\n", stats.readers_granted);
+	add_line(
+	    text, "writers_granted:%" PRIu64 "\r\n", stats.writers_granted);
+	add_line(text, "cancelled:%" PRIu64 "\r\n", stats.cancelled);
+	add_line(text, "longest_queue:%zu\r\n", stats.longest_queue);
+}
+
+static void
+info_keyspace(const struct server *server, struct text *text)
+{
+	add_line(text, "keys:%zu\r\n", store_count(server->store));
+}
+
+static struct evresult
+run_info(struct call *call)
+{
+	static const struct {
+		const char *name;
+		void (*add)(const struct server *, struct text *);
+	} sections[] = {
+	    {"Server", info_server},
+	    {"Clients", info_clients},
+	    {"Persistence", info_persistence},
+	    {"Lock", info_lock},
+	    {"Keyspace", info_keyspace},
+	};
+	struct text text = {.length = 0};
+	struct bytes all;
+	size_t i;
+
+	if (count_of(call) > 2)
+		return syntax_error(call);
+	for (i = 0; i < sizeof(sections) / sizeof(sections[0]); i++) {
+		if (count_of(call) == 2 &&
+		    !is_word(argument(call, 1), sections[i].name) &&
+		    !is_word(argument(call, 1), "all") &&
+		    !is_word(argument(call, 1), "everything") &&
+		    !is_word(argument(call, 1), "default"))
+			continue;
+		if (text.length > 0)
+			add_line(&text, "\r\n");
+		add_line(&text, "# %s\r\n", sections[i].name);
+		sections[i].add(call->server, &text);
+	}
+	all.data = text.bytes;
+	all.length = text.length;
+	reply_bulk(&call->reply, all);
+	return done();
+}
+
+/*
+ * Readers.
+ */
+
+static struct evresult
+run_get(struct call *call)
+{
+	reply_value(
+	    &call->reply, store_get(call->server->store, argument(call, 1)));
+	return done();
+}
+
+/* Whether the reply to MGET stays within the bounds of a request. */
+static bool
+is_bearable(const struct call *call)
+{
+	const size_t max = call->server->options->max_request;
+	const struct value *value;
+	size_t i, total = 0;
+
+	for (i = 1; i < count_of(call) && total <= max; i++) {
+		value = store_get(call->server->store, argument(call, i));
+		total += value != NULL ? value->length : 0;
+	}
+	return total <= max;
+}
+
+static struct evresult
+run_mget(struct call *call)
+{
+	size_t i;
+
+	if (count_of(call) > 2 && !is_bearable(call)) {
+		reply_error(&call->reply,
+		    "ERR the reply is longer than %zu bytes (--max-request)",
+		    call->server->options->max_request);
+		return done();
+	}
+	reply_array(&call->reply, count_of(call) - 1);
+	for (i = 1; i < count_of(call); i++)
+		reply_value(&call->reply,
+		    store_get(call->server->store, argument(call, i)));
+	return done();
+}
+
+static struct evresult
+run_exists(struct call *call)
+{
+	long long number = 0;
+	size_t i;
+
+	for (i = 1; i < count_of(call); i++)
+		if (store_get(call->server->store, argument(call, i)) != NULL)
+			number++;
+	reply_integer(&call->reply, number);
+	return done();
+}
+
+static struct evresult
+run_dbsize(struct call *call)
+{
+	reply_integer(
+	    &call->reply, (long long)store_count(call->server->store));
+	return done();
+}
+
+static struct evresult
+reply_ok_later(void *value, void *arg)
+{
+	struct call *call = arg;
+
+	(void)value;
+	reply_status(&call->reply, "OK");
+	return done();
+}
+
+/* Not to be found out only when the lock is granted: with a writer waiting
+ * that would be after the end of the snapshot. */
+static bool
+check_snapshot(struct call *call)
+{
+	if (!call->server->snapshot_is_running)
+		return true;
+	reply_error(&call->reply, "ERR a snapshot is being written already");
+	return false;
+}
+
+static struct evresult
+run_snapshot(struct call *call)
+{
+	/* Two of them may have waited side by side. */
+	if (!check_snapshot(call))
+		return done();
+	return snapshot_write(call->server, reply_ok_later, call);
+}
+
+/*
+ * Writers.
+ */
+
+static void
+reply_ok(struct call *call)
+{
+	reply_status(&call->reply, "OK");
+}
+
+static void
+reply_count(struct call *call)
+{
+	reply_integer(&call->reply, (long long)write_count_replaced(call));
+}
+
+static void
+reply_number(struct call *call)
+{
+	reply_integer(&call->reply, call->write.number);
+}
+
+/* SET of redis has options, and there are none here. */
+static bool
+check_set(struct call *call)
+{
+	if (count_of(call) == 3)
+		return true;
+	syntax_error(call);
+	return false;
+}
+
+static struct evresult
+run_set(struct call *call)
+{
+	if (write_begin(call, 1) == -1 ||
+	    write_set(call, argument(call, 1), argument(call, 2)) == -1)
+		return write_give_up(call);
+	return write_run(call, reply_ok);
+}
+
+static bool
+check_mset(struct call *call)
+{
+	if (count_of(call) % 2 == 1)
+		return true;
+	wrong_number(call);
+	return false;
+}
+
+static struct evresult
+run_mset(struct call *call)
+{
+	size_t i;
+
+	if (write_begin(call, count_of(call) / 2) == -1)
+		return write_give_up(call);
+	for (i = 1; i < count_of(call); i += 2)
+		if (write_set(call, argument(call, i), argument(call, i + 1)) ==
+		    -1)
+			return write_give_up(call);
+	return write_run(call, reply_ok);
+}
+
+static struct evresult
+run_del(struct call *call)
+{
+	size_t i;
+
+	if (write_begin(call, count_of(call) - 1) == -1)
+		return write_give_up(call);
+	for (i = 1; i < count_of(call); i++)
+		write_delete(call, argument(call, i));
+	return write_run(call, reply_count);
+}
+
+/* As redis: no blanks, no plus, no zeros in front. */
+static int
+parse_number(const struct value *value, long long *number)
+{
+	char text[NUMBER_SIZE], canonical[NUMBER_SIZE];
+
+	*number = 0;
+	if (value == NULL)
+		return 0;
+	if (value->length >= sizeof(text))
+		return -1;
+	memcpy(text, value->data, value->length);
+	text[value->length] = '\0';
+	*number = strtoll(text, NULL, 10);
+	snprintf(canonical, sizeof(canonical), "%lld", *number);
+	return strlen(text) == value->length && strcmp(text, canonical) == 0
+		   ? 0
+		   : -1;
+}
+
+/* The journal gets the result, so that it can be replayed twice. */
+static struct evresult
+run_incr(struct call *call)
+{
+	char text[NUMBER_SIZE];
+	struct bytes result = {text, 0};
+	long long number;
+
+	if (parse_number(store_get(call->server->store, argument(call, 1)),
+		&number) == -1) {
+		reply_error(&call->reply,
+		    "ERR value is not an integer or out of range");
+		return done();
+	}
+	if (number == LLONG_MAX) {
+		reply_error(
+		    &call->reply, "ERR increment or decrement would overflow");
+		return done();
+	}
+	number++;
+	result.length = (size_t)snprintf(text, sizeof(text), "%lld", number);
+	if (write_begin(call, 1) == -1 ||
+	    write_set(call, argument(call, 1), result) == -1)
+		return write_give_up(call);
+	call->write.number = number;
+	return write_run(call, reply_number);
+}
+
+/*
+ * The table.
+ */
+
+static struct evresult run_command(struct call *call);
+
+static const struct command commands[] = {
+    {"get", 2, ACCESS_READ, NULL, run_get},
+    {"set", -3, ACCESS_WRITE, check_set, run_set},
+    {"incr", 2, ACCESS_WRITE, NULL, run_incr},
+    {"mget", -2, ACCESS_READ, NULL, run_mget},
+    {"mset", -3, ACCESS_WRITE, check_mset, run_mset},
+    {"del", -2, ACCESS_WRITE, NULL, run_del},
+    {"exists", -2, ACCESS_READ, NULL, run_exists},
+    {"dbsize", 1, ACCESS_READ, NULL, run_dbsize},
+    {"ping", -1, ACCESS_NONE, NULL, run_ping},
+    {"echo", 2, ACCESS_NONE, NULL, run_echo},
+    {"snapshot", 1, ACCESS_READ, check_snapshot, run_snapshot},
+    {"info", -1, ACCESS_NONE, NULL, run_info},
+    {"command", -1, ACCESS_NONE, NULL, run_command},
+    {"config", -2, ACCESS_NONE, NULL, run_config},
+    {"quit", -1, ACCESS_NONE, NULL, run_quit},
+    {"shutdown", -1, ACCESS_NONE, NULL, run_shutdown},
+};
+
+#define COMMANDS (sizeof(commands) / sizeof(commands[0]))
+
+/* redis-cli asks for the commands to help at the prompt; it gets by without. */
+static struct evresult
+run_command(struct call *call)
+{
+	if (count_of(call) > 1 && is_word(argument(call, 1), "count"))
+		reply_integer(&call->reply, COMMANDS);
+	else
+		reply_array(&call->reply, 0);
+	return done();
+}
+
+const struct command *
+commands_find(struct bytes name)
+{
+	size_t i;
+
+	for (i = 0; i < COMMANDS; i++)
+		if (is_word(name, commands[i].name))
+			return &commands[i];
+	return NULL;
+}
+
+bool
+command_takes(const struct command *command, size_t count)
+{
+	if (command->arity < 0)
+		return count >= (size_t)-command->arity;
+	return count == (size_t)command->arity;
+}

@@ -1,0 +1,364 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The journal: every write, on the disk before it is applied.
+ */
+#include "journal.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+#include <evdefer/deferred.h>
+
+#include "file.h"
+#include "report.h"
+#include "store.h"
+
+#define NAME "kvd.journal"
+
+struct journal {
+	int fd;
+	bool sync;
+	atomic_bool broken; /* set by the worker's thread too */
+	uint64_t size;
+	size_t commands; /* begun and not ended */
+	struct worker *worker;
+	struct evdefer_base *base;
+	const char *directory;
+};
+
+/*
+ * Reading it at the start.
+ */
+
+static int
+refuse_file(const struct journal *journal, const char *why, uint64_t offset)
+{
+	report("%s/" NAME ": %s at offset %" PRIu64, journal->directory, why,
+	    offset);
+	return -1;
+}
+
+static int
+refuse_unreadable(const struct journal *journal)
+{
+	report(
+	    "%s/" NAME ": can't read: %s", journal->directory, strerror(errno));
+	return -1;
+}
+
+/* Gives the offset behind the last command that is there as a whole. */
+static int
+find_end(
+    const struct journal *journal, struct record_reader *reader, uint64_t *end)
+{
+	struct record record;
+	enum record_status status;
+
+	status = record_read_magic(reader, RECORD_JOURNAL_MAGIC);
+	*end = reader->offset;
+	while (status == RECORD_GOOD) {
+		status = record_read(reader, &record);
+		if (status != RECORD_GOOD)
+			break;
+		if (record.type == RECORD_END)
+			return refuse_file(
+			    journal, "a record of a snapshot", *end);
+		if (!record.more)
+			*end = reader->offset;
+	}
+	switch (status) {
+	case RECORD_UNREADABLE:
+		return refuse_unreadable(journal);
+	case RECORD_WRONG_MAGIC:
+		return refuse_file(journal,
+		    "not a journal of this version of kvd: other first line",
+		    0);
+	case RECORD_DAMAGED:
+		return refuse_file(journal,
+		    "damaged record; restore the file from a backup, or cut it "
+		    "off there and lose what follows: damage",
+		    reader->offset);
+	default:
+		return 0;
+	}
+}
+
+static int
+apply(struct store *store, const struct record *record)
+{
+	if (record->type == RECORD_SET)
+		return store_put(store, record->key, &record->value);
+	store_put(store, record->key, NULL);
+	return 0;
+}
+
+static int
+replay(const struct journal *journal, struct store *store, uint64_t end)
+{
+	struct record_reader reader;
+	struct record record;
+	int result = -1;
+
+	if (record_reader_open(&reader, journal->fd) == -1)
+		return refuse_unreadable(journal);
+	record_read_magic(&reader, RECORD_JOURNAL_MAGIC);
+	while (reader.offset < end) {
+		if (record_read(&reader, &record) != RECORD_GOOD ||
+		    apply(store, &record) == -1) {
+			refuse_unreadable(journal);
+			goto out;
+		}
+	}
+	result = 0;
+out:
+	record_reader_close(&reader);
+	return result;
+}
+
+/* What is behind the last whole command was never answered. */
+static int
+cut_off(struct journal *journal, uint64_t end, uint64_t size)
+{
+	if (end == size)
+		return 0;
+	report("%s/" NAME ": cutting off %" PRIu64 " bytes at offset %" PRIu64
+	       ", the rest of a write that was not finished",
+	    journal->directory, size - end, end);
+	if (ftruncate(journal->fd, (off_t)end) == 0 &&
+	    fdatasync(journal->fd) == 0)
+		return 0;
+	report("%s/" NAME ": can't cut it off: %s", journal->directory,
+	    strerror(errno));
+	return -1;
+}
+
+static int
+load(struct journal *journal, struct store *store)
+{
+	struct record_reader reader;
+	uint64_t end, size;
+	int result;
+
+	if (record_reader_open(&reader, journal->fd) == -1)
+		return refuse_unreadable(journal);
+	result = find_end(journal, &reader, &end);
+	size = reader.size;
+	record_reader_close(&reader);
+	if (result == -1 || cut_off(journal, end, size) == -1 ||
+	    replay(journal, store, end) == -1)
+		return -1;
+	journal->size = end;
+	return 0;
+}
+
+struct journal *
+journal_open(int directory, const char *directory_name, struct store *store)
+{
+	struct journal *journal = calloc(1, sizeof(*journal));
+
+	if (journal == NULL) {
+		report("out of memory");
+		return NULL;
+	}
+	journal->directory = directory_name;
+	journal->fd =
+	    openat(directory, NAME, O_RDWR | O_CREAT | O_CLOEXEC, 0644);
+	if (journal->fd == -1 || fsync(directory) == -1) {
+		report("%s/" NAME ": can't open: %s", directory_name,
+		    strerror(errno));
+		goto failed;
+	}
+	if (load(journal, store) == 0)
+		return journal;
+failed:
+	journal_close(journal);
+	return NULL;
+}
+
+void
+journal_start(struct journal *journal, struct worker *worker,
+    struct evdefer_base *base, bool sync)
+{
+	journal->worker = worker;
+	journal->base = base;
+	journal->sync = sync;
+}
+
+void
+journal_close(struct journal *journal)
+{
+	if (journal == NULL)
+		return;
+	if (journal->fd != -1)
+		close(journal->fd);
+	free(journal);
+}
+
+/*
+ * Writing.
+ */
+
+static void
+break_down(struct journal *journal, const char *what, int error)
+{
+	if (atomic_exchange(&journal->broken, true))
+		return;
+	report("%s/" NAME ": %s: %s; writes are refused until kvd is restarted",
+	    journal->directory, what, strerror(error));
+}
+
+static void
+truncate_to(struct journal *journal, uint64_t size)
+{
+	if (ftruncate(journal->fd, (off_t)size) == -1)
+		break_down(journal, "can't take back a write", errno);
+	else
+		journal->size = size;
+}
+
+/* In the worker's thread.  After a failed fdatasync the kernel may have dropped
+ * what it could not write, and a second one would succeed all the same. */
+static int
+sync_job(struct job *job, void *arg)
+{
+	struct journal *journal = arg;
+	int error;
+
+	(void)job;
+	if (fdatasync(journal->fd) == 0)
+		return 0;
+	error = errno;
+	break_down(journal, "fdatasync", error);
+	return error;
+}
+
+static void
+submit_sync(struct journal *journal, struct job *job, struct evdeferred *done)
+{
+	/* Even if nothing is synced the loop serves others before it goes on,
+	 * as if it had been. */
+	job->run = journal->sync ? sync_job : NULL;
+	job->arg = journal;
+	job->what = "fdatasync of the journal";
+	worker_submit(journal->worker, job, done);
+}
+
+/* Gives 0 or an errno code; then the file is as before. */
+static int
+append(struct journal *journal, const struct record *record, uint64_t *length)
+{
+	static char magic[] = RECORD_JOURNAL_MAGIC;
+	unsigned char head[RECORD_HEAD];
+	struct iovec parts[4];
+	int error;
+
+	record_encode_head(record, head);
+	parts[0].iov_base = magic;
+	parts[0].iov_len = journal->size == 0 ? sizeof(magic) - 1 : 0;
+	parts[1].iov_base = head;
+	parts[1].iov_len = sizeof(head);
+	file_set_part(&parts[2], record->key);
+	file_set_part(&parts[3], record->value);
+	*length = parts[0].iov_len + record_size(record);
+	error = file_write(journal->fd, parts, 4, (off_t)journal->size);
+	if (error != 0) {
+		truncate_to(journal, journal->size);
+		return error;
+	}
+	journal->size += *length;
+	return 0;
+}
+
+void
+journal_begin(struct journal *journal, struct journal_command *command)
+{
+	command->begin = journal->size;
+	command->length = 0;
+	journal->commands++;
+}
+
+struct evdeferred *
+journal_write(struct journal *journal, struct journal_command *command,
+    const struct record *record)
+{
+	struct evdeferred *done = evdeferred_new(journal->base, NULL, NULL);
+	uint64_t length = 0;
+	int error;
+
+	if (done == NULL)
+		return NULL;
+	if (journal_is_broken(journal)) {
+		evdeferred_errback(done, EROFS,
+		    "writes are refused since the journal could not be written "
+		    "to the disk; see the log and restart kvd");
+		return done;
+	}
+	error = append(journal, record, &length);
+	if (error != 0) {
+		evdeferred_errback(done, error, "can't write the journal: %s",
+		    strerror(error));
+		return done;
+	}
+	command->length += length;
+	submit_sync(journal, &command->job, done);
+	return done;
+}
+
+void
+journal_take_back(
+    struct journal *journal, const struct journal_command *command)
+{
+	/* Without the lock the records of others may be between and behind. */
+	if (command->length > 0 &&
+	    command->begin + command->length == journal->size)
+		truncate_to(journal, command->begin);
+}
+
+void
+journal_end(struct journal *journal)
+{
+	journal->commands--;
+}
+
+uint64_t
+journal_size(const struct journal *journal)
+{
+	return journal->size;
+}
+
+bool
+journal_is_broken(const struct journal *journal)
+{
+	return atomic_load(&journal->broken);
+}
+
+bool
+journal_is_settled(const struct journal *journal)
+{
+	return journal->commands == 0;
+}
+
+struct evdeferred *
+journal_clear(struct journal *journal, struct job *job)
+{
+	struct evdeferred *done = evdeferred_new(journal->base, NULL, NULL);
+
+	if (done == NULL)
+		return NULL;
+	if (ftruncate(journal->fd, 0) == -1) {
+		/* Replayed on top of the snapshot it gives the same again. */
+		report("%s/" NAME ": can't make it empty: %s",
+		    journal->directory, strerror(errno));
+		evdeferred_callback(done, NULL);
+		return done;
+	}
+	journal->size = 0;
+	submit_sync(journal, job, done);
+	return done;
+}

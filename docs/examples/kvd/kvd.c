@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * kvd: a durable key-value daemon, the example of what libevdefer is for.
+ *
+ * Everything is served by one thread and one event loop.  A write waits for the
+ * disk before it is applied, and meanwhile the loop serves others: the
+ * readers-writer lock keeps them from seeing what is half done.  call.c is the
+ * place to begin to read; write.c and snapshot.c are the work under the lock.
+ */
+#include <signal.h>
+#include <stdlib.h>
+
+#include <event2/event.h>
+
+#include "options.h"
+#include "server.h"
+
+int
+main(int argc, char **argv)
+{
+	struct options options;
+	struct server server;
+	int status = EXIT_FAILURE;
+
+	switch (options_parse(&options, argc, argv)) {
+	case OPTIONS_RUN:
+		break;
+	case OPTIONS_HELP:
+		return EXIT_SUCCESS;
+	case OPTIONS_BAD:
+		return 2;
+	}
+	/* Both are errors that the calls report as well. */
+	signal(SIGPIPE, SIG_IGN);
+	signal(SIGXFSZ, SIG_IGN);
+	if (server_open(&server, &options) == 0 && server_run(&server) == 0)
+		status = EXIT_SUCCESS;
+	server_close(&server);
+	libevent_global_shutdown();
+	return status;
+}

@@ -1,0 +1,189 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What the command line says.
+ */
+#include "options.h"
+
+#include <errno.h>
+#include <getopt.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "report.h"
+
+/* The record format counts in 32 bits, and half of that leaves room. */
+#define MAX_BYTES ((size_t)1 << 30)
+#define MAX_CLIENTS 1000000
+#define MAX_SECONDS 1e6
+
+static const char help[] =
+    "usage: kvd [OPTION]...\n"
+    "A durable in-memory key-value daemon that speaks RESP2 (redis-cli).\n"
+    "\n"
+    "  --port=N                TCP port, 0 for any free one (6380)\n"
+    "  --bind=ADDRESS          numeric address to listen on (127.0.0.1)\n"
+    "  --dir=DIR               directory of kvd.journal and kvd.snapshot (.)\n"
+    "  --sync=always|never     whether a write is on the disk when it is\n"
+    "                          answered (always)\n"
+    "  --lock-timeout=SECONDS  answer -BUSY to a request that waited so long\n"
+    "                          for the lock (no timeout)\n"
+    "  --max-value=BYTES       longest argument of a request (8388608)\n"
+    "  --max-request=BYTES     longest request, and MGET reply (33554432)\n"
+    "  --max-clients=N         most connections at a time (10000)\n"
+    "  --no-lock               leave the lock out, to see what it is for\n"
+    "  --help                  show this\n";
+
+enum {
+	OPTION_PORT = 256,
+	OPTION_BIND,
+	OPTION_DIR,
+	OPTION_SYNC,
+	OPTION_LOCK_TIMEOUT,
+	OPTION_MAX_VALUE,
+	OPTION_MAX_REQUEST,
+	OPTION_MAX_CLIENTS,
+	OPTION_NO_LOCK,
+	OPTION_HELP,
+};
+
+static const struct option long_options[] = {
+    {"port", required_argument, NULL, OPTION_PORT},
+    {"bind", required_argument, NULL, OPTION_BIND},
+    {"dir", required_argument, NULL, OPTION_DIR},
+    {"sync", required_argument, NULL, OPTION_SYNC},
+    {"lock-timeout", required_argument, NULL, OPTION_LOCK_TIMEOUT},
+    {"max-value", required_argument, NULL, OPTION_MAX_VALUE},
+    {"max-request", required_argument, NULL, OPTION_MAX_REQUEST},
+    {"max-clients", required_argument, NULL, OPTION_MAX_CLIENTS},
+    {"no-lock", no_argument, NULL, OPTION_NO_LOCK},
+    {"help", no_argument, NULL, OPTION_HELP},
+    {NULL, 0, NULL, 0},
+};
+
+static int
+parse_number(
+    const char *name, const char *text, size_t min, size_t max, size_t *number)
+{
+	unsigned long long value;
+	char *end;
+
+	errno = 0;
+	value = strtoull(text, &end, 10);
+	/* strtoull() takes signs and white space as well. */
+	if (text[0] < '0' || text[0] > '9' || *end != '\0' || errno != 0 ||
+	    value < min || value > max) {
+		report("--%s=%s: give a number from %zu to %zu", name, text,
+		    min, max);
+		return -1;
+	}
+	*number = (size_t)value;
+	return 0;
+}
+
+static int
+parse_seconds(const char *name, const char *text, struct timeval *duration)
+{
+	double seconds;
+	char *end;
+
+	seconds = strtod(text, &end);
+	if (end == text || *end != '\0' ||
+	    !(seconds >= 1e-6 && seconds <= MAX_SECONDS)) {
+		report("--%s=%s: give seconds, from 0.000001 to %.0f", name,
+		    text, MAX_SECONDS);
+		return -1;
+	}
+	duration->tv_sec = (time_t)seconds;
+	duration->tv_usec =
+	    (suseconds_t)((seconds - (double)duration->tv_sec) * 1e6);
+	return 0;
+}
+
+static int
+parse_sync(const char *text, bool *sync)
+{
+	*sync = strcmp(text, "always") == 0;
+	if (*sync || strcmp(text, "never") == 0)
+		return 0;
+	report("--sync=%s: give always or never", text);
+	return -1;
+}
+
+static int
+parse_port(struct options *options, const char *text)
+{
+	size_t number;
+
+	if (parse_number("port", text, 0, UINT16_MAX, &number) == -1)
+		return -1;
+	options->port = text;
+	return 0;
+}
+
+static int
+parse_one(struct options *options, int option, const char *text)
+{
+	switch (option) {
+	case OPTION_PORT:
+		return parse_port(options, text);
+	case OPTION_BIND:
+		options->bind = text;
+		return 0;
+	case OPTION_DIR:
+		options->dir = text;
+		return 0;
+	case OPTION_SYNC:
+		return parse_sync(text, &options->sync);
+	case OPTION_LOCK_TIMEOUT:
+		return parse_seconds(
+		    "lock-timeout", text, &options->lock_timeout);
+	case OPTION_MAX_VALUE:
+		return parse_number(
+		    "max-value", text, 1, MAX_BYTES, &options->max_value);
+	case OPTION_MAX_REQUEST:
+		return parse_number(
+		    "max-request", text, 64, MAX_BYTES, &options->max_request);
+	case OPTION_MAX_CLIENTS:
+		return parse_number(
+		    "max-clients", text, 1, MAX_CLIENTS, &options->max_clients);
+	case OPTION_NO_LOCK:
+		options->lock = false;
+		return 0;
+	default:
+		return -1; /* getopt_long() has said why */
+	}
+}
+
+enum options_verdict
+options_parse(struct options *options, int argc, char **argv)
+{
+	static const struct options defaults = {
+	    .bind = "127.0.0.1",
+	    .port = "6380",
+	    .dir = ".",
+	    .sync = true,
+	    .lock = true,
+	    .max_value = 8 << 20,
+	    .max_request = 32 << 20,
+	    .max_clients = 10000,
+	};
+	int option;
+
+	*options = defaults;
+	while (
+	    (option = getopt_long(argc, argv, "", long_options, NULL)) != -1) {
+		if (option == OPTION_HELP) {
+			fputs(help, stdout);
+			return OPTIONS_HELP;
+		}
+		if (parse_one(options, option, optarg) == -1)
+			return OPTIONS_BAD;
+	}
+	if (optind < argc) {
+		report("%s: not an option; try --help", argv[optind]);
+		return OPTIONS_BAD;
+	}
+	return OPTIONS_RUN;
+}

@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What all clients share, the socket that they come in by, and the end of it.
+ */
+#ifndef KVD_SERVER_H
+#define KVD_SERVER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <time.h>
+
+struct client;
+struct event;
+struct event_base;
+struct evconnlistener;
+struct evdefer_base;
+struct evrwlock;
+struct journal;
+struct options;
+struct store;
+struct worker;
+
+/* Others read it; only server.c and client.c (the list) change it. */
+struct server {
+	const struct options *options;
+	struct event_base *events;
+	struct evdefer_base *base;
+	struct worker *worker;
+	struct store *store;
+	struct journal *journal;
+	struct evrwlock *lock; /* over store and journal; NULL: --no-lock */
+	int directory;	       /* open */
+	int lock_file;	       /* keeps other kvds out of it */
+	bool snapshot_is_running;
+
+	struct evconnlistener *listener;
+	struct event *accept_again;
+	int port;
+	struct client *clients;
+	size_t connected; /* clients whose connection is there */
+	size_t max_clients;
+
+	struct event *signals[2];
+	struct event *stop;
+	bool stopping;
+	time_t started;
+};
+
+/* Loads the data and listens.  -1 after the reason was reported; to be closed
+ * in any case. */
+int server_open(struct server *server, const struct options *options);
+
+/* Serves until it is told to stop, by a signal or SHUTDOWN. */
+int server_run(struct server *server);
+
+void server_close(struct server *server);
+
+/* Stops soon: what was begun is finished, nothing is begun any more. */
+void server_request_stop(struct server *server);
+
+/* A client is told to have gone. */
+void server_client_gone(struct server *server);
+
+long server_uptime(const struct server *server);
+
+#endif

@@ -1,0 +1,368 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The snapshot: a file with all keys as they were at one moment.
+ */
+#include "snapshot.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <evdefer/base.h>
+#include <evdefer/deferred.h>
+
+#include "file.h"
+#include "journal.h"
+#include "options.h"
+#include "record.h"
+#include "report.h"
+#include "server.h"
+#include "store.h"
+#include "worker.h"
+
+#define NAME "kvd.snapshot"
+#define TEMPORARY "kvd.snapshot.tmp"
+/* Small enough for the others not to notice the copying of it. */
+#define SLICE 65536
+
+struct snapshot {
+	struct server *server;
+	struct evdeferred *done;
+	struct job job;
+	int fd;
+	uint64_t offset;
+	uint64_t count;
+	unsigned char *slice;
+	size_t used;
+	size_t capacity;
+	bool complete; /* the end record is in the slice */
+	/* The journal holds nothing but what the snapshot has. */
+	bool covers_journal;
+	uint64_t journal_size;
+};
+
+/*
+ * Loading.
+ */
+
+static int
+refuse(const char *directory, const char *why, uint64_t offset)
+{
+	report("%s/" NAME ": %s at offset %" PRIu64
+	       "; restore the file from a backup",
+	    directory, why, offset);
+	return -1;
+}
+
+/* After the last record of all. */
+static int
+check_end(struct record_reader *reader, const struct record *end,
+    const char *directory, uint64_t count)
+{
+	if (record_decode_count(end->value) != count ||
+	    reader->offset != reader->size)
+		return refuse(
+		    directory, "wrong end of the snapshot", reader->offset);
+	return 0;
+}
+
+static int
+load(struct record_reader *reader, const char *directory, struct store *store)
+{
+	struct record record;
+	enum record_status status;
+	uint64_t count;
+
+	status = record_read_magic(reader, RECORD_SNAPSHOT_MAGIC);
+	if (status == RECORD_WRONG_MAGIC)
+		return refuse(directory,
+		    "not a snapshot of this version of kvd: other first line",
+		    0);
+	for (count = 0; status == RECORD_GOOD; count++) {
+		status = record_read(reader, &record);
+		if (status != RECORD_GOOD)
+			break;
+		if (record.type == RECORD_END)
+			return check_end(reader, &record, directory, count);
+		if (record.type != RECORD_SET)
+			return refuse(
+			    directory, "a record of a journal", reader->offset);
+		if (store_put(store, record.key, &record.value) == -1) {
+			status = RECORD_UNREADABLE;
+			break;
+		}
+	}
+	if (status != RECORD_UNREADABLE)
+		return refuse(directory,
+		    status == RECORD_DAMAGED ? "damaged record" : "cut off",
+		    reader->offset);
+	report("%s/" NAME ": can't read: %s", directory, strerror(errno));
+	return -1;
+}
+
+int
+snapshot_load(int directory, const char *directory_name, struct store *store)
+{
+	struct record_reader reader;
+	int fd, result = -1;
+
+	if (unlinkat(directory, TEMPORARY, 0) == -1 && errno != ENOENT) {
+		report("%s/" TEMPORARY ": can't remove: %s", directory_name,
+		    strerror(errno));
+		return -1;
+	}
+	fd = openat(directory, NAME, O_RDONLY | O_CLOEXEC);
+	if (fd == -1 && errno == ENOENT)
+		return 0;
+	if (fd != -1 && record_reader_open(&reader, fd) == 0) {
+		result = load(&reader, directory_name, store);
+		record_reader_close(&reader);
+	} else {
+		report("%s/" NAME ": can't open: %s", directory_name,
+		    strerror(errno));
+	}
+	if (fd != -1)
+		close(fd);
+	return result;
+}
+
+/*
+ * Writing: the ends of it.
+ */
+
+static void next_step(struct snapshot *snapshot);
+
+static struct snapshot *
+begin(struct server *server)
+{
+	struct snapshot *snapshot = calloc(1, sizeof(*snapshot));
+
+	if (snapshot == NULL)
+		return NULL;
+	snapshot->fd = openat(server->directory, TEMPORARY,
+	    O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+	if (snapshot->fd == -1) {
+		free(snapshot);
+		return NULL;
+	}
+	snapshot->server = server;
+	snapshot->covers_journal = journal_is_settled(server->journal);
+	snapshot->journal_size = journal_size(server->journal);
+	store_walk_begin(server->store);
+	server->snapshot_is_running = true;
+	return snapshot;
+}
+
+static void
+finish(struct snapshot *snapshot, struct evresult result)
+{
+	struct server *server = snapshot->server;
+	struct evdeferred *done = snapshot->done;
+
+	if (snapshot->fd != -1) {
+		close(snapshot->fd);
+		unlinkat(server->directory, TEMPORARY, 0);
+	}
+	store_walk_end(server->store);
+	server->snapshot_is_running = false;
+	free(snapshot->slice);
+	free(snapshot);
+	evdeferred_fire(done, result);
+}
+
+static struct evresult
+is_cleared(struct evresult result, void *arg)
+{
+	/* A failure of the journal is not one of the snapshot, but whoever
+	 * asked for it should hear of it. */
+	finish(arg, result);
+	return evresult_value(NULL);
+}
+
+static struct evresult
+has_failed(struct evfailure *failure, void *arg)
+{
+	struct snapshot *snapshot = arg;
+
+	report("%s/" NAME ": %s", snapshot->server->options->dir,
+	    evfailure_message(failure));
+	finish(snapshot, evresult_failure(failure));
+	return evresult_value(NULL);
+}
+
+/* The file is in its place. */
+static struct evresult
+is_renamed(void *value, void *arg)
+{
+	struct snapshot *snapshot = arg;
+	struct journal *journal = snapshot->server->journal;
+	struct evdeferred *cleared;
+
+	(void)value;
+	/* As a reader inside the lock keeps writers out, all of the journal is
+	 * in the snapshot; with --no-lock that may be otherwise. */
+	if (!snapshot->covers_journal || !journal_is_settled(journal) ||
+	    journal_size(journal) != snapshot->journal_size ||
+	    journal_is_broken(journal)) {
+		finish(snapshot, evresult_value(NULL));
+		return evresult_value(NULL);
+	}
+	if (evdefer_base_reserve(snapshot->server->base, 1, 1) == -1 ||
+	    (cleared = journal_clear(journal, &snapshot->job)) == NULL) {
+		finish(snapshot, evresult_fail(ENOMEM, "out of memory"));
+		return evresult_value(NULL);
+	}
+	evdeferred_add_both(cleared, is_cleared, snapshot);
+	evdeferred_detach(cleared);
+	return evresult_value(NULL);
+}
+
+/*
+ * Writing: the slices.
+ */
+
+static int
+add_record(struct snapshot *snapshot, const struct record *record)
+{
+	const size_t needed = snapshot->used + record_size(record);
+	unsigned char *slice;
+
+	if (needed > snapshot->capacity) {
+		slice = realloc(snapshot->slice, needed + SLICE);
+		if (slice == NULL)
+			return -1;
+		snapshot->slice = slice;
+		snapshot->capacity = needed + SLICE;
+	}
+	record_encode(record, snapshot->slice + snapshot->used);
+	snapshot->used = needed;
+	return 0;
+}
+
+static int
+add_end(struct snapshot *snapshot)
+{
+	unsigned char count[RECORD_COUNT];
+	struct record record = {.type = RECORD_END};
+
+	record_encode_count(snapshot->count, count);
+	record.value.data = (const char *)count;
+	record.value.length = sizeof(count);
+	snapshot->complete = true;
+	return add_record(snapshot, &record);
+}
+
+static int
+fill_slice(struct snapshot *snapshot)
+{
+	const struct store_entry *entry;
+	struct record record = {.type = RECORD_SET};
+
+	snapshot->used = 0;
+	while (snapshot->used < SLICE) {
+		entry = store_walk_next(snapshot->server->store, &record.value);
+		if (entry == NULL)
+			return add_end(snapshot);
+		record.key = store_key(entry);
+		if (add_record(snapshot, &record) == -1)
+			return -1;
+		snapshot->count++;
+	}
+	return 0;
+}
+
+/* In the worker's thread; the loop leaves the snapshot alone until it is done.
+ */
+static int
+write_job(struct job *job, void *arg)
+{
+	static char magic[] = RECORD_SNAPSHOT_MAGIC;
+	struct snapshot *snapshot = arg;
+	struct iovec parts[2];
+	int error;
+
+	(void)job;
+	parts[0].iov_base = magic;
+	parts[0].iov_len = snapshot->offset == 0 ? sizeof(magic) - 1 : 0;
+	parts[1].iov_base = snapshot->slice;
+	parts[1].iov_len = snapshot->used;
+	error = file_write(snapshot->fd, parts, 2, (off_t)snapshot->offset);
+	snapshot->offset +=
+	    snapshot->used + (snapshot->offset == 0 ? sizeof(magic) - 1 : 0);
+	return error;
+}
+
+/* In the worker's thread, after the last slice. */
+static int
+rename_job(struct job *job, void *arg)
+{
+	struct snapshot *snapshot = arg;
+	const int directory = snapshot->server->directory;
+	const int fd = snapshot->fd;
+
+	(void)job;
+	if (fsync(fd) == -1 ||
+	    renameat(directory, TEMPORARY, directory, NAME) == -1)
+		return errno;
+	snapshot->fd = -1;
+	close(fd);
+	return fsync(directory) == -1 ? errno : 0;
+}
+
+static struct evresult
+is_written(void *value, void *arg)
+{
+	(void)value;
+	next_step(arg);
+	return evresult_value(NULL);
+}
+
+static void
+next_step(struct snapshot *snapshot)
+{
+	struct server *server = snapshot->server;
+	struct evdeferred *d;
+	const bool last = snapshot->complete;
+
+	if (evdefer_base_reserve(server->base, 1, 1) == -1 ||
+	    (!last && fill_slice(snapshot) == -1)) {
+		finish(snapshot, evresult_fail(ENOMEM, "out of memory"));
+		return;
+	}
+	d = evdeferred_new(server->base, NULL, NULL);
+	snapshot->job.run = last ? rename_job : write_job;
+	snapshot->job.arg = snapshot;
+	snapshot->job.what = "can't write the snapshot";
+	evdeferred_add_callbacks(
+	    d, last ? is_renamed : is_written, has_failed, snapshot);
+	evdeferred_detach(d);
+	/* Fires in a later turn of the loop: here is where others are served.
+	 */
+	worker_submit(server->worker, &snapshot->job, d);
+}
+
+struct evresult
+snapshot_write(
+    struct server *server, evdeferred_callback_fn callback, void *arg)
+{
+	struct snapshot *snapshot;
+	struct evdeferred *done;
+
+	if (evdefer_base_reserve(server->base, 1, 1) == -1)
+		return evresult_fail(ENOMEM, "out of memory");
+	done = evdeferred_new(server->base, NULL, NULL);
+	evdeferred_add_callback(done, callback, arg);
+	snapshot = begin(server);
+	if (snapshot == NULL) {
+		evdeferred_errback(
+		    done, errno, "can't begin a snapshot: %s", strerror(errno));
+		return evresult_deferred(done);
+	}
+	snapshot->done = done;
+	next_step(snapshot);
+	return evresult_deferred(done);
+}
