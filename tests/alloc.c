@@ -2,6 +2,7 @@
 #include "alloc.h"
 
 #include <errno.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -72,11 +73,16 @@ void *REAL(calloc)(size_t count, size_t size);
 void *REAL(realloc)(void *block, size_t size);
 void REAL(free)(void *block);
 
-/* Counts an allocation that is asked for.  Returns whether it has to fail. */
+/* Counts an allocation that is asked for.  Returns whether it has to fail: on
+ * account of its size too, for there the sanitizer would stop the program. */
 static bool
-refuse(void)
+refuse(size_t size)
 {
 	calls++;
+	if (size > PTRDIFF_MAX) {
+		errno = ENOMEM;
+		return true;
+	}
 	if (fail_at == 0)
 		return false;
 	seen++;
@@ -98,13 +104,13 @@ counted(void *block)
 void *
 malloc(size_t size)
 {
-	return refuse() ? NULL : counted(REAL(malloc)(size));
+	return refuse(size) ? NULL : counted(REAL(malloc)(size));
 }
 
 void *
 calloc(size_t count, size_t size)
 {
-	return refuse() ? NULL : counted(REAL(calloc)(count, size));
+	return refuse(count) ? NULL : counted(REAL(calloc)(count, size));
 }
 
 void *
@@ -116,7 +122,7 @@ realloc(void *block, size_t size)
 		free(block);
 		return NULL;
 	}
-	return refuse() ? NULL : REAL(realloc)(block, size);
+	return refuse(size) ? NULL : REAL(realloc)(block, size);
 }
 
 void

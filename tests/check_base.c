@@ -235,6 +235,9 @@ START_TEST(reserve_of_too_much_is_enomem)
 	size_t links = _i % 2 == 1 ? most[_i / 2] : 0;
 	struct evdeferred *d;
 
+	/* Valgrind calls such an amount an error. */
+	if (!alloc_works())
+		return;
 	errno = 0;
 	ck_assert_int_eq(evdefer_base_reserve(base, deferreds, links), -1);
 	ck_assert_int_eq(errno, ENOMEM);
