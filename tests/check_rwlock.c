@@ -616,6 +616,7 @@ START_TEST(all_undelivered_leave_and_the_loop_is_idle)
 		give_up(&p[i], i == 1 ? FREE : CANCEL);
 	counts(0, 0, 0, 0);
 	event_base_dispatch(loop);
+	evdeferred_free(p[0].d);
 	writer(&p[0]);
 	settle();
 	ck_assert_int_eq(p[0].granted, 1);

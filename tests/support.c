@@ -92,7 +92,7 @@ void
 turns(int count)
 {
 	while (count-- > 0)
-		event_base_loop(loop, EVLOOP_NONBLOCK);
+		event_base_loop(loop, EVLOOP_ONCE | EVLOOP_NONBLOCK);
 }
 
 void

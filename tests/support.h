@@ -37,7 +37,8 @@ void support_small_stack(void);
 /* How many for a test of scale. */
 size_t support_scale(void);
 
-/* Some turns of the loop, none of which waits. */
+/* Some turns of the loop: each polls once, without waiting, and runs what is
+ * active then. */
 void turns(int count);
 
 /* A failure that was reported to the handler of the base. */
