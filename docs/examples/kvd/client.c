@@ -161,6 +161,11 @@ is_full(const struct client *client)
 static int
 flush(struct client *client)
 {
+	/* Most replies go out here, without the loop to say that they may.  The
+	 * bufferevent gets what is left, and finds out about errors. */
+	if (evbuffer_get_length(client->replies) > 0 &&
+	    evbuffer_get_length(output(client)) == 0)
+		evbuffer_write(client->replies, bufferevent_getfd(client->bev));
 	if (!client->call.reply.failed &&
 	    bufferevent_write_buffer(client->bev, client->replies) == 0)
 		return 0;

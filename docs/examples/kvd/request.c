@@ -100,6 +100,9 @@ create_string(const redisReadTask *task, char *data, size_t length)
 
 	if (task->parent == NULL || task->type != REDIS_REPLY_STRING)
 		return refuse(request, "expected '$'");
+	/* It is there, but hiredis does not look at it. */
+	if (memcmp(data + length, "\r\n", 2) != 0)
+		return refuse(request, "an argument is longer than it says");
 	if (request->used + length > request->max)
 		return refuse_size(request);
 	if (make_room_for_argument(request) == -1 ||
@@ -214,6 +217,17 @@ bad(struct request *request)
 	return REQUEST_BAD;
 }
 
+/* The length that an argument says it has, if the reader has come to it. */
+static size_t
+promised_length(const redisReader *reader)
+{
+	/* The buffer ends with a NUL. */
+	if (reader->ridx < 1 ||
+	    reader->rstack[reader->ridx].type != REDIS_REPLY_STRING)
+		return 0;
+	return (size_t)strtoull(reader->buf + reader->pos, NULL, 10);
+}
+
 /* What is buffered and makes no request yet: is it worth to wait for more? */
 static bool
 is_promising(struct request *request)
@@ -221,7 +235,8 @@ is_promising(struct request *request)
 	const redisReader *reader = request->reader;
 	const size_t left = reader->len - reader->pos;
 
-	if (request->used + left > request->max) {
+	if (request->used + left > request->max ||
+	    promised_length(reader) > request->max) {
 		refuse_size(request);
 		return false;
 	}
