@@ -322,6 +322,34 @@ START_TEST(free_delivers_to_readers_that_release_at_once)
 }
 END_TEST
 
+static int readers_left;
+
+static struct evresult
+release_last_closes(void *value, void *arg)
+{
+	if (--readers_left == 0)
+		evrwlock_free(value);
+	return release_read(value, arg);
+}
+
+START_TEST(free_delivers_to_readers_the_last_of_which_closes)
+{
+	struct evrwlock *lock = evrwlock_new(base, 0);
+	struct evdeferred *d[3];
+	struct seen seen = {0};
+
+	for (readers_left = 0; readers_left < 3; readers_left++) {
+		d[readers_left] = evrwlock_reader_acquire(lock);
+		evdeferred_add_callback(
+		    d[readers_left], release_last_closes, &seen);
+	}
+	support_free_base();
+	ck_assert_int_eq(seen.values, 3);
+	while (readers_left < 3)
+		evdeferred_free(d[readers_left++]);
+}
+END_TEST
+
 START_TEST(free_drops_timeouts)
 {
 	struct evdeferred *d = evdeferred_new(base, NULL, NULL);
@@ -735,6 +763,7 @@ main(void)
 	tcase_add_checked_fixture(tc, support_setup, support_teardown);
 	tcase_add_test(tc, free_delivers_what_is_ready);
 	tcase_add_test(tc, free_delivers_to_readers_that_release_at_once);
+	tcase_add_test(tc, free_delivers_to_readers_the_last_of_which_closes);
 	tcase_add_test(tc, free_drops_timeouts);
 	tcase_add_loop_test(tc, free_leaves_locks_to_finish, 0, 2);
 	tcase_add_test(tc, free_leaves_waiting_deferreds_to_finish);

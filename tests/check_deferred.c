@@ -2703,6 +2703,7 @@ enum { MOST = 64 };
 struct tower {
 	struct evdeferred *level[MOST];
 	struct evdeferred *last;
+	struct evdeferred *inner; /* what the last one is to wait for */
 	int height;
 	int most;
 	int what;
@@ -2721,7 +2722,10 @@ climb(void *value, void *arg)
 		evdeferred_callback(tower->level[tower->height], NULL);
 		return evresult_value(NULL);
 	}
-	evdeferred_fire(tower->last, counting(&tower->freed));
+	if (tower->inner != NULL)
+		evdeferred_fire(tower->last, evresult_deferred(tower->inner));
+	else
+		evdeferred_fire(tower->last, counting(&tower->freed));
 	if (tower->what == 0)
 		evdeferred_free(tower->last);
 	else if (tower->what == 1)
@@ -2733,12 +2737,13 @@ climb(void *value, void *arg)
 }
 
 static void
-build_tower(struct tower *tower, int most, int what)
+build_tower(struct tower *tower, int most, int what, struct evdeferred *inner)
 {
 	int i;
 
 	memset(tower, 0, sizeof(*tower));
 	tower->most = most;
+	tower->inner = inner;
 	tower->what = what;
 	tower->last = fresh();
 	see(tower->last, &tower->seen);
@@ -2758,7 +2763,7 @@ START_TEST(free_while_queued_runs_no_link_later)
 {
 	struct tower tower;
 
-	build_tower(&tower, _i, 0);
+	build_tower(&tower, _i, 0, NULL);
 	ck_assert_int_eq(tower.height, _i);
 	ck_assert_int_eq(tower.seen.values, tower.inside);
 	ck_assert_int_eq(tower.freed, tower.seen.values == 0);
@@ -2769,7 +2774,7 @@ START_TEST(detach_while_queued_runs_the_links)
 {
 	struct tower tower;
 
-	build_tower(&tower, _i, 1);
+	build_tower(&tower, _i, 1, NULL);
 	ck_assert_int_eq(tower.seen.values, 1);
 	ck_assert_ptr_eq(tower.seen.value, &tower.freed);
 }
@@ -2779,9 +2784,104 @@ START_TEST(cancel_while_queued_is_nothing)
 {
 	struct tower tower;
 
-	build_tower(&tower, _i, 2);
+	build_tower(&tower, _i, 2, NULL);
 	ck_assert_int_eq(tower.seen.values, 1);
 	evdeferred_free(tower.last);
+}
+END_TEST
+
+/* It waits for inner from the time it was fired, queued or not. */
+START_TEST(cancel_while_queued_goes_to_the_innermost)
+{
+	int cancelled = 0;
+	struct tower tower;
+
+	build_tower(
+	    &tower, _i, 2, evdeferred_new(base, count_cancel, &cancelled));
+	ck_assert_int_eq(cancelled, 1);
+	ck_assert_int_eq(tower.seen.code, ECANCELED);
+	evdeferred_free(tower.last);
+}
+END_TEST
+
+START_TEST(free_while_queued_frees_what_is_waited_for)
+{
+	int cancelled = 0;
+	struct tower tower;
+
+	build_tower(
+	    &tower, _i, 0, evdeferred_new(base, count_cancel, &cancelled));
+	ck_assert_int_eq(cancelled, 1);
+	ck_assert_int_eq(tower.seen.values + tower.seen.failures, 0);
+}
+END_TEST
+
+START_TEST(late_failure_that_is_lent_stays_its_owners)
+{
+	struct evresult r = evresult_fail(EIO, "mine");
+	struct evfailure *f = evresult_get_failure(r);
+	struct evdeferred *d = fresh();
+
+	evdeferred_cancel(d);
+	ck_assert_int_eq(evdeferred_fire(d, evresult_failure(f)), 0);
+	evdeferred_free(d);
+	d = fired(NULL);
+	ck_assert_int_eq(evdeferred_fire(d, evresult_failure(f)), -1);
+	evdeferred_free(d);
+	ck_assert_str_eq(evfailure_message(f), "mine");
+	evresult_dispose(r);
+}
+END_TEST
+
+static struct evresult
+dispose_both(struct evresult result, void *arg)
+{
+	(void)arg;
+	evresult_dispose(result);
+	return evresult_value(NULL);
+}
+
+START_TEST(both_may_dispose_of_what_it_gets)
+{
+	struct evdeferred *d = failed(EIO);
+	int freed = 0;
+
+	evdeferred_add_both(d, dispose_both, NULL);
+	evdeferred_free(d);
+	d = evdeferred_fired(base, counting(&freed));
+	evdeferred_add_both(d, dispose_both, NULL);
+	evdeferred_free(d);
+	ck_assert_int_eq(freed, 1);
+}
+END_TEST
+
+static struct evresult
+lend_on(struct evresult result, void *arg)
+{
+	struct evdeferred *other = arg;
+
+	ck_assert_int_eq(evdeferred_fire(other, result), 0);
+	return evresult_value(NULL);
+}
+
+START_TEST(both_may_fire_another_with_what_it_gets)
+{
+	struct evdeferred *d = failed(EIO), *other = fresh();
+	struct seen seen = {0};
+	int freed = 0;
+
+	evdeferred_add_both(d, lend_on, other);
+	evdeferred_free(d);
+	see(other, &seen);
+	ck_assert_int_eq(seen.code, EIO);
+	evdeferred_free(other);
+	other = fresh();
+	d = evdeferred_fired(base, counting(&freed));
+	evdeferred_add_both(d, lend_on, other);
+	evdeferred_free(d);
+	ck_assert_int_eq(freed, 0);
+	evdeferred_free(other);
+	ck_assert_int_eq(freed, 1);
 }
 END_TEST
 
@@ -2801,6 +2901,7 @@ add_point_1(Suite *suite)
 	tcase_add_test(tc, one_late_result_is_swallowed_after_cancel);
 	tcase_add_test(tc, one_late_result_is_swallowed_after_free);
 	tcase_add_test(tc, late_failure_is_not_reported);
+	tcase_add_test(tc, late_failure_that_is_lent_stays_its_owners);
 	tcase_add_test(tc, late_deferred_is_freed);
 	tcase_add_test(tc, bad_arguments_are_einval_and_change_nothing);
 	suite_add_tcase(suite, tc);
@@ -2830,6 +2931,8 @@ add_point_2(Suite *suite)
 	    tc, owned_value_returned_by_a_link_that_freed_is_freed_once);
 	tcase_add_test(tc, owned_value_of_paused_is_freed_once);
 	tcase_add_test(tc, owned_value_of_awaited_is_freed_once);
+	tcase_add_test(tc, both_may_dispose_of_what_it_gets);
+	tcase_add_test(tc, both_may_fire_another_with_what_it_gets);
 	tcase_add_test(tc, free_function_may_use_the_library);
 	suite_add_tcase(suite, tc);
 
@@ -2963,6 +3066,10 @@ add_point_7(Suite *suite)
 	tcase_add_loop_test(tc, free_while_queued_runs_no_link_later, 1, MOST);
 	tcase_add_loop_test(tc, detach_while_queued_runs_the_links, 1, MOST);
 	tcase_add_loop_test(tc, cancel_while_queued_is_nothing, 1, MOST);
+	tcase_add_loop_test(
+	    tc, cancel_while_queued_goes_to_the_innermost, 1, MOST);
+	tcase_add_loop_test(
+	    tc, free_while_queued_frees_what_is_waited_for, 1, MOST);
 	tcase_add_test(tc, detached_frees_itself_at_the_end);
 	tcase_add_test(tc, detach_of_fired_frees_at_once);
 	tcase_add_test(tc, detached_waits);
