@@ -48,7 +48,7 @@ struct figures {
 	long writes;
 	long torn;
 	long errors;
-	long waiting; /* readers and writers, when last asked */
+	long waiting; /* most readers and writers at once, of this second */
 	long longest_queue;
 	double snapshot_ms; /* 0 until it is done */
 };
@@ -733,6 +733,8 @@ main(int argc, char **argv)
 		fputs("usage: demo PATH-TO-KVD\n", stderr);
 		return 2;
 	}
+	if (access(argv[1], X_OK) != 0)
+		die("%s: %s", argv[1], strerror(errno));
 	signal(SIGPIPE, SIG_IGN);
 	demo.program = argv[1];
 	demo.base = event_base_new();

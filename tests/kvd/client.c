@@ -112,7 +112,8 @@ client_expect(
 	    strncmp(text, expected, strlen(expected)) == 0)
 		return;
 	ck_assert_msg(strcmp(text, expected) == 0,
-	    "'%s' replied '%s' instead of '%s'", format, text, expected);
+	    "'%s' replied '%.999s' instead of '%.999s'", format, text,
+	    expected);
 }
 
 long long

@@ -12,7 +12,7 @@
 
 #include "process.h"
 
-#define CLIENT_TEXT_MAX 4096
+#define CLIENT_TEXT_MAX 16384
 
 redisContext *client_open(const struct kvd *kvd);
 

@@ -60,6 +60,7 @@ START_TEST(test_request_limit)
 {
 	static const char announced[] = "*3\r\n$3\r\nSET\r\n$1\r\na\r\n"
 					"$100000\r\nfirst bytes";
+	static const char beyond_32_bits[] = "*1\r\n$4294967300\r\nPING\r\n";
 	static const char argument[] = "$10\r\n0123456789\r\n";
 	redisContext *client;
 	struct peer peer;
@@ -76,6 +77,11 @@ START_TEST(test_request_limit)
 
 	fd = raw_open(&kvd);
 	raw_send(fd, announced, strlen(announced));
+	expect_refused(fd);
+	close(fd);
+
+	fd = raw_open(&kvd);
+	raw_send(fd, beyond_32_bits, strlen(beyond_32_bits));
 	expect_refused(fd);
 	close(fd);
 

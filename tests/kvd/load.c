@@ -158,12 +158,13 @@ load_drain(struct load *load)
 		    "a connection stays open");
 }
 
-/* The number under a key, "missing" without the key. */
+/* The number under the key "a0" and the like, "missing" without the key. */
 static long
-number_of(redisContext *client, char kind, size_t peer_number, long missing)
+number_of(
+    redisContext *client, const char *kind, size_t peer_number, long missing)
 {
 	redisReply *reply =
-	    redisCommand(client, "GET %c%zu", kind, peer_number);
+	    redisCommand(client, "GET %s%ld", kind, (long)peer_number);
 	long number = missing;
 
 	ck_assert_ptr_nonnull(reply);
@@ -184,7 +185,7 @@ check_sets(redisContext *client, size_t peer_number, long step, long end)
 	for (long i = step; i < end; i++)
 		if (i % 3 == 0) {
 			redisAppendCommand(
-			    client, "GET s%zu:%ld", peer_number, i);
+			    client, "GET s%ld:%ld", (long)peer_number, i);
 			asked++;
 		}
 	for (long i = step; asked > 0; i++) {
@@ -220,15 +221,16 @@ find_end(const struct peer *peer, long count, long pair, bool next_set)
 static long
 find_prefix(redisContext *client, const struct peer *peer, size_t number)
 {
-	long count = number_of(client, 'c', number, 0);
-	long pair = number_of(client, 'a', number, -1);
-	long other = number_of(client, 'b', number, -1);
+	long count = number_of(client, "c", number, 0);
+	long pair = number_of(client, "a", number, -1);
+	long other = number_of(client, "b", number, -1);
 	long end;
 
 	ck_assert_msg(pair == other, "half an MSET: a%zu is %ld, b%zu is %ld",
 	    number, pair, number, other);
 	end = find_end(peer, count, pair,
-	    client_integer(client, "EXISTS s%zu:%ld", number, pair + 1) == 1);
+	    client_integer(client, "EXISTS s%ld:%ld", (long)number, pair + 1) ==
+		1);
 	ck_assert_msg(end >= 0,
 	    "peer %zu: %ld acknowledged, %ld sent, but found INCR %ld and "
 	    "MSET %ld",

@@ -28,7 +28,6 @@ static const char *const bad_options[] = {
     "--max-clients=0",
     "--max-clients=none",
     "--no-lock=yes",
-    "--bind=not.an.address.at.all.",
     "argument",
 };
 
@@ -106,6 +105,17 @@ START_TEST(test_port_in_use)
 }
 END_TEST
 
+START_TEST(test_bad_address)
+{
+	char dir[KVD_PATH_MAX];
+
+	kvd_make_dir(dir);
+	expect_no_start(dir, "--bind=no address");
+	/* One that this machine does not have. */
+	expect_no_start(dir, "--bind=192.0.2.1");
+}
+END_TEST
+
 START_TEST(test_directory_is_a_file)
 {
 	char dir[KVD_PATH_MAX];
@@ -151,6 +161,7 @@ kvd_start_case(void)
 	    (int)(sizeof(bad_options) / sizeof(bad_options[0])));
 	tcase_add_test(tcase, test_second_daemon_in_one_directory);
 	tcase_add_test(tcase, test_port_in_use);
+	tcase_add_test(tcase, test_bad_address);
 	tcase_add_test(tcase, test_directory_is_a_file);
 	tcase_add_test(tcase, test_same_port_again);
 	return tcase;
