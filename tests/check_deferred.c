@@ -2597,6 +2597,34 @@ START_TEST(million_fired_inside_one_another)
 }
 END_TEST
 
+/* Without a loop there is nobody to leave a rest to, however long the row. */
+static struct evresult
+fire_next_of_all(void *value, void *arg)
+{
+	if (++count < *(size_t *)arg)
+		evdeferred_callback(many[count], value);
+	return evresult_value(NULL);
+}
+
+START_TEST(million_fired_after_the_base_was_freed)
+{
+	size_t i, all = support_scale() + support_scale() / 5;
+
+	count = 0;
+	many = calloc(all, sizeof(struct evdeferred *));
+	for (i = 0; i < all; i++) {
+		many[i] = evdeferred_new(base, NULL, NULL);
+		evdeferred_add_callback(many[i], fire_next_of_all, &all);
+	}
+	support_free_base();
+	evdeferred_callback(many[0], NULL);
+	ck_assert_uint_eq(count, all);
+	for (i = 0; i < all; i++)
+		evdeferred_free(many[i]);
+	free(many);
+}
+END_TEST
+
 /* A link of one that has fired makes another that has fired, for ever. */
 static struct evresult
 make_next(struct evresult result, void *arg)
@@ -2730,8 +2758,12 @@ climb(void *value, void *arg)
 		evdeferred_free(tower->last);
 	else if (tower->what == 1)
 		evdeferred_detach(tower->last);
-	else
+	else if (tower->what == 2)
 		evdeferred_cancel(tower->last);
+	else
+		evdeferred_pause(tower->last);
+	if (tower->what == 4)
+		evdeferred_free(tower->last);
 	tower->inside = tower->seen.values;
 	return evresult_value(NULL);
 }
@@ -2787,6 +2819,28 @@ START_TEST(cancel_while_queued_is_nothing)
 	build_tower(&tower, _i, 2, NULL);
 	ck_assert_int_eq(tower.seen.values, 1);
 	evdeferred_free(tower.last);
+}
+END_TEST
+
+START_TEST(pause_while_queued_holds_links_back)
+{
+	struct tower tower;
+
+	build_tower(&tower, _i, 3, NULL);
+	ck_assert_int_eq(tower.seen.values, tower.inside);
+	ck_assert_int_eq(evdeferred_unpause(tower.last), 0);
+	ck_assert_int_eq(tower.seen.values, 1);
+	evdeferred_free(tower.last);
+}
+END_TEST
+
+START_TEST(free_while_queued_and_paused)
+{
+	struct tower tower;
+
+	build_tower(&tower, _i, 4, NULL);
+	ck_assert_int_eq(tower.seen.values, tower.inside);
+	ck_assert_int_eq(tower.freed, tower.seen.values == 0);
 }
 END_TEST
 
@@ -3042,6 +3096,7 @@ add_point_6(Suite *suite)
 	tcase_add_loop_test(tc, million_chained_are_dropped, 0, 2);
 	tcase_add_loop_test(tc, million_links, 0, 2);
 	tcase_add_loop_test(tc, million_fired_inside_one_another, 0, 2);
+	tcase_add_test(tc, million_fired_after_the_base_was_freed);
 	tcase_add_loop_test(tc, million_made_inside_one_another, 0, 2);
 	tcase_add_loop_test(
 	    tc, queued_deep_is_delivered_and_may_be_freed, 0, 2);
@@ -3066,6 +3121,8 @@ add_point_7(Suite *suite)
 	tcase_add_loop_test(tc, free_while_queued_runs_no_link_later, 1, MOST);
 	tcase_add_loop_test(tc, detach_while_queued_runs_the_links, 1, MOST);
 	tcase_add_loop_test(tc, cancel_while_queued_is_nothing, 1, MOST);
+	tcase_add_loop_test(tc, pause_while_queued_holds_links_back, 1, MOST);
+	tcase_add_loop_test(tc, free_while_queued_and_paused, 1, MOST);
 	tcase_add_loop_test(
 	    tc, cancel_while_queued_goes_to_the_innermost, 1, MOST);
 	tcase_add_loop_test(
