@@ -10,6 +10,7 @@
  * all that it claims was seen, 1 if not, 2 if it could not be run.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <ftw.h>
 #include <poll.h>
 #include <signal.h>
@@ -35,12 +36,13 @@
 #define UNLOCKED_SECONDS 6
 #define CRASH_SECONDS 4
 #define START_TIMEOUT_MS 20000
+#define SAMPLE_MS 10
 
 /* A writer rests this many times as long as its last write took, so that the
  * writers together keep the lock busy for less than half of the time: kvd lets
  * waiting writers in first, and writers without a pause would leave no room
  * for readers. */
-#define REST 20
+#define REST 12
 
 /* The figures of one run under load. */
 struct figures {
@@ -163,18 +165,40 @@ make_directory(void)
 static void
 become_daemon(const char *program, const char *option, const int ends[2])
 {
-	char dir[sizeof(directory) + 8];
+	char dir[sizeof(directory) + 16];
+	char log[sizeof(directory) + 16];
+	int fd;
 
 	/* It must not outlive the demo, however that ends. */
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	snprintf(dir, sizeof(dir), "--dir=%s", directory);
-	if (dup2(ends[1], STDOUT_FILENO) < 0)
+	snprintf(log, sizeof(log), "%s/kvd.log", directory);
+	fd = open(log, O_WRONLY | O_CREAT | O_APPEND, 0600);
+	if (dup2(ends[1], STDOUT_FILENO) < 0 || dup2(fd, STDERR_FILENO) < 0)
 		_exit(127);
+	close(fd);
 	close(ends[0]);
 	close(ends[1]);
 	execl(program, program, "--port=0", dir, option, (char *)NULL);
 	fprintf(stderr, "demo: %s: %s\n", program, strerror(errno));
 	_exit(127);
+}
+
+/* The demo's own output is not to be mixed with what kvd has to say, unless
+ * something went wrong. */
+static void
+print_log(void)
+{
+	char path[sizeof(directory) + 16];
+	char line[512];
+	FILE *file;
+
+	snprintf(path, sizeof(path), "%s/kvd.log", directory);
+	file = fopen(path, "r");
+	while (file != NULL && fgets(line, sizeof(line), file) != NULL)
+		fputs(line, stderr);
+	if (file != NULL)
+		fclose(file);
 }
 
 /* Reads the line in which kvd says that it is ready, and where. */
@@ -191,8 +215,10 @@ read_port(struct demo *demo)
 		if (poll(&output, 1, START_TIMEOUT_MS) != 1)
 			die("kvd does not become ready");
 		if (length + 1 == sizeof(line) ||
-		    read(demo->output, line + length, 1) != 1)
+		    read(demo->output, line + length, 1) != 1) {
+			print_log();
 			die("kvd did not start");
+		}
 		length++;
 	}
 	line[length] = '\0';
@@ -392,6 +418,7 @@ on_info(redisAsyncContext *connection, void *data, void *arg)
 {
 	struct demo *demo = arg;
 	const redisReply *reply = data;
+	long waiting;
 
 	(void)connection;
 	if (reply == NULL)
@@ -400,8 +427,10 @@ on_info(redisAsyncContext *connection, void *data, void *arg)
 		demo->now.errors++;
 		return;
 	}
-	demo->now.waiting = info_line(reply->str, "readers_waiting:") +
-			    info_line(reply->str, "writers_waiting:");
+	waiting = info_line(reply->str, "readers_waiting:") +
+		  info_line(reply->str, "writers_waiting:");
+	if (waiting > demo->now.waiting)
+		demo->now.waiting = waiting;
 	demo->now.longest_queue = info_line(reply->str, "longest_queue:");
 }
 
@@ -483,19 +512,19 @@ print_live(const struct demo *demo)
 {
 	const struct figures *now = &demo->now;
 	bool terminal = isatty(STDOUT_FILENO) == 1;
-	const char *note = "";
+	const char *note = terminal ? "               " : "";
 
 	if (demo->snapshot_at > 0 && now->snapshot_ms <= 0)
-		note = "SNAPSHOT...";
+		note = "  SNAPSHOT...  ";
 	else if (now->snapshot_ms > 0 && demo->before.snapshot_ms <= 0)
-		note = "SNAPSHOT done";
+		note = "  SNAPSHOT done";
 	printf("%s   %2d s", terminal ? "\r" : "", demo->elapsed);
 	if (!demo->crashing)
 		printf(
 		    "  %7s reads/s", grouped(now->reads - demo->before.reads));
 	printf("  %6s writes/s", grouped(now->writes - demo->before.writes));
 	if (!demo->crashing)
-		printf("  %8s torn  %3ld waiting  %-13s", grouped(now->torn),
+		printf("  %7s torn  queue up to %2ld%s", grouped(now->torn),
 		    now->waiting, note);
 	if (!terminal || demo->elapsed == demo->seconds)
 		putchar('\n');
@@ -511,6 +540,7 @@ on_second(evutil_socket_t fd, short what, void *arg)
 	(void)what;
 	demo->elapsed++;
 	print_live(demo);
+	demo->now.waiting = 0;
 	demo->before = demo->now;
 	if (demo->observer.connection == NULL)
 		die("kvd closed the connections");
@@ -518,12 +548,24 @@ on_second(evutil_socket_t fd, short what, void *arg)
 		event_base_loopbreak(demo->base);
 		return;
 	}
-	redisAsyncCommand(demo->observer.connection, on_info, demo, "INFO");
 	if (demo->elapsed != demo->seconds / 2 || demo->crashing)
 		return;
 	demo->snapshot_at = seconds_now();
 	redisAsyncCommand(
 	    demo->snapshooter.connection, on_snapshot, demo, "SNAPSHOT");
+}
+
+/* Often enough to see how long the queue becomes. */
+static void
+on_sample(evutil_socket_t fd, short what, void *arg)
+{
+	struct demo *demo = arg;
+
+	(void)fd;
+	(void)what;
+	if (demo->observer.connection != NULL)
+		redisAsyncCommand(
+		    demo->observer.connection, on_info, demo, "INFO");
 }
 
 static void
@@ -537,24 +579,35 @@ on_interrupt(evutil_socket_t fd, short what, void *arg)
 	event_base_loopbreak(demo->base);
 }
 
+static struct event *
+start_timer(struct demo *demo, event_callback_fn callback, long milliseconds)
+{
+	const struct timeval period = {
+	    milliseconds / 1000, milliseconds % 1000 * 1000};
+	struct event *timer =
+	    event_new(demo->base, -1, EV_PERSIST, callback, demo);
+
+	if (timer == NULL || event_add(timer, &period) != 0)
+		die("no timer");
+	return timer;
+}
+
 static void
 run_load(struct demo *demo, int seconds)
 {
-	const struct timeval second = {1, 0};
-	struct event *timer =
-	    event_new(demo->base, -1, EV_PERSIST, on_second, demo);
+	struct event *second, *sample;
 
-	if (timer == NULL)
-		die("out of memory");
 	memset(&demo->now, 0, sizeof(demo->now));
 	demo->before = demo->now;
 	demo->elapsed = 0;
 	demo->snapshot_at = 0;
 	demo->seconds = seconds;
 	connect_all(demo);
-	event_add(timer, &second);
+	second = start_timer(demo, on_second, 1000);
+	sample = start_timer(demo, on_sample, SAMPLE_MS);
 	event_base_dispatch(demo->base);
-	event_free(timer);
+	event_free(second);
+	event_free(sample);
 	if (demo->interrupted)
 		die("interrupted");
 }
