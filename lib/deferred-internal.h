@@ -32,13 +32,11 @@ enum evdeferred_flags {
 	EVDEFERRED_FREED = 0x20,
 	/* The consumer is done, but the links are to run. */
 	EVDEFERRED_DETACHED = 0x40,
-	/* Freed while queued: the links that were due run, but then it ends. */
-	EVDEFERRED_LAST_RUN = 0x80,
 
 	/* Cancelled, but the producer will still fire it, once. */
-	EVDEFERRED_LATE = 0x100,
+	EVDEFERRED_LATE = 0x80,
 	/* A link of another Deferred points to it, and will fire it. */
-	EVDEFERRED_CHAINED = 0x200
+	EVDEFERRED_CHAINED = 0x100
 };
 
 struct evdeferred {

@@ -88,24 +88,44 @@ take_result(struct evdeferred *d)
 	return result;
 }
 
-/* Ends a Deferred that has fired and is over.  Gives back the Deferred that it
- * waited for, to be freed next: these may be a million, so no recursion. */
-static struct evdeferred *
-reap(struct evdeferred *d)
+/* Ends one Deferred that has fired and waits for none. */
+static void
+end(struct evdeferred *d)
 {
-	struct evdeferred *inner = NULL;
 	struct evresult result;
 
 	set_flags(d, EVDEFERRED_FREED | EVDEFERRED_PINNED);
 	evlink_drop_all_(d);
 	result = take_result(d);
-	if (evresult_is_deferred_(result))
-		inner = result.data;
-	else if (result.dispose != NULL)
+	if (result.dispose != NULL)
 		evdefer_base_drop_(d->base, result);
 	clear_flags(d, EVDEFERRED_PINNED);
 	collect(d);
-	return inner;
+}
+
+/*
+ * Ends a Deferred that has fired, with all that it waits for.  From the
+ * innermost outwards: a lock that a link holds is given back only when what it
+ * was held for has been called off.  These may be a million, so no recursion.
+ */
+static void
+reap(struct evdeferred *d)
+{
+	const unsigned flags = EVDEFERRED_WAITING | EVDEFERRED_PINNED;
+	struct evdeferred *inner = d, *outer;
+
+	while ((inner->flags & flags) == EVDEFERRED_WAITING) {
+		set_flags(inner, EVDEFERRED_FREED | EVDEFERRED_PINNED);
+		inner = inner->u.result.data;
+	}
+	while (inner != d) {
+		outer = inner->waiter;
+		take_result(outer);
+		evdeferred_free(inner);
+		clear_flags(outer, EVDEFERRED_PINNED);
+		inner = outer;
+	}
+	end(d);
 }
 
 /* Undoes a pin, and does what had to wait for that. */
@@ -114,7 +134,7 @@ unpin(struct evdeferred *d)
 {
 	clear_flags(d, EVDEFERRED_PINNED);
 	if (is_over(d))
-		evdeferred_free(reap(d));
+		reap(d);
 }
 
 /* Has the producer give up; it may fire d meanwhile. */
@@ -143,28 +163,22 @@ abandon(struct evdeferred *d)
 	set_flags(d, EVDEFERRED_FIRED);
 }
 
-static struct evdeferred *
-free_one(struct evdeferred *d)
-{
-	evdefer_base_check_(d->base);
-	if (d->flags & EVDEFERRED_QUEUED) {
-		/* Without the queue its links would have run before this. */
-		set_flags(d, EVDEFERRED_LAST_RUN);
-		return NULL;
-	}
-	set_flags(d, EVDEFERRED_FREED);
-	if (d->flags & (EVDEFERRED_RUNNING | EVDEFERRED_PINNED))
-		return NULL;
-	if (!(d->flags & EVDEFERRED_FIRED))
-		abandon(d);
-	return reap(d);
-}
-
 void
 evdeferred_free(struct evdeferred *d)
 {
-	while (d != NULL)
-		d = free_one(d);
+	if (d == NULL)
+		return;
+	evdefer_base_check_(d->base);
+	set_flags(d, EVDEFERRED_FREED);
+	if (d->flags & (EVDEFERRED_RUNNING | EVDEFERRED_PINNED))
+		return;
+	if (d->flags & EVDEFERRED_QUEUED) {
+		evlist_remove_(&d->node);
+		clear_flags(d, EVDEFERRED_QUEUED);
+	}
+	if (!(d->flags & EVDEFERRED_FIRED))
+		abandon(d);
+	reap(d);
 }
 
 void
@@ -272,11 +286,9 @@ hand_over(struct evdeferred *d)
 static struct evdeferred *
 finish(struct evdeferred *d)
 {
-	if (d->flags & EVDEFERRED_LAST_RUN)
-		set_flags(d, EVDEFERRED_FREED);
 	if (is_over(d)) {
 		if (!(d->flags & EVDEFERRED_PINNED))
-			evdeferred_free(reap(d));
+			reap(d);
 		return NULL;
 	}
 	if (d->waiter != NULL && is_through(d))
@@ -336,8 +348,6 @@ evdeferred_run_queued_(struct evdeferred *d)
 	clear_flags(d, EVDEFERRED_QUEUED);
 	if (is_idle(d))
 		run(d, NULL);
-	else if (d->flags & EVDEFERRED_LAST_RUN)
-		evdeferred_free(d);
 }
 
 /*

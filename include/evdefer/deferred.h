@@ -78,12 +78,13 @@ struct evdeferred *evdeferred_fired(
 /**
  * The consumer is done with the Deferred.  NULL is allowed.
  *
- * Links that have not begun never run, and a result that is left is disposed
- * of; a failure among these is reported to the handler of the base.  If it has
- * not fired, the canceller is called as evdeferred_cancel() would, and what
- * the producer still fires is disposed of.  If it waits for another Deferred,
- * that one is freed as well.  Inside one of its own links it takes effect when
- * that link returns.  O(1) for each link and each Deferred freed.
+ * Links that have not begun never run (where deliveries are nested too deeply,
+ * not even those of a Deferred that has fired), and a result that is left is
+ * disposed of; if it is a failure, it is reported to the handler of the base.
+ * If it has not fired, the canceller is called as evdeferred_cancel() would, and
+ * what the producer still fires is disposed of.  If it waits for another
+ * Deferred, that one is freed first.  Inside one of its own links it takes
+ * effect when that link returns.  O(1) for each link and each Deferred freed.
  */
 void evdeferred_free(struct evdeferred *d);
 
@@ -100,8 +101,8 @@ void evdeferred_detach(struct evdeferred *d);
  *
  * @param result taken over on success.  With evresult_deferred(other), @p d
  *   waits for @p other.
- * @return 0, or -1 with errno EALREADY: it had fired, and @p result is still
- *   the caller's.  Where the consumer cancelled or freed a Deferred without a
+ * @return 0, or -1 with errno EINVAL (no Deferred) or EALREADY (it had fired);
+ *   then @p result is still the caller's.  Where the consumer cancelled or freed a Deferred without a
  *   canceller, one late result is taken, disposed of, and 0 returned.
  */
 int evdeferred_fire(struct evdeferred *d, struct evresult result);
@@ -125,7 +126,8 @@ int evdeferred_errback_at(const char *file, int line, struct evdeferred *d,
 /**
  * Adds a link: @p callback for a value, @p errback for a failure.  A link with
  * NULL for the kind that comes passes the result on.  Added to a Deferred that
- * has fired it runs before this returns; added from inside a running link of
+ * has fired it runs before this returns, unless deliveries are nested too deeply
+ * (see above) or something holds the chain back; added from inside a running link of
  * the same Deferred, after that one and in order.  The Deferred may have freed
  * itself when this returns only if it was detached.
  *
@@ -180,8 +182,8 @@ int evdeferred_unpause(struct evdeferred *d);
  * If it has not fired, the canceller is called, and unless that fired it, it
  * fails with ECANCELED; without a canceller one late result will be disposed
  * of.  If it waits for another Deferred, the innermost one is cancelled
- * instead.  After its result came nothing happens.  A cancel that nobody
- * handles is not reported.  O(1) for each Deferred waited for.
+ * instead.  After its result came nothing happens.  That failure, if nobody
+ * handles it, is not reported; one that the canceller fires is.  O(1) for each Deferred waited for.
  */
 void evdeferred_cancel(struct evdeferred *d);
 

@@ -106,7 +106,8 @@ struct evresult evresult_failure(struct evfailure *failure);
  * makes the chain wait for @p d and go on with its result.  @p d is handed
  * over with it, and is freed by whoever receives the result.  NULL, which is
  * what a function that should have made a Deferred returns when it failed,
- * gives a failure with the code in errno.
+ * gives a failure with the code in errno, which is right if no other call came
+ * between.
  */
 struct evresult evresult_deferred(struct evdeferred *d);
 
@@ -139,7 +140,8 @@ const char *evfailure_message(const struct evfailure *failure);
 /** @return the failure that this one wraps, lent by it, or NULL. */
 struct evfailure *evfailure_cause(const struct evfailure *failure);
 
-/** @return the source file that made the failure, as its __FILE__ said. */
+/** @return the source file that made the failure, as its __FILE__ said; for
+ * failures that the library makes by itself, its own. */
 const char *evfailure_file(const struct evfailure *failure);
 
 /** @return the line in evfailure_file(). */

@@ -38,13 +38,14 @@ struct evdeferred;
 struct evrwlock;
 
 /** Deliver grants at once: the acquire of a free lock returns a Deferred that
- * has fired, and a release fires the next waiters before it returns.
- * aiorwlock's fast=True. */
+ * has fired, and a release fires the next waiters before it returns; where that
+ * would nest deliveries too deeply (evdefer/deferred.h), the outermost one makes
+ * it.  aiorwlock's fast=True. */
 #define EVRWLOCK_FAST 0x1u
 
 /** What evrwlock_with_reader() and evrwlock_with_writer() run under the lock.
  * It may return a Deferred (evresult_deferred()): the lock is held until that
- * one has its result. */
+ * one has its result.  The body must not release the lock itself. */
 typedef struct evresult (*evrwlock_body_fn)(void *arg);
 
 /**
@@ -74,7 +75,7 @@ void evrwlock_free(struct evrwlock *lock);
  *   the lock as its value; whoever receives that has to call
  *   evrwlock_reader_release() once.  It fails with ECANCELED or ETIMEDOUT
  *   (evdeferred_cancel(), evdeferred_add_timeout()), or with ESHUTDOWN
- *   (evrwlock_free(), evdefer_base_free()).  NULL with errno EINVAL (no lock)
+ *   (evrwlock_free(), or a call after evdefer_base_free()).  NULL with errno EINVAL (no lock)
  *   or ENOMEM.  O(1), and so is leaving the queue by cancel, timeout or
  *   evdeferred_free().
  */
@@ -141,11 +142,13 @@ struct evrwlock_stats {
 	size_t writers_waiting;	  /**< in the queue */
 	uint64_t readers_granted; /**< holds given to readers, by try too */
 	uint64_t writers_granted; /**< holds given to writers, by try too */
-	uint64_t cancelled; /**< left before delivery: cancel, timeout, free */
+	uint64_t cancelled; /**< left before delivery: by a cancel, a timeout or
+				 evdeferred_free() */
 	size_t longest_queue; /**< most readers and writers waiting at once */
 };
 
-/** Writes the counts to @p stats; all 0 for a NULL lock. */
+/** Writes the counts to @p stats, which must not be NULL; all 0 for a NULL
+ * lock. */
 void evrwlock_get_stats(
     const struct evrwlock *lock, struct evrwlock_stats *stats);
 
