@@ -4,6 +4,7 @@
 #include "support.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -1460,6 +1461,26 @@ START_TEST(timeout_of_0_fails_in_the_next_turn)
 	turns(1);
 	ck_assert_int_eq(seen.code, ETIMEDOUT);
 	evdeferred_callback(d, NULL);
+	evdeferred_free(d);
+}
+END_TEST
+
+/* As good as never, and no reason to be early. */
+START_TEST(timeout_of_ages_does_not_come_soon)
+{
+	static const long seconds[] = {INT_MAX, LONG_MAX / 2, LONG_MAX};
+	struct timeval tv = {seconds[_i], 999999};
+	struct evdeferred *d = fresh();
+	struct seen seen = {0};
+
+	ck_assert_int_eq(evdeferred_add_timeout(d, &tv), 0);
+	see(d, &seen);
+	turns(2);
+	clock_advance(1000);
+	turns(2);
+	ck_assert_int_eq(seen.failures, 0);
+	evdeferred_callback(d, NULL);
+	ck_assert_int_eq(seen.values, 1);
 	evdeferred_free(d);
 }
 END_TEST
@@ -3064,6 +3085,7 @@ add_points_4_and_5(Suite *suite)
 	tcase_add_checked_fixture(tc, support_setup, support_teardown);
 	tcase_add_test(tc, timeout_fails_with_etimedout);
 	tcase_add_test(tc, timeout_of_0_fails_in_the_next_turn);
+	tcase_add_loop_test(tc, timeout_of_ages_does_not_come_soon, 0, 3);
 	tcase_add_test(tc, timeout_is_a_cancel_for_earlier_links);
 	tcase_add_test(tc, timeout_turns_ecanceled_into_etimedout);
 	tcase_add_test(tc, timeout_keeps_other_failures);

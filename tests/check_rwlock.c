@@ -1051,6 +1051,65 @@ START_TEST(with_disposes_of_an_owned_result_once)
 }
 END_TEST
 
+static struct evdeferred *own;
+
+static struct evresult
+free_own_in_body(void *arg)
+{
+	evdeferred_free(own);
+	return run_body(arg);
+}
+
+/* Only where the loop delivers can the body know its Deferred. */
+START_TEST(with_freed_inside_its_body_releases)
+{
+	struct with w = {0};
+	int freed = 0, late = 0;
+
+	make_lock(0);
+	if (_i % 2 == 0)
+		w.result = counting(&freed);
+	else
+		w.inner = evdeferred_new(base, NULL, NULL);
+	own = _i / 2 == 0 ? evrwlock_with_reader(lock, free_own_in_body, &w)
+			  : evrwlock_with_writer(lock, free_own_in_body, &w);
+	settle();
+	ck_assert_int_eq(w.runs, 1);
+	counts(0, 0, 0, 0);
+	if (_i % 2 == 1)
+		evdeferred_fire(w.inner, counting(&late));
+	ck_assert_int_eq(freed + late, 1);
+	done(NULL, 0);
+}
+END_TEST
+
+static struct evresult
+close_in_body(void *arg)
+{
+	evrwlock_free(lock);
+	return run_body(arg);
+}
+
+/* The lock outlives the body that closes it, and goes with its release. */
+START_TEST(with_closed_inside_its_body)
+{
+	struct with w = {0};
+	struct evdeferred *d;
+	struct seen seen = {0};
+
+	make_lock(_i % 2);
+	w.inner = evdeferred_new(base, NULL, NULL);
+	d = _i / 2 == 0 ? evrwlock_with_reader(lock, close_in_body, &w)
+			: evrwlock_with_writer(lock, close_in_body, &w);
+	see(d, &seen);
+	settle();
+	counts(_i / 2 == 0, _i / 2 == 1, 0, 0);
+	evdeferred_callback(w.inner, &w);
+	ck_assert_ptr_eq(seen.value, &w);
+	evdeferred_free(d);
+}
+END_TEST
+
 START_TEST(with_lets_waiters_in_before_its_result_goes_on)
 {
 	struct with w = {0};
@@ -1357,6 +1416,22 @@ START_TEST(unhandled_close_is_reported)
 	evdeferred_free(d);
 	report_take(ESHUTDOWN);
 	ck_assert_int_eq(evrwlock_writer_release(lock), 0);
+}
+END_TEST
+
+START_TEST(cancelled_waiter_is_not_reported)
+{
+	struct evdeferred *waits, *granted;
+
+	make_lock(_i);
+	granted = evrwlock_writer_acquire(lock);
+	waits = evrwlock_reader_acquire(lock);
+	evdeferred_cancel(waits);
+	evdeferred_cancel(granted);
+	evdeferred_free(waits);
+	evdeferred_free(granted);
+	ck_assert_int_eq(report.count, 0);
+	done(NULL, 0);
 }
 END_TEST
 
@@ -2171,6 +2246,8 @@ add_with_and_close(Suite *suite)
 	tcase_add_loop_test(
 	    tc, with_cancelled_while_it_waits_runs_nothing, 0, 4);
 	tcase_add_loop_test(tc, with_on_a_closed_lock_runs_nothing, 0, 4);
+	tcase_add_loop_test(tc, with_freed_inside_its_body_releases, 0, 4);
+	tcase_add_loop_test(tc, with_closed_inside_its_body, 0, 4);
 	tcase_add_loop_test(tc, with_disposes_of_an_owned_result_once, 0, 4);
 	tcase_add_loop_test(
 	    tc, with_lets_waiters_in_before_its_result_goes_on, 0, 4);
@@ -2195,6 +2272,7 @@ add_with_and_close(Suite *suite)
 	tcase_add_loop_test(
 	    tc, close_while_the_last_holder_leaves_meanwhile, 0, 2);
 	tcase_add_loop_test(tc, unhandled_close_is_reported, 0, 2);
+	tcase_add_loop_test(tc, cancelled_waiter_is_not_reported, 0, 2);
 	suite_add_tcase(suite, tc);
 }
 
