@@ -14,9 +14,9 @@
 #include "options.h"
 #include "server.h"
 
-/* What enter() and call_start() need at most. */
+/* What entering and answering needs, and the body before it is answered. */
 #define DEFERREDS 1
-#define LINKS 4
+#define LINKS 6
 
 /* What runs under the lock. */
 static struct evresult

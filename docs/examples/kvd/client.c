@@ -27,9 +27,9 @@
 #define MAX_INPUT ((size_t)65536)
 /* Replies that wait to be sent; beyond that no request is begun. */
 #define MAX_OUTPUT ((size_t)1 << 20)
-/* Seconds in which nothing could be sent to a client that is to be closed. */
+/* Seconds that a client has to take the last replies, before it is closed. */
 #define SEND_TIMEOUT 10
-/* Seconds in which such a client may still read and hang up itself. */
+/* Seconds in which it may still hang up itself when it has them. */
 #define LINGER 2
 
 struct client {
@@ -39,10 +39,12 @@ struct client {
 	struct bufferevent *bev; /* NULL: the connection has gone */
 	struct evbuffer *replies;
 	struct event *timer;
-	bool looping;	/* run() is at work and goes on by itself */
-	bool ended;	/* the other side sends no more */
-	bool closing;	/* no more requests */
-	bool lingering; /* all is sent */
+	bool looping;	  /* run() is at work and goes on by itself */
+	bool ended;	  /* the other side sends no more */
+	bool closing;	  /* no more requests */
+	bool begun_close; /* and the replies are on their way */
+	bool paused;	  /* enough input waits */
+	bool lingering;	  /* all is sent */
 };
 
 static void run(struct client *client);
@@ -125,16 +127,37 @@ drain_input(const struct client *client)
 	evbuffer_drain(input, evbuffer_get_length(input));
 }
 
+static size_t
+input_length(const struct client *client)
+{
+	return evbuffer_get_length(bufferevent_get_input(client->bev));
+}
+
+/* Reads on only while little input waits.  (What a read watermark is for; but
+ * without memory to set it libevent 2.1 crashes.) */
+static void
+pace(struct client *client)
+{
+	const bool enough = input_length(client) >= MAX_INPUT;
+
+	if (enough == client->paused || client->ended)
+		return;
+	if (enough)
+		bufferevent_disable(client->bev, EV_READ);
+	else if (bufferevent_enable(client->bev, EV_READ) == -1)
+		return;
+	client->paused = enough;
+}
+
 static void
 begin_close(struct client *client)
 {
-	static const struct timeval timeout = {SEND_TIMEOUT, 0};
-
 	client->closing = true;
-	event_del(client->timer);
+	client->begun_close = true;
+	schedule(client, SEND_TIMEOUT * 1000);
 	drain_input(client);
+	pace(client);
 	bufferevent_setwatermark(client->bev, EV_WRITE, 0, 0);
-	bufferevent_set_timeouts(client->bev, NULL, &timeout);
 	if (evbuffer_get_length(output(client)) == 0)
 		linger(client);
 }
@@ -142,12 +165,6 @@ begin_close(struct client *client)
 /*
  * Requests.
  */
-
-static size_t
-input_length(const struct client *client)
-{
-	return evbuffer_get_length(bufferevent_get_input(client->bev));
-}
 
 static bool
 is_full(const struct client *client)
@@ -259,6 +276,7 @@ run(struct client *client)
 	client->looping = true;
 	all = run_batch(client);
 	client->looping = false;
+	pace(client);
 	if (flush(client) == -1)
 		return;
 	if (call_is_under_way(&client->call)) {
@@ -335,12 +353,15 @@ on_read(struct bufferevent *bev, void *arg)
 	struct client *client = arg;
 
 	(void)bev;
-	if (client->closing)
+	if (client->begun_close)
 		drain_input(client);
-	else if (call_is_under_way(&client->call))
-		watch_waiting(client);
-	else if (!event_pending(client->timer, EV_TIMEOUT, NULL))
+	else if (!call_is_under_way(&client->call) &&
+		 !event_pending(client->timer, EV_TIMEOUT, NULL))
 		run(client);
+	else {
+		pace(client);
+		watch_waiting(client);
+	}
 }
 
 static void
@@ -351,7 +372,7 @@ on_write(struct bufferevent *bev, void *arg)
 	(void)bev;
 	if (call_is_under_way(&client->call))
 		return;
-	if (client->closing)
+	if (client->begun_close)
 		linger(client);
 	else if (input_length(client) > 0 ||
 		 request_is_begun(&client->call.request) || client->ended)
@@ -368,7 +389,7 @@ on_event(struct bufferevent *bev, short what, void *arg)
 	if (!(what & BEV_EVENT_EOF) || call_is_waiting(&client->call) ||
 	    client->lingering)
 		drop(client);
-	else if (!client->closing && !call_is_under_way(&client->call))
+	else if (!client->begun_close && !call_is_under_way(&client->call))
 		run(client);
 }
 
@@ -379,8 +400,8 @@ on_timer(evutil_socket_t fd, short what, void *arg)
 
 	(void)fd;
 	(void)what;
-	if (client->lingering)
-		drop(client);
+	if (client->begun_close)
+		drop(client); /* in spite of what it has not read */
 	else if (call_is_under_way(&client->call))
 		watch_waiting(client);
 	else
@@ -400,7 +421,6 @@ set_up(struct client *client)
 	setsockopt(
 	    bufferevent_getfd(bev), IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
 	bufferevent_setcb(bev, on_read, on_write, on_event, client);
-	bufferevent_setwatermark(bev, EV_READ, 0, MAX_INPUT);
 	/* Called again with the half of it sent. */
 	bufferevent_setwatermark(bev, EV_WRITE, MAX_OUTPUT / 2, 0);
 	client->call.server = client->server;

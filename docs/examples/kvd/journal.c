@@ -37,10 +37,11 @@ struct journal {
  */
 
 static int
-refuse_file(const struct journal *journal, const char *why, uint64_t offset)
+refuse_file(const struct journal *journal, const char *what, uint64_t offset,
+    const char *advice)
 {
-	report("%s/" NAME ": %s at offset %" PRIu64, journal->directory, why,
-	    offset);
+	report("%s/" NAME ": %s at offset %" PRIu64 "%s", journal->directory,
+	    what, offset, advice);
 	return -1;
 }
 
@@ -68,7 +69,7 @@ find_end(
 			break;
 		if (record.type == RECORD_END)
 			return refuse_file(
-			    journal, "a record of a snapshot", *end);
+			    journal, "a record of a snapshot", *end, "");
 		if (!record.more)
 			*end = reader->offset;
 	}
@@ -76,14 +77,12 @@ find_end(
 	case RECORD_UNREADABLE:
 		return refuse_unreadable(journal);
 	case RECORD_WRONG_MAGIC:
-		return refuse_file(journal,
-		    "not a journal of this version of kvd: other first line",
-		    0);
+		return refuse_file(journal, "unknown first line", 0,
+		    ": not a journal of this version of kvd");
 	case RECORD_DAMAGED:
-		return refuse_file(journal,
-		    "damaged record; restore the file from a backup, or cut it "
-		    "off there and lose what follows: damage",
-		    reader->offset);
+		return refuse_file(journal, "damaged record", reader->offset,
+		    "; restore the file from a backup, or cut it off there "
+		    "and lose what follows");
 	default:
 		return 0;
 	}

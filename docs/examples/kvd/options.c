@@ -28,7 +28,7 @@ static const char help[] =
     "  --sync=always|never     whether a write is on the disk when it is\n"
     "                          answered (always)\n"
     "  --lock-timeout=SECONDS  answer -BUSY to a request that waited so long\n"
-    "                          for the lock (no timeout)\n"
+    "                          for the lock; 0: never (0)\n"
     "  --max-value=BYTES       longest argument of a request (8388608)\n"
     "  --max-request=BYTES     longest request, and MGET reply (33554432)\n"
     "  --max-clients=N         most connections at a time (10000)\n"
@@ -90,8 +90,8 @@ parse_seconds(const char *name, const char *text, struct timeval *duration)
 
 	seconds = strtod(text, &end);
 	if (end == text || *end != '\0' ||
-	    !(seconds >= 1e-6 && seconds <= MAX_SECONDS)) {
-		report("--%s=%s: give seconds, from 0.000001 to %.0f", name,
+	    !(seconds >= 0 && seconds <= MAX_SECONDS)) {
+		report("--%s=%s: give seconds, from 0 (none) to %.0f", name,
 		    text, MAX_SECONDS);
 		return -1;
 	}
@@ -152,8 +152,15 @@ parse_one(struct options *options, int option, const char *text)
 		options->lock = false;
 		return 0;
 	default:
-		return -1; /* getopt_long() has said why */
+		return -1;
 	}
+}
+
+static void
+report_bad(const char *option, bool is_known)
+{
+	report("%s: %s; try --help", option,
+	    is_known ? "its value is missing" : "unknown option");
 }
 
 enum options_verdict
@@ -172,11 +179,16 @@ options_parse(struct options *options, int argc, char **argv)
 	int option;
 
 	*options = defaults;
+	opterr = 0; /* the messages are ours */
 	while (
-	    (option = getopt_long(argc, argv, "", long_options, NULL)) != -1) {
+	    (option = getopt_long(argc, argv, ":", long_options, NULL)) != -1) {
 		if (option == OPTION_HELP) {
 			fputs(help, stdout);
 			return OPTIONS_HELP;
+		}
+		if (option == '?' || option == ':') {
+			report_bad(argv[optind - 1], option == ':');
+			return OPTIONS_BAD;
 		}
 		if (parse_one(options, option, optarg) == -1)
 			return OPTIONS_BAD;

@@ -147,6 +147,34 @@ read_bytes(struct record_reader *reader, void *to, size_t length)
 	return -1;
 }
 
+static bool
+is_zero(const char *bytes, size_t length)
+{
+	size_t i;
+
+	for (i = 0; i < length; i++)
+		if (bytes[i] != 0)
+			return false;
+	return true;
+}
+
+/* What is read is wrong.  A file system may have made the file longer before a
+ * crash without writing the data: then all from there on is zeros. */
+static enum record_status
+judge(struct record_reader *reader, const char *read, size_t length,
+    enum record_status wrong)
+{
+	char rest[4096];
+
+	do {
+		if (!is_zero(read, length))
+			return wrong;
+		read = rest;
+		length = fread(rest, 1, sizeof(rest), reader->file);
+	} while (length > 0);
+	return ferror(reader->file) ? RECORD_UNREADABLE : RECORD_TORN;
+}
+
 enum record_status
 record_read_magic(struct record_reader *reader, const char *magic)
 {
@@ -160,41 +188,15 @@ record_read_magic(struct record_reader *reader, const char *magic)
 			return RECORD_UNREADABLE;
 		return memcmp(line, magic, (size_t)reader->size) == 0
 			   ? RECORD_TORN
-			   : RECORD_WRONG_MAGIC;
+			   : judge(reader, line, (size_t)reader->size,
+				 RECORD_WRONG_MAGIC);
 	}
 	if (read_bytes(reader, line, length) == -1)
 		return RECORD_UNREADABLE;
 	if (memcmp(line, magic, length) != 0)
-		return RECORD_WRONG_MAGIC;
+		return judge(reader, line, length, RECORD_WRONG_MAGIC);
 	reader->offset = length;
 	return RECORD_GOOD;
-}
-
-static bool
-is_zero(const unsigned char *bytes, size_t length)
-{
-	size_t i;
-
-	for (i = 0; i < length; i++)
-		if (bytes[i] != 0)
-			return false;
-	return true;
-}
-
-/* A file system may have made the file longer before a crash without writing
- * the data: then the rest is zeros, the frame among it. */
-static enum record_status
-judge_frame(struct record_reader *reader, const unsigned char *frame)
-{
-	unsigned char rest[4096];
-	size_t length;
-
-	if (!is_zero(frame, FRAME))
-		return RECORD_DAMAGED;
-	while ((length = fread(rest, 1, sizeof(rest), reader->file)) > 0)
-		if (!is_zero(rest, length))
-			return RECORD_DAMAGED;
-	return ferror(reader->file) ? RECORD_UNREADABLE : RECORD_TORN;
 }
 
 static int
@@ -247,7 +249,8 @@ record_read(struct record_reader *reader, struct record *record)
 	if (read_bytes(reader, frame, FRAME) == -1)
 		return RECORD_UNREADABLE;
 	if (checksum(0, frame, 8) != get_u32(frame + 8))
-		return judge_frame(reader, frame);
+		return judge(
+		    reader, (const char *)frame, FRAME, RECORD_DAMAGED);
 	length = get_u32(frame);
 	if (length > left - FRAME)
 		return RECORD_TORN;

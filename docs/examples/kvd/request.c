@@ -20,6 +20,7 @@
 /* Memory that a request may leave to the next one. */
 #define KEEP_TEXT 16384
 #define KEEP_ARGUMENTS 64
+#define KEEP_READER 65536
 
 struct request_argument {
 	size_t offset; /* the text moves when it grows */
@@ -164,17 +165,32 @@ static redisReplyObjectFunctions functions = {
  * Feeding it.
  */
 
+/* A new reader, in place of the one that is there; that stays without memory.
+ */
+static int
+renew_reader(struct request *request)
+{
+	redisReader *reader = redisReaderCreateWithFunctions(&functions);
+
+	if (reader == NULL)
+		return -1;
+	if (request->reader != NULL)
+		redisReaderFree(request->reader);
+	request->reader = reader;
+	request->fed = 0;
+	reader->privdata = request;
+	/* It would shrink its buffer with an assertion that there is memory. */
+	reader->maxbuf = 0;
+	return 0;
+}
+
 int
 request_init(struct request *request, size_t max)
 {
 	memset(request, 0, sizeof(*request));
 	request->max = max;
 	request->starved = true;
-	request->reader = redisReaderCreateWithFunctions(&functions);
-	if (request->reader == NULL)
-		return -1;
-	request->reader->privdata = request;
-	return 0;
+	return renew_reader(request);
 }
 
 void
@@ -184,6 +200,12 @@ request_destroy(struct request *request)
 		redisReaderFree(request->reader);
 	free(request->arguments);
 	free(request->text);
+}
+
+bool
+request_is_begun(const struct request *request)
+{
+	return request->reader->len > request->reader->pos;
 }
 
 static void
@@ -201,12 +223,12 @@ clear(struct request *request)
 		request->arguments = NULL;
 		request->room = 0;
 	}
-}
-
-bool
-request_is_begun(const struct request *request)
-{
-	return request->reader->len > request->reader->pos;
+	if (request_is_begun(request))
+		return;
+	/* A buffer that has become long is long for ever. */
+	if (request->fed > KEEP_READER)
+		renew_reader(request);
+	request->fed = 0;
 }
 
 static enum request_status
@@ -278,10 +300,14 @@ feed(struct request *request, struct evbuffer *input)
 
 	if (length > PIECE)
 		length = PIECE;
-	/* hiredis keeps its error, which parse() then finds. */
-	redisReaderFeed(request->reader,
-	    (const char *)evbuffer_pullup(input, (ev_ssize_t)length), length);
+	if (redisReaderFeed(request->reader,
+		(const char *)evbuffer_pullup(input, (ev_ssize_t)length),
+		length) == REDIS_ERR) {
+		refuse_memory(request);
+		return REQUEST_BAD;
+	}
 	evbuffer_drain(input, length);
+	request->fed += length;
 	return parse(request);
 }
 

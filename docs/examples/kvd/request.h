@@ -20,6 +20,7 @@ struct request_argument;
 struct request {
 	struct redisReader *reader;
 	size_t max; /* bytes */
+	size_t fed; /* bytes since the reader was new or was empty */
 	bool starved;
 	char error[192]; /* of REQUEST_BAD, as it is to be replied */
 

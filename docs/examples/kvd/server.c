@@ -185,6 +185,7 @@ on_accept(struct evconnlistener *listener, evutil_socket_t fd,
 	(void)listener;
 	(void)address;
 	(void)length;
+	server->accept_failed = false;
 	if (server->connected >= server->max_clients)
 		refuse_client(fd);
 	else
@@ -199,7 +200,9 @@ on_accept_error(struct evconnlistener *listener, void *arg)
 	static const struct timeval pause = {0, ACCEPT_PAUSE * 1000L};
 	struct server *server = arg;
 
-	report("can't accept a client: %s", strerror(errno));
+	if (!server->accept_failed)
+		report("can't accept clients: %s", strerror(errno));
+	server->accept_failed = true;
 	if (event_add(server->accept_again, &pause) == 0)
 		evconnlistener_disable(listener);
 }

@@ -35,6 +35,7 @@ struct server {
 
 	struct evconnlistener *listener;
 	struct event *accept_again;
+	bool accept_failed; /* the last time, and it was reported */
 	int port;
 	struct client *clients;
 	size_t connected; /* clients whose connection is there */

@@ -79,9 +79,8 @@ load(struct record_reader *reader, const char *directory, struct store *store)
 
 	status = record_read_magic(reader, RECORD_SNAPSHOT_MAGIC);
 	if (status == RECORD_WRONG_MAGIC)
-		return refuse(directory,
-		    "not a snapshot of this version of kvd: other first line",
-		    0);
+		return refuse(
+		    directory, "not a snapshot of this version of kvd", 0);
 	for (count = 0; status == RECORD_GOOD; count++) {
 		status = record_read(reader, &record);
 		if (status != RECORD_GOOD)
