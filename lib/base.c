@@ -185,11 +185,14 @@ evdefer_base_run_nested_(struct evdefer_base *base)
 {
 	const uint64_t end = base->deliveries + EVDEFER_BASE_MAX_NESTED;
 
-	while (base->deliveries < end && !evlist_empty_(&base->nested))
+	while (!evlist_empty_(&base->nested)) {
+		if (base->deliveries >= end && !evdefer_base_closed_(base)) {
+			schedule(base);
+			return;
+		}
 		evdeferred_run_queued_(EVLIST_ELEMENT(
 		    evlist_pop_(&base->nested), struct evdeferred));
-	if (!evlist_empty_(&base->nested))
-		schedule(base);
+	}
 }
 
 void

@@ -197,9 +197,9 @@ evdeferred_detach(struct evdeferred *d)
  */
 
 /*
- * Would a wait of d for inner close a loop?  Only if inner is one of those
- * that wait for d, or d one of those that inner waits for.  Going both ways at
- * once costs the shorter of the two, which keeps it cheap to build a long
+ * Would a wait of d for inner close a loop?  Only if inner is one of those that
+ * wait for d, which d finds going up, and as many steps down from inner lead
+ * to d.  The shorter way of the two tells, which keeps it cheap to build a long
  * chain from either end.
  */
 static bool
@@ -207,7 +207,7 @@ closes_loop(const struct evdeferred *d, const struct evdeferred *inner)
 {
 	const struct evdeferred *up = d, *down = inner;
 
-	while (up != inner && down != d) {
+	while (up != inner) {
 		if (up->waiter == NULL || !(down->flags & EVDEFERRED_WAITING))
 			return false;
 		up = up->waiter;
@@ -387,11 +387,18 @@ fire(struct evdeferred *d, struct evresult result)
 {
 	d->u.result = result;
 	set_flags(d, EVDEFERRED_FIRED);
-	/* Even if it is paused it waits from now on, for a cancel to go there. */
-	if (evresult_is_deferred_(result) && !is_stack_full(d))
-		run(d, NULL);
-	else
-		deliver(d);
+	if (evresult_is_deferred_(result)) {
+		/* Also where it is paused or has to queue: a cancel goes on to
+		 * the one that it waits for. */
+		set_flags(d, EVDEFERRED_RUNNING);
+		settle(d);
+		clear_flags(d, EVDEFERRED_RUNNING);
+		if (is_over(d) && !(d->flags & EVDEFERRED_PINNED)) {
+			reap(d);
+			return;
+		}
+	}
+	deliver(d);
 }
 
 struct evdeferred *

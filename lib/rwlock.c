@@ -87,6 +87,7 @@ static void
 hand_out(struct evrwlock *lock)
 {
 	if (lock->fast || evdefer_base_closed_(lock->base)) {
+		evlist_remove_(&lock->ready.node);
 		while (lock->undelivered > 0)
 			deliver_first(lock);
 		return;
@@ -225,6 +226,27 @@ enter_writer(struct evrwlock *lock)
 	lock->stats.writers_granted++;
 }
 
+/* Tickets are compared by their difference, which must not overflow however
+ * many come and leave while nobody is granted: number those who wait anew. */
+static void
+renumber(struct evrwlock *lock)
+{
+	struct evlist *node = lock->waiting_readers.next;
+
+	lock->last_ticket = lock->granted_ticket;
+	for (; node != &lock->waiting_readers; node = node->next)
+		EVLIST_ELEMENT(node, struct evdeferred)->ticket =
+		    ++lock->last_ticket;
+}
+
+static uint32_t
+draw_ticket(struct evrwlock *lock)
+{
+	if (lock->last_ticket - lock->granted_ticket > INT32_MAX / 2)
+		renumber(lock);
+	return ++lock->last_ticket;
+}
+
 /* Puts a waiter at the end of a queue. */
 static void
 enqueue(struct evrwlock *lock, struct evdeferred *d, struct evlist *queue,
@@ -264,7 +286,7 @@ evrwlock_reader_acquire(struct evrwlock *lock)
 	d = evdeferred_new(lock->base, leave_reader, lock);
 	if (d == NULL)
 		return NULL;
-	d->ticket = ++lock->last_ticket;
+	d->ticket = draw_ticket(lock);
 	if (!reader_may_enter(lock)) {
 		enqueue(lock, d, &lock->waiting_readers,
 		    &lock->stats.readers_waiting);

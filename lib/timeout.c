@@ -2,12 +2,16 @@
 #include "timeout-internal.h"
 
 #include <errno.h>
+#include <stdint.h>
 #include <stdlib.h>
 
 #include <event2/event.h>
 
 #include "base-internal.h"
 #include "deferred-internal.h"
+
+/* Longer than any process runs, and added to the time of day no overflow. */
+#define LONGEST_SECONDS INT32_MAX
 
 static void
 expire(evutil_socket_t fd, short what, void *arg)
@@ -50,6 +54,7 @@ evtimeout_start_(struct evdeferred *d, const struct timeval *duration)
 {
 	struct evdefer_base *base = d->base;
 	struct evtimeout *timeout = base->free_timeouts;
+	struct timeval bounded = *duration;
 
 	if (timeout != NULL)
 		base->free_timeouts = timeout->next_free;
@@ -58,7 +63,9 @@ evtimeout_start_(struct evdeferred *d, const struct timeval *duration)
 
 	timeout->deferred = d;
 	timeout->expired = false;
-	if (event_add(timeout->event, duration) == 0)
+	if (bounded.tv_sec > LONGEST_SECONDS)
+		bounded.tv_sec = LONGEST_SECONDS;
+	if (event_add(timeout->event, &bounded) == 0)
 		return timeout;
 	give_back(timeout);
 no_memory:
