@@ -29,9 +29,12 @@ kvd_suite(void)
 int
 main(void)
 {
-	SRunner *runner = srunner_create(kvd_suite());
+	SRunner *runner;
 	int failed;
 
+	if (!kvd_find_program())
+		return EXIT_FAILURE;
+	runner = srunner_create(kvd_suite());
 	signal(SIGPIPE, SIG_IGN);
 	kvd_home_make();
 	srunner_run_all(runner, CK_ENV);

@@ -135,7 +135,8 @@ START_TEST(test_waiting_writer_that_disconnects_lets_readers_in)
 	start_with("--sync=never");
 	peer_open(&peer, &kvd);
 	for (long keys = 50000; !beside; keys *= 2) {
-		ck_assert_msg(keys <= 400000, "no SNAPSHOT took long enough");
+		ck_assert_msg(
+		    keys <= 400000, "no reader entered beside a SNAPSHOT");
 		fill(&peer, keys);
 		beside = reader_enters_beside_snapshot();
 	}

@@ -18,11 +18,12 @@
 
 #include <check.h>
 
-#define DEFAULT_PROGRAM "../docs/examples/kvd"
+#define DEFAULT_PROGRAM "../docs/examples/kvd/kvd"
 #define OPTIONS_MAX 12
 #define READY_TIMEOUT_MS 20000
 
 static char home[KVD_PATH_MAX];
+static const char *program;
 
 static int
 remove_one(
@@ -54,18 +55,22 @@ kvd_home_remove(void)
 	nftw(home, remove_one, 16, FTW_DEPTH | FTW_PHYS);
 }
 
-void
-kvd_program(char *program, size_t size)
+bool
+kvd_find_program(void)
 {
-	const char *path = getenv("KVD");
+	struct stat info;
 
-	if (path == NULL || *path == '\0')
-		path = DEFAULT_PROGRAM;
-	ck_assert_msg(access(path, X_OK) == 0,
-	    "no program '%s' (%s): build the example kvd, or set the "
-	    "environment variable KVD to its path",
-	    path, strerror(errno));
-	snprintf(program, size, "%s", path);
+	program = getenv("KVD");
+	if (program == NULL || *program == '\0')
+		program = DEFAULT_PROGRAM;
+	if (access(program, X_OK) == 0 && stat(program, &info) == 0 &&
+	    S_ISREG(info.st_mode))
+		return true;
+	fprintf(stderr,
+	    "check_kvd: no program '%s': build the example kvd, or set the "
+	    "environment variable KVD to its path\n",
+	    program);
+	return false;
 }
 
 void
@@ -107,15 +112,14 @@ open_log(struct kvd *kvd)
 void
 kvd_launch(struct kvd *kvd, const char *dir, const char *const *options)
 {
-	char program[KVD_PATH_MAX];
 	char dir_option[KVD_PATH_MAX + 8];
 	char port_option[] = "--port=0";
-	char *argv[OPTIONS_MAX + 4] = {program, port_option, dir_option, NULL};
+	char *argv[OPTIONS_MAX + 4] = {
+	    (char *)(uintptr_t)program, port_option, dir_option, NULL};
 	pid_t parent = getpid();
 	int ends[2];
 	int errors;
 
-	kvd_program(program, sizeof(program));
 	if (dir != kvd->dir)
 		snprintf(kvd->dir, sizeof(kvd->dir), "%s", dir);
 	snprintf(dir_option, sizeof(dir_option), "--dir=%s", dir);

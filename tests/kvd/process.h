@@ -25,8 +25,9 @@ struct kvd {
 void kvd_home_make(void);
 void kvd_home_remove(void);
 
-/* Writes the path of the program to "program", fails the test if absent. */
-void kvd_program(char *program, size_t size);
+/* Finds the program that kvd_start() will run.  False, with a message on
+ * stderr, if it is not there. */
+bool kvd_find_program(void);
 
 /* Makes a new empty directory and writes its name to "dir". */
 void kvd_make_dir(char dir[KVD_PATH_MAX]);
