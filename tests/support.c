@@ -55,6 +55,7 @@ support_teardown(void)
 {
 	support_free_base();
 	event_base_free(loop);
+	loop = NULL;
 	ck_assert_int_eq(alloc_live(), live_before);
 	ck_assert_msg(report.count == 0, "unexpected report: %d %s (%s:%d)",
 	    report.code, report.message, report.file, report.line);
