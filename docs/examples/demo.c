@@ -206,7 +206,7 @@ static void
 read_port(struct demo *demo)
 {
 	static const char ready[] = "kvd: ready on 127.0.0.1:";
-	char line[128];
+	char line[128] = "";
 	size_t length = 0;
 
 	while (length == 0 || line[length - 1] != '\n') {

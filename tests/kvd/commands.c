@@ -299,6 +299,21 @@ START_TEST(test_redis_cli)
 }
 END_TEST
 
+/* It ends its load with an empty line, which kvd took for a request. */
+START_TEST(test_redis_cli_pipe)
+{
+	char output[1024];
+
+	if (!have("redis-cli"))
+		return;
+	ck_assert_int_eq(run("printf '*1\\r\\n$4\\r\\nPING\\r\\n' |"
+			     " redis-cli -p %d --pipe",
+			     output, sizeof(output)),
+	    0);
+	ck_assert_ptr_nonnull(strstr(output, "errors: 0, replies: 1"));
+}
+END_TEST
+
 /* Of the network, not of the disk. */
 static void
 benchmark(const char *line)
@@ -347,6 +362,7 @@ kvd_commands_case(void)
 	tcase_add_test(
 	    tcase, test_commands_in_one_pipeline_are_answered_in_order);
 	tcase_add_test(tcase, test_redis_cli);
+	tcase_add_test(tcase, test_redis_cli_pipe);
 	tcase_add_test(tcase, test_redis_benchmark);
 	tcase_add_test(tcase, test_redis_benchmark_pipelined);
 	return tcase;

@@ -271,6 +271,19 @@ is_promising(struct request *request)
 	return true;
 }
 
+/* Empty lines between requests are ignored, as Redis does: "redis-cli --pipe"
+ * sends one.  Whether a request follows, or its beginning. */
+static bool
+find_request(redisReader *reader)
+{
+	while (reader->len - reader->pos >= 2 &&
+	       memcmp(reader->buf + reader->pos, "\r\n", 2) == 0)
+		reader->pos += 2;
+	if (reader->len - reader->pos == 1)
+		return reader->buf[reader->pos] != '\r';
+	return reader->len > reader->pos;
+}
+
 /* Takes a request out of what is buffered. */
 static enum request_status
 parse(struct request *request)
@@ -279,7 +292,7 @@ parse(struct request *request)
 	void *object;
 
 	if (reader->ridx == -1) {
-		if (!request_is_begun(request))
+		if (!find_request(reader))
 			return REQUEST_INCOMPLETE;
 		if (reader->buf[reader->pos] != '*') {
 			refuse(request, "expected '*'");
