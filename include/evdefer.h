@@ -9,8 +9,14 @@
 #define EVDEFER_H
 
 #include <evdefer/base.h>
+#include <evdefer/combine.h>
+#include <evdefer/coro.h>
 #include <evdefer/deferred.h>
+#include <evdefer/mutex.h>
+#include <evdefer/owner.h>
+#include <evdefer/queue.h>
 #include <evdefer/result.h>
 #include <evdefer/rwlock.h>
+#include <evdefer/semaphore.h>
 
 #endif

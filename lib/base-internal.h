@@ -19,6 +19,7 @@
 #include <evdefer/base.h>
 #include <evdefer/result.h>
 
+#include "hold-internal.h"
 #include "list-internal.h"
 #include "pool-internal.h"
 
@@ -51,12 +52,20 @@ struct evdefer_base {
 	size_t users;	     /* the memory goes when there are none */
 	struct evpool deferreds;
 	struct evpool links;
+	struct evpool hold_pool;
+	struct evpool ask_pool;
+	struct evpool objects; /* of queues */
+	struct evholds holds;
 	struct event_base *event_base; /* NULL when closed */
 	struct event *turn;
 	struct evtimeout *timeouts;	 /* all of them */
 	struct evtimeout *free_timeouts; /* those not in use */
 	evdefer_base_unhandled_fn unhandled;
 	void *unhandled_arg;
+	uint64_t searches; /* for deadlocks, so far */
+	struct evlist
+	    combinations; /* with work to do, see combine-internal.h */
+	unsigned combining;
 	pthread_t thread;
 };
 

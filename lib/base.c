@@ -10,6 +10,7 @@
 
 #include "deferred-internal.h"
 #include "link-internal.h"
+#include "queue-internal.h"
 #include "result-internal.h"
 #include "timeout-internal.h"
 
@@ -59,12 +60,12 @@ deliver_one(struct evdefer_base *base)
 
 	if (!evlist_empty_(&base->nested)) {
 		evdeferred_run_queued_(EVLIST_ELEMENT(
-		    evlist_pop_(&base->nested), struct evdeferred));
+		    evlist_pop_(&base->nested), struct evdeferred, node));
 		return true;
 	}
 	if (evlist_empty_(&base->ready))
 		return false;
-	ready = EVLIST_ELEMENT(base->ready.next, struct evready);
+	ready = EVLIST_ELEMENT(base->ready.next, struct evready, node);
 	ready->deliver(ready);
 	return true;
 }
@@ -114,8 +115,12 @@ evdefer_base_new(struct event_base *event_base)
 	base->unhandled = log_unhandled;
 	evlist_init_(&base->ready);
 	evlist_init_(&base->nested);
+	evlist_init_(&base->combinations);
 	evpool_init_(&base->deferreds, sizeof(struct evdeferred));
 	evpool_init_(&base->links, sizeof(struct evlink));
+	evpool_init_(&base->hold_pool, sizeof(struct evhold));
+	evpool_init_(&base->ask_pool, sizeof(struct evask));
+	evpool_init_(&base->objects, sizeof(struct evobject));
 	return base;
 
 no_memory:
@@ -144,6 +149,10 @@ void
 evdefer_base_destroy_(struct evdefer_base *base)
 {
 	evtimeout_destroy_all_(base);
+	evholds_destroy_(&base->holds);
+	evpool_destroy_(&base->objects);
+	evpool_destroy_(&base->ask_pool);
+	evpool_destroy_(&base->hold_pool);
 	evpool_destroy_(&base->links);
 	evpool_destroy_(&base->deferreds);
 	free(base);
@@ -191,7 +200,7 @@ evdefer_base_run_nested_(struct evdefer_base *base)
 			return;
 		}
 		evdeferred_run_queued_(EVLIST_ELEMENT(
-		    evlist_pop_(&base->nested), struct evdeferred));
+		    evlist_pop_(&base->nested), struct evdeferred, node));
 	}
 }
 

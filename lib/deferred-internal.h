@@ -15,6 +15,7 @@
 
 #include "list-internal.h"
 
+struct evcoro;
 struct evlink;
 
 enum evdeferred_flags {
@@ -61,8 +62,21 @@ struct evdeferred {
 /* Runs a Deferred that was taken from base->nested. */
 void evdeferred_run_queued_(struct evdeferred *d);
 
+/* Runs what can run by now, at once or from the queue. */
+void evdeferred_deliver_(struct evdeferred *d);
+
+/* Whether its consumer is a function of the user's, that may hand it over. */
+bool evdeferred_has_consumer_(const struct evdeferred *d);
+
+/* Detaches it, without running or ending anything now. */
+void evdeferred_disown_(struct evdeferred *d);
+
 /* Fires a Deferred that was chained to another one, whose link ends here. */
 void evdeferred_fire_chained_(struct evdeferred *d, struct evresult result);
+
+/* Starts a coroutine as the first link of d, which has neither fired nor links.
+ * The memory of a link has to be there. */
+void evdeferred_start_coro_(struct evdeferred *d, struct evcoro *co);
 
 /* Adds a link that on success runs body(arg) and disposes of the value that it
  * got when the result of the body is there, or when the link is dropped. */

@@ -2,9 +2,10 @@
 #include "deferred-internal.h"
 
 #include <errno.h>
-#include <sys/time.h>
 
 #include "base-internal.h"
+#include "combine-internal.h"
+#include "coro-internal.h"
 #include "link-internal.h"
 #include "pool-internal.h"
 #include "result-internal.h"
@@ -155,12 +156,12 @@ abandon(struct evdeferred *d)
 	evlink_drop_all_(d);
 	if (!(d->flags & EVDEFERRED_FIRED))
 		call_off(d);
-	clear_flags(d, EVDEFERRED_PINNED);
 	/* Whatever it answered to being given up is no news. */
 	if (d->flags & EVDEFERRED_FIRED)
 		evresult_dispose(take_result(d));
 	d->u.result = evresult_value(NULL);
 	set_flags(d, EVDEFERRED_FIRED);
+	clear_flags(d, EVDEFERRED_PINNED);
 }
 
 void
@@ -253,16 +254,57 @@ settle(struct evdeferred *d)
 	return true;
 }
 
+/* The coroutine that d is, until it has ended. */
+static struct evcoro *
+coro_of(const struct evdeferred *d)
+{
+	const struct evlink *first;
+
+	if (d->links == NULL)
+		return NULL;
+	first = d->links->next;
+	return first->kind == EVLINK_CORO ? first->u.coro : NULL;
+}
+
+static void
+queue(struct evdeferred *d)
+{
+	set_flags(d, EVDEFERRED_QUEUED);
+	evlist_append_(&d->base->nested, &d->node);
+}
+
+/* Has d wait.  Whether it does; it does not if a coroutine was cancelled while
+ * it ran, and what it then waits for knows an answer to that. */
+static bool
+wait_for_result(struct evdeferred *d)
+{
+	struct evcoro *co;
+
+	if (settle(d))
+		return false;
+	co = coro_of(d);
+	if (co != NULL && co->cancelled) {
+		co->cancelled = false;
+		evdeferred_cancel(d);
+	}
+	return (d->flags & EVDEFERRED_WAITING) != 0;
+}
+
 static void
 run_links(struct evdeferred *d)
 {
 	struct evlink link;
+	int in_a_row = 0;
 
 	while (!(d->flags & EVDEFERRED_FREED)) {
-		if (evresult_is_deferred_(d->u.result) && !settle(d))
+		if (evresult_is_deferred_(d->u.result) && wait_for_result(d))
 			return;
 		if (d->links == NULL || d->pauses > 0)
 			return;
+		if (coro_of(d) != NULL && in_a_row++ == EVCORO_MAX_IN_A_ROW) {
+			queue(d);
+			return;
+		}
 		link = evlink_pop_(d);
 		evlink_run_(&link, d);
 	}
@@ -338,8 +380,26 @@ deliver(struct evdeferred *d)
 		run(d, NULL);
 		return;
 	}
-	set_flags(d, EVDEFERRED_QUEUED);
-	evlist_append_(&d->base->nested, &d->node);
+	queue(d);
+}
+
+void
+evdeferred_deliver_(struct evdeferred *d)
+{
+	deliver(d);
+}
+
+bool
+evdeferred_has_consumer_(const struct evdeferred *d)
+{
+	return d->waiter == NULL &&
+	       !(d->flags & (EVDEFERRED_FREED | EVDEFERRED_DETACHED));
+}
+
+void
+evdeferred_disown_(struct evdeferred *d)
+{
+	set_flags(d, EVDEFERRED_DETACHED);
 }
 
 void
@@ -411,6 +471,42 @@ evdeferred_fired(struct evdefer_base *base, struct evresult result)
 	return d;
 }
 
+struct evdeferred *
+evdeferred_succeed(struct evdefer_base *base, void *value)
+{
+	return evdeferred_fired(base, evresult_value(value));
+}
+
+struct evdeferred *
+evdeferred_fail_at(const char *file, int line, struct evdefer_base *base,
+    int code, const char *format, ...)
+{
+	struct evdeferred *d = evdeferred_new(base, NULL, NULL);
+	va_list args;
+
+	if (d == NULL)
+		return NULL;
+	va_start(args, format);
+	fire(d, evresult_vfail_(file, line, NULL, code, format, args));
+	va_end(args);
+	return d;
+}
+
+struct evdeferred *
+evdeferred_maybe(struct evdefer_base *base, evdeferred_body_fn body, void *arg)
+{
+	struct evdeferred *d;
+
+	if (body == NULL) {
+		errno = EINVAL;
+		return NULL;
+	}
+	d = evdeferred_new(base, NULL, NULL);
+	if (d != NULL)
+		fire(d, evresult_take_(body(arg)));
+	return d;
+}
+
 /* Whether it takes a result; -1 with errno if not. */
 static int
 check_fire(const struct evdeferred *d)
@@ -437,8 +533,9 @@ evdeferred_fire(struct evdeferred *d, struct evresult result)
 		return 0;
 	}
 	clear_flags(d, EVDEFERRED_LATE);
-	evresult_dispose(result);
+	/* Before the user's function, which may free d as well. */
 	collect(d);
+	evresult_dispose(result);
 	return 0;
 }
 
@@ -471,8 +568,8 @@ evdeferred_fire_chained_(struct evdeferred *d, struct evresult result)
 		fire(d, result);
 		return;
 	}
-	evresult_dispose(result);
 	collect(d);
+	evresult_dispose(result);
 }
 
 /*
@@ -548,6 +645,15 @@ evdeferred_add_with_(struct evdeferred *d, evrwlock_body_fn body, void *arg)
 	return 0;
 }
 
+void
+evdeferred_start_coro_(struct evdeferred *d, struct evcoro *co)
+{
+	const struct evlink link = {.kind = EVLINK_CORO, .u.coro = co};
+
+	evlink_append_(d, &link);
+	fire(d, evresult_value(NULL));
+}
+
 int
 evdeferred_chain(struct evdeferred *d, struct evdeferred *other)
 {
@@ -609,13 +715,29 @@ evdeferred_unpause(struct evdeferred *d)
 void
 evdeferred_cancel(struct evdeferred *d)
 {
+	struct evcoro *co;
+
 	if (d == NULL)
 		return;
 	evdefer_base_check_(d->base);
-	while (d->flags & EVDEFERRED_WAITING)
+	co = coro_of(d);
+	while (d->flags & EVDEFERRED_WAITING) {
 		d = d->u.result.data;
-	/* Pinned before it has fired: its canceller is at work. */
-	if (d->flags & (EVDEFERRED_FIRED | EVDEFERRED_PINNED))
+		if (coro_of(d) != NULL)
+			co = coro_of(d);
+	}
+	if (d->flags & EVDEFERRED_FIRED) {
+		/* A coroutine is not through with its first result. */
+		if (co != NULL)
+			co->cancelled = true;
+		return;
+	}
+	/* Its canceller is at work. */
+	if (d->flags & EVDEFERRED_PINNED)
+		return;
+	/* A combination fires with what its parts answer. */
+	if (d->u.canceller.fn == evcombine_leave_ &&
+	    evcombine_cancel_(d->u.canceller.arg))
 		return;
 	set_flags(d, EVDEFERRED_PINNED);
 	call_off(d);
@@ -624,11 +746,10 @@ evdeferred_cancel(struct evdeferred *d)
 	unpin(d);
 }
 
-static bool
-is_duration(const struct timeval *timeout)
+static void
+expire(struct evtimeout *timeout)
 {
-	return timeout != NULL && timeout->tv_sec >= 0 &&
-	       timeout->tv_usec >= 0 && timeout->tv_usec < 1000000;
+	evdeferred_cancel(timeout->deferred);
 }
 
 int
@@ -636,21 +757,19 @@ evdeferred_add_timeout(struct evdeferred *d, const struct timeval *timeout)
 {
 	struct evlink link = {.kind = EVLINK_TIMEOUT};
 
-	if (d == NULL || !is_duration(timeout)) {
+	if (d == NULL) {
 		errno = EINVAL;
 		return -1;
 	}
 	evdefer_base_check_(d->base);
-	if (evdefer_base_closed_(d->base)) {
-		errno = ESHUTDOWN;
+	if (evtimeout_check_(d->base, timeout) == -1)
 		return -1;
-	}
 	if (is_through(d))
 		return 0;
 	/* First what can be kept if the rest fails. */
 	if (evpool_reserve_(&d->base->links, 1) == -1)
 		return -1;
-	link.u.timeout = evtimeout_start_(d, timeout);
+	link.u.timeout = evtimeout_start_(d, timeout, expire);
 	if (link.u.timeout == NULL)
 		return -1;
 	return add(d, &link);

@@ -9,12 +9,16 @@
 #include <evdefer/deferred.h>
 #include <evdefer/rwlock.h>
 
+struct evcoro;
+struct evpart;
 struct evtimeout;
 
 enum evlink_kind {
 	EVLINK_CALLBACKS,
 	EVLINK_BOTH,
 	EVLINK_CHAIN,
+	EVLINK_CORO,
+	EVLINK_PART,
 	EVLINK_TIMEOUT,
 	/* Runs a body that owns the value, and turns into ... */
 	EVLINK_WITH,
@@ -31,6 +35,8 @@ struct evlink {
 		} fns;
 		evdeferred_both_fn both;
 		struct evdeferred *other;
+		struct evcoro *coro;
+		struct evpart *part;
 		struct evtimeout *timeout;
 		evrwlock_body_fn body;
 		struct evresult held;

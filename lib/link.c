@@ -4,7 +4,10 @@
 #include <errno.h>
 
 #include "base-internal.h"
+#include "combine-internal.h"
+#include "coro-internal.h"
 #include "deferred-internal.h"
+#include "hold-internal.h"
 #include "pool-internal.h"
 #include "result-internal.h"
 #include "timeout-internal.h"
@@ -51,6 +54,27 @@ take_result(struct evdeferred *d)
 	return result;
 }
 
+/* The value of a result, as a callback receives it. */
+static void *
+receive(struct evresult result)
+{
+	if (evresult_is_ask_(result))
+		return evask_receive_(result.data);
+	return result.data;
+}
+
+/* A grant whose owner has given it back meanwhile is none any more. */
+static void
+check_grant(struct evdeferred *d)
+{
+	struct evask *ask = d->u.result.data;
+
+	if (!evresult_is_ask_(d->u.result) || ask->hold != NULL)
+		return;
+	d->u.result = evresult_fixed_(EVFAILURE_CANCELLED);
+	evask_unref_(ask);
+}
+
 static void
 run_callbacks(const struct evlink *link, struct evdeferred *d)
 {
@@ -61,7 +85,7 @@ run_callbacks(const struct evlink *link, struct evdeferred *d)
 			return;
 		result = take_result(d);
 		d->u.result = evresult_take_(
-		    link->u.fns.callback(result.data, link->arg));
+		    link->u.fns.callback(receive(result), link->arg));
 		return;
 	}
 	if (link->u.fns.errback == NULL)
@@ -72,12 +96,28 @@ run_callbacks(const struct evlink *link, struct evdeferred *d)
 	evfailure_unref(result.data);
 }
 
+/* Unlike a callback, it may pass on the grant that it is given. */
+static void
+run_both_with_grant(const struct evlink *link, struct evdeferred *d)
+{
+	struct evresult result = take_result(d);
+	struct evask *ask = result.data;
+
+	evask_lend_(ask);
+	d->u.result = evresult_take_(link->u.both(result, link->arg));
+	evask_end_loan_(ask);
+}
+
 static void
 run_both(const struct evlink *link, struct evdeferred *d)
 {
-	struct evresult result = take_result(d);
-	struct evresult lent = result;
+	struct evresult result, lent;
 
+	if (evresult_is_ask_(d->u.result)) {
+		run_both_with_grant(link, d);
+		return;
+	}
+	result = lent = take_result(d);
 	if (!evresult_is_failure_(result)) {
 		d->u.result = evresult_take_(link->u.both(result, link->arg));
 		return;
@@ -101,31 +141,64 @@ run_timeout(const struct evlink *link, struct evdeferred *d)
 	evfailure_unref(result.data);
 }
 
+/* Puts a link before all others.  Cannot fail where a link runs that was taken
+ * out of the chain: its memory was just given back. */
+static void
+push(struct evdeferred *d, const struct evlink *link)
+{
+	struct evlink *first = evpool_get_(&d->base->links);
+
+	assert(first != NULL);
+	*first = *link;
+	if (d->links == NULL) {
+		first->next = first;
+		d->links = first;
+	} else {
+		first->next = d->links->next;
+		d->links->next = first;
+	}
+}
+
 static void
 run_with(const struct evlink *link, struct evdeferred *d)
 {
-	struct evlink *finally;
+	struct evlink finally = {.kind = EVLINK_FINALLY};
 
 	if (evresult_is_failure_(d->u.result))
 		return;
-	/* Cannot fail: the memory of the link that runs was just given back. */
-	finally = evpool_get_(&d->base->links);
-	assert(finally != NULL);
-	finally->kind = EVLINK_FINALLY;
-	finally->u.held = take_result(d);
-	if (d->links == NULL) {
-		finally->next = finally;
-		d->links = finally;
-	} else {
-		finally->next = d->links->next;
-		d->links->next = finally;
-	}
+	finally.u.held = take_result(d);
+	push(d, &finally);
 	d->u.result = evresult_take_(link->u.body(link->arg));
+}
+
+/* The link stays in its place until the coroutine has ended. */
+static void
+run_coro(const struct evlink *link, struct evdeferred *d)
+{
+	struct evcoro *co = link->u.coro;
+	struct evresult result = evcoro_interrupt_(co, take_result(d));
+
+	if (!evresult_is_failure_(result))
+		result = evresult_value(receive(result));
+	push(d, link);
+	d->base->deliveries++;
+	result = evcoro_resume_(co, result);
+	if (!evcoro_is_waiting_(co)) {
+		evlink_pop_(d);
+		d->u.result = evcoro_end_(co, result);
+	} else if ((d->flags & EVDEFERRED_FREED) &&
+		   evresult_is_deferred_(result)) {
+		/* First what it would wait for, then the cleanup. */
+		evresult_dispose(result);
+	} else {
+		d->u.result = result;
+	}
 }
 
 void
 evlink_run_(const struct evlink *link, struct evdeferred *d)
 {
+	check_grant(d);
 	switch (link->kind) {
 	case EVLINK_CALLBACKS:
 		run_callbacks(link, d);
@@ -135,6 +208,12 @@ evlink_run_(const struct evlink *link, struct evdeferred *d)
 		break;
 	case EVLINK_CHAIN:
 		evdeferred_fire_chained_(link->u.other, take_result(d));
+		break;
+	case EVLINK_CORO:
+		run_coro(link, d);
+		break;
+	case EVLINK_PART:
+		d->u.result = evcombine_arrive_(link->u.part, take_result(d));
 		break;
 	case EVLINK_TIMEOUT:
 		run_timeout(link, d);
@@ -155,6 +234,12 @@ drop(const struct evlink *link)
 	case EVLINK_CHAIN:
 		evdeferred_fire_chained_(
 		    link->u.other, evresult_fixed_(EVFAILURE_CANCELLED));
+		break;
+	case EVLINK_CORO:
+		evcoro_drop_(link->u.coro);
+		break;
+	case EVLINK_PART:
+		evcombine_drop_(link->u.part);
 		break;
 	case EVLINK_TIMEOUT:
 		evtimeout_stop_(link->u.timeout);

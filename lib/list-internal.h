@@ -16,8 +16,9 @@ struct evlist {
 	struct evlist *prev;
 };
 
-/* The struct of the given type whose first member is the node. */
-#define EVLIST_ELEMENT(node, type) ((type *)(void *)(node))
+/* The struct of the given type that the node is in, as the given member. */
+#define EVLIST_ELEMENT(node, type, member)                                     \
+	((type *)(void *)((char *)(node)-offsetof(type, member)))
 
 static inline void
 evlist_init_(struct evlist *list)

@@ -12,10 +12,13 @@ struct evfailure {
 	const char *file;
 	const char *message;
 	struct evfailure *cause;
-	size_t refs; /* 0 for those that are never freed */
+	struct evresults *results; /* all causes, where there are several */
+	size_t place;		   /* index and 1, or 0 for none */
+	size_t refs;		   /* 0 for those that are never freed */
 	int code;
 	int line;
-	/* The text of the message follows. */
+	bool cancelled; /* by the consumer, which is no news to it */
+			/* The text of the message follows. */
 };
 
 #define FIXED(error, words)                                                    \
@@ -25,12 +28,23 @@ struct evfailure {
 	}
 
 static const struct evfailure fixed[] = {
-    [EVFAILURE_CANCELLED] = FIXED(ECANCELED, "cancelled"),
+    [EVFAILURE_CANCELLED] =
+	{
+	    .file = __FILE__,
+	    .line = __LINE__,
+	    .code = ECANCELED,
+	    .message = "cancelled",
+	    .cancelled = true,
+	},
     [EVFAILURE_TIMED_OUT] = FIXED(ETIMEDOUT, "timed out"),
     [EVFAILURE_LOOP] = FIXED(EDEADLK, "a Deferred would wait for itself"),
     [EVFAILURE_NO_WAIT] = FIXED(
 	EINVAL, "the Deferred to wait for has another base or another waiter"),
     [EVFAILURE_SHUT_DOWN] = FIXED(ESHUTDOWN, "the lock was closed"),
+    [EVFAILURE_UPGRADE] =
+	FIXED(EDEADLK, "the owner reads the lock that it asks to write"),
+    [EVFAILURE_CIRCLE] =
+	FIXED(EDEADLK, "the owner would wait for itself, through others"),
     [EVFAILURE_NO_MEMORY] = FIXED(ENOMEM, "out of memory"),
     [EVFAILURE_INVALID] = FIXED(EINVAL, "no failure was given"),
 };
@@ -47,7 +61,9 @@ evresult_fixed_(enum evfailure_fixed which)
 bool
 evresult_is_cancelled_(struct evresult result)
 {
-	return result.data == &fixed[EVFAILURE_CANCELLED];
+	const struct evfailure *failure = result.data;
+
+	return failure->cancelled;
 }
 
 /* The length that the message will have. */
@@ -90,6 +106,9 @@ evresult_vfail_(const char *file, int line, struct evfailure *cause, int code,
 	failure->line = line;
 	failure->code = code;
 	failure->cause = cause != NULL ? evfailure_ref(cause) : NULL;
+	failure->results = NULL;
+	failure->place = 0;
+	failure->cancelled = false;
 	failure->refs = 1;
 	result.data = failure;
 	return result;
@@ -117,6 +136,55 @@ evresult_wrap_at(const char *file, int line, struct evfailure *cause, int code,
 	va_start(args, format);
 	result = evresult_vfail_(file, line, cause, code, format, args);
 	va_end(args);
+	return result;
+}
+
+/* How much of a message goes into that of a failure around it: combinations of
+ * combinations must not add up their messages. */
+#define QUOTED 160
+
+struct evresult
+evresult_first_error_(struct evfailure *cause, size_t index)
+{
+	struct evresult result =
+	    evresult_wrap_at(cause->file, cause->line, cause, cause->code,
+		"input %zu: %.*s", index, QUOTED, cause->message);
+	struct evfailure *failure = result.data;
+
+	if (failure->refs == 0)
+		return result;
+	failure->place = index + 1;
+	failure->cancelled = cause->cancelled;
+	return result;
+}
+
+static bool
+are_all_cancelled(const struct evresults *failures)
+{
+	size_t i;
+
+	for (i = 0; i < evresults_count(failures); i++)
+		if (!evresult_is_cancelled_(evresults_get(failures, i)))
+			return false;
+	return true;
+}
+
+struct evresult
+evresult_group_(struct evresults *failures)
+{
+	struct evfailure *cause =
+	    evresult_get_failure(evresults_get(failures, 0));
+	struct evresult result = evresult_wrap_at(cause->file, cause->line,
+	    cause, cause->code, "all %zu failed, the first with: %.*s",
+	    evresults_count(failures), QUOTED, cause->message);
+	struct evfailure *failure = result.data;
+
+	if (failure->refs == 0) {
+		evresults_free(failures);
+		return result;
+	}
+	failure->results = failures;
+	failure->cancelled = are_all_cancelled(failures);
 	return result;
 }
 
@@ -175,6 +243,8 @@ evresult_get_value(struct evresult result)
 {
 	if (evresult_is_failure_(result) || evresult_is_deferred_(result))
 		return NULL;
+	if (evresult_is_ask_(result))
+		return evask_take_value_(result.data);
 	return result.data;
 }
 
@@ -209,6 +279,18 @@ evfailure_cause(const struct evfailure *failure)
 	return failure->cause;
 }
 
+size_t
+evfailure_index(const struct evfailure *failure)
+{
+	return failure->place > 0 ? failure->place - 1 : EVFAILURE_NO_INDEX;
+}
+
+const struct evresults *
+evfailure_results(const struct evfailure *failure)
+{
+	return failure->results;
+}
+
 const char *
 evfailure_file(const struct evfailure *failure)
 {
@@ -233,11 +315,14 @@ void
 evfailure_unref(struct evfailure *failure)
 {
 	struct evfailure *cause;
+	struct evresults *results;
 
 	/* A loop and no recursion: causes may be many. */
 	while (failure != NULL && failure->refs > 0 && --failure->refs == 0) {
 		cause = failure->cause;
+		results = failure->results;
 		free(failure);
+		evresults_free(results);
 		failure = cause;
 	}
 }

@@ -1,34 +1,83 @@
 /* SPDX-License-Identifier: MIT */
-#include <evdefer/rwlock.h>
+#include "rwlock-internal.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
-#include "base-internal.h"
-#include "deferred-internal.h"
+#include "owner-internal.h"
 #include "result-internal.h"
 
+static void leave_as(struct evdeferred *d, void *arg);
+static void leave_reader(struct evdeferred *d, void *arg);
+static void leave_writer(struct evdeferred *d, void *arg);
+
+static struct evrwlock *
+lock_of(struct evgate *gate)
+{
+	return EVLIST_ELEMENT(gate, struct evrwlock, gate);
+}
+
+size_t *
+evrwlock_inside_(struct evrwlock *lock, enum evmode mode)
+{
+	return mode == EVMODE_READ ? &lock->stats.readers_inside
+				   : &lock->stats.writers_inside;
+}
+
+static size_t *
+waiting(struct evrwlock *lock, enum evmode mode)
+{
+	return mode == EVMODE_READ ? &lock->stats.readers_waiting
+				   : &lock->stats.writers_waiting;
+}
+
+static void
+enter(struct evrwlock *lock, enum evmode mode, size_t count)
+{
+	uint64_t *granted = mode == EVMODE_READ ? &lock->stats.readers_granted
+						: &lock->stats.writers_granted;
+
+	*evrwlock_inside_(lock, mode) += count;
+	*granted += count;
+}
+
+/* May an owner or a nobody that is not inside come in without waiting? */
+static bool
+may_enter(const struct evrwlock *lock, enum evmode mode)
+{
+	const struct evrwlock_stats *stats = &lock->stats;
+
+	if (mode == EVMODE_READ)
+		return stats->writers_inside + stats->writers_waiting == 0;
+	return stats->writers_inside + stats->readers_inside == 0;
+}
+
+struct evask *
+evrwlock_ask_of_(const struct evdeferred *d)
+{
+	return d->u.canceller.fn == leave_as ? d->u.canceller.arg : NULL;
+}
+
+/* Readers are granted all at once, without a look at each. */
+static bool
+is_ticket_granted(const struct evdeferred *d, const struct evrwlock *lock)
+{
+	return (int32_t)(d->ticket - lock->granted_ticket) <= 0;
+}
+
+bool
+evask_is_granted_(const struct evask *ask)
+{
+	if (ask->granted || ask->mode == EVMODE_WRITE)
+		return ask->granted;
+	return is_ticket_granted(ask->d, ask->lock);
+}
+
 /*
- * A waiter is a Deferred in the list of waiting readers or writers.  When it is
- * granted it moves to the list of those granted and counts as inside; all
- * readers move in one step.  It leaves that list by being fired, which is the
- * delivery: at once if the lock is fast, from the ready queue if not.
+ * The gate's side.
  */
-struct evrwlock {
-	struct evready ready; /* in the ready queue while any is granted */
-	struct evdefer_base *base;
-	struct evlist waiting_readers;
-	struct evlist waiting_writers;
-	struct evlist granted; /* one writer, or readers only */
-	size_t undelivered;    /* how many are in granted */
-	/* Readers with a ticket up to the granted one are not waiting. */
-	uint32_t last_ticket;
-	uint32_t granted_ticket;
-	unsigned busy; /* frames on the stack that need the lock */
-	bool fast;
-	bool closed;
-	struct evrwlock_stats stats;
-};
 
 static void
 release_reader(void *lock)
@@ -42,68 +91,61 @@ release_writer(void *lock)
 	evrwlock_writer_release(lock);
 }
 
-/* Frees a closed lock once nobody needs it. */
 static void
-collect(struct evrwlock *lock)
+set_granted(struct evask *ask)
 {
-	struct evdefer_base *base = lock->base;
-
-	if (!lock->closed || lock->busy > 0 ||
-	    lock->stats.readers_inside + lock->stats.writers_inside > 0)
+	if (ask->granted)
 		return;
-	free(lock);
-	evdefer_base_unuse_(base);
-}
-
-/*
- * Granting.
- */
-
-static void
-deliver_first(struct evrwlock *lock)
-{
-	struct evdeferred *d =
-	    EVLIST_ELEMENT(evlist_pop_(&lock->granted), struct evdeferred);
-
-	lock->undelivered--;
-	evdeferred_fire(d, evresult_owned(lock, lock->stats.writers_inside > 0
-						    ? release_writer
-						    : release_reader));
+	ask->granted = true;
+	evlist_remove_(&ask->node);
+	evlist_append_(&ask->hold->granted, &ask->node);
+	evhold_enter_(ask->hold, ask->mode);
 }
 
 static void
-deliver_ready(struct evready *ready)
+deliver(struct evgate *gate, struct evdeferred *d)
 {
-	struct evrwlock *lock = EVLIST_ELEMENT(ready, struct evrwlock);
+	struct evrwlock *lock = lock_of(gate);
+	struct evask *ask = evrwlock_ask_of_(d);
+	enum evmode mode;
 
-	/* Locks take turns: one with many waiters does not hold up another. */
-	evlist_remove_(&ready->node);
-	if (lock->undelivered > 1)
-		evdefer_base_make_ready_(lock->base, ready);
-	deliver_first(lock);
-}
-
-static void
-hand_out(struct evrwlock *lock)
-{
-	if (lock->fast || evdefer_base_closed_(lock->base)) {
-		evlist_remove_(&lock->ready.node);
-		while (lock->undelivered > 0)
-			deliver_first(lock);
+	if (ask == NULL) {
+		mode = d->u.canceller.fn == leave_reader ? EVMODE_READ
+							 : EVMODE_WRITE;
+		lock->anonymous.of[mode]++;
+		evdeferred_fire(d,
+		    evresult_owned(lock,
+			mode == EVMODE_READ ? release_reader : release_writer));
 		return;
 	}
-	if (lock->undelivered > 0 && evlist_empty_(&lock->ready.node))
-		evdefer_base_make_ready_(lock->base, &lock->ready);
+	set_granted(ask);
+	evask_arrive_(ask);
+	evlist_remove_(&ask->node);
+	evlist_append_(&ask->hold->delivered, &ask->node);
+	ask->d = NULL;
+	evdeferred_fire(d, evresult_owned(ask, evask_dispose_));
+}
+
+static bool
+is_held(const struct evgate *gate)
+{
+	const struct evrwlock *lock = lock_of((struct evgate *)gate);
+
+	return lock->stats.readers_inside + lock->stats.writers_inside > 0;
 }
 
 static void
 grant_writer(struct evrwlock *lock)
 {
-	evlist_append_(&lock->granted, evlist_pop_(&lock->waiting_writers));
-	lock->undelivered++;
+	struct evdeferred *d = EVLIST_ELEMENT(
+	    evlist_pop_(&lock->waiting[EVMODE_WRITE]), struct evdeferred, node);
+	struct evask *ask = evrwlock_ask_of_(d);
+
 	lock->stats.writers_waiting--;
-	lock->stats.writers_inside++;
-	lock->stats.writers_granted++;
+	enter(lock, EVMODE_WRITE, 1);
+	if (ask != NULL)
+		set_granted(ask);
+	evgate_grant_(&lock->gate, d);
 }
 
 static void
@@ -111,134 +153,155 @@ grant_readers(struct evrwlock *lock)
 {
 	const size_t count = lock->stats.readers_waiting;
 
-	evlist_join_(&lock->granted, &lock->waiting_readers);
-	lock->granted_ticket = lock->last_ticket;
-	lock->undelivered += count;
 	lock->stats.readers_waiting = 0;
-	lock->stats.readers_inside += count;
-	lock->stats.readers_granted += count;
+	enter(lock, EVMODE_READ, count);
+	lock->granted_ticket = lock->last_ticket;
+	evgate_grant_all_(&lock->gate, &lock->waiting[EVMODE_READ], count);
 }
 
-/* Lets in who may enter, after somebody left the lock or its queue. */
 static void
-admit(struct evrwlock *lock)
+admit(struct evgate *gate)
 {
+	struct evrwlock *lock = lock_of(gate);
 	const struct evrwlock_stats *stats = &lock->stats;
 
-	lock->busy++;
-	if (stats->writers_inside == 0 && !lock->closed) {
-		if (stats->writers_waiting == 0 && stats->readers_waiting > 0)
-			grant_readers(lock);
-		else if (stats->writers_waiting > 0 &&
-			 stats->readers_inside == 0)
+	if (stats->writers_inside > 0)
+		return;
+	if (stats->writers_waiting > 0) {
+		if (stats->readers_inside == 0)
 			grant_writer(lock);
-		hand_out(lock);
+	} else if (stats->readers_waiting > 0) {
+		grant_readers(lock);
 	}
-	lock->busy--;
-	collect(lock);
 }
+
+static void
+fail_waiters(struct evrwlock *lock, enum evmode mode)
+{
+	struct evdeferred *d;
+	struct evask *ask;
+
+	while (!evlist_empty_(&lock->waiting[mode])) {
+		d = EVLIST_ELEMENT(
+		    evlist_pop_(&lock->waiting[mode]), struct evdeferred, node);
+		--*waiting(lock, mode);
+		ask = evrwlock_ask_of_(d);
+		if (ask != NULL)
+			evask_forget_(ask);
+		evdeferred_fire(d, evresult_fixed_(EVFAILURE_SHUT_DOWN));
+	}
+}
+
+static void
+fail_all_waiters(struct evgate *gate)
+{
+	fail_waiters(lock_of(gate), EVMODE_WRITE);
+	fail_waiters(lock_of(gate), EVMODE_READ);
+}
+
+static void
+destroy(struct evgate *gate)
+{
+	struct evrwlock *lock = lock_of(gate);
+
+	free(lock->name);
+	free(lock);
+}
+
+static const struct evgate_type gate_type = {
+    deliver, is_held, admit, fail_all_waiters, destroy};
 
 /*
  * Leaving before the delivery: the cancellers.
  */
 
-/* Takes back a grant that was not delivered. */
+/* Takes out a Deferred that was granted or waits. */
 static void
-withdraw(struct evrwlock *lock, size_t *inside)
+withdraw(
+    struct evrwlock *lock, struct evdeferred *d, enum evmode mode, bool granted)
 {
-	--*inside;
-	if (--lock->undelivered == 0)
-		evlist_remove_(&lock->ready.node);
+	lock->stats.cancelled++;
+	if (granted) {
+		evgate_withdraw_(&lock->gate, d);
+		--*evrwlock_inside_(lock, mode);
+	} else {
+		evlist_remove_(&d->node);
+		--*waiting(lock, mode);
+	}
 }
 
 static void
 leave_reader(struct evdeferred *d, void *arg)
 {
 	struct evrwlock *lock = arg;
-	const bool granted = (int32_t)(d->ticket - lock->granted_ticket) <= 0;
 
-	evlist_remove_(&d->node);
-	lock->stats.cancelled++;
-	if (granted)
-		withdraw(lock, &lock->stats.readers_inside);
-	else
-		lock->stats.readers_waiting--;
-	admit(lock);
+	withdraw(lock, d, EVMODE_READ, is_ticket_granted(d, lock));
+	evgate_changed_(&lock->gate);
 }
 
 static void
 leave_writer(struct evdeferred *d, void *arg)
 {
 	struct evrwlock *lock = arg;
-	const bool granted = lock->granted.next == &d->node;
 
-	evlist_remove_(&d->node);
-	lock->stats.cancelled++;
-	if (granted)
-		withdraw(lock, &lock->stats.writers_inside);
-	else
-		lock->stats.writers_waiting--;
-	admit(lock);
+	withdraw(lock, d, EVMODE_WRITE, lock->gate.granted.next == &d->node);
+	evgate_changed_(&lock->gate);
+}
+
+void
+evrwlock_withdraw_(struct evask *ask)
+{
+	struct evgate *gate = &ask->lock->gate;
+	struct evhold *hold = ask->hold;
+
+	/* Until leave_as(), which may come after the callbacks of others. */
+	gate->busy++;
+	withdraw(ask->lock, ask->d, ask->mode, evask_is_granted_(ask));
+	if (ask->granted)
+		evhold_exit_(hold, ask->mode);
+	evask_arrive_(ask);
+	evask_detach_(ask);
+	evhold_tidy_(hold);
+	if (!gate->closed)
+		gate->type->admit(gate);
+}
+
+static void
+leave_as(struct evdeferred *d, void *arg)
+{
+	struct evask *ask = arg;
+	struct evgate *gate = &ask->lock->gate;
+
+	(void)d;
+	if (ask->hold != NULL)
+		evrwlock_withdraw_(ask);
+	evlist_remove_(&ask->owner_node);
+	evask_unref_(ask);
+	gate->busy--;
+	evgate_changed_(gate);
 }
 
 /*
  * Acquiring.
  */
 
-static int
-check_open(const struct evrwlock *lock)
-{
-	if (lock == NULL) {
-		errno = EINVAL;
-		return -1;
-	}
-	evdefer_base_check_(lock->base);
-	if (lock->closed || evdefer_base_closed_(lock->base)) {
-		errno = ESHUTDOWN;
-		return -1;
-	}
-	return 0;
-}
-
-static bool
-reader_may_enter(const struct evrwlock *lock)
-{
-	return lock->stats.writers_inside + lock->stats.writers_waiting == 0;
-}
-
-static bool
-writer_may_enter(const struct evrwlock *lock)
-{
-	return lock->stats.writers_inside + lock->stats.readers_inside == 0;
-}
-
-static void
-enter_reader(struct evrwlock *lock)
-{
-	lock->stats.readers_inside++;
-	lock->stats.readers_granted++;
-}
-
-static void
-enter_writer(struct evrwlock *lock)
-{
-	lock->stats.writers_inside++;
-	lock->stats.writers_granted++;
-}
-
 /* Tickets are compared by their difference, which must not overflow however
  * many come and leave while nobody is granted: number those who wait anew. */
 static void
 renumber(struct evrwlock *lock)
 {
-	struct evlist *node = lock->waiting_readers.next;
+	struct evlist *node;
+	enum evmode mode;
 
 	lock->last_ticket = lock->granted_ticket;
-	for (; node != &lock->waiting_readers; node = node->next)
-		EVLIST_ELEMENT(node, struct evdeferred)->ticket =
-		    ++lock->last_ticket;
+	for (mode = EVMODE_READ; mode <= EVMODE_WRITE; mode++)
+		for (node = lock->waiting[mode].next;
+		     node != &lock->waiting[mode]; node = node->next)
+			EVLIST_ELEMENT(node, struct evdeferred, node)->ticket =
+			    ++lock->last_ticket;
 }
 
+/* For one who comes in, and for one who has to wait. */
 static uint32_t
 draw_ticket(struct evrwlock *lock)
 {
@@ -247,105 +310,262 @@ draw_ticket(struct evrwlock *lock)
 	return ++lock->last_ticket;
 }
 
-/* Puts a waiter at the end of a queue. */
 static void
-enqueue(struct evrwlock *lock, struct evdeferred *d, struct evlist *queue,
-    size_t *waiting)
+enqueue(struct evrwlock *lock, struct evdeferred *d, enum evmode mode)
 {
 	struct evrwlock_stats *stats = &lock->stats;
+	size_t length;
 
-	evlist_append_(queue, &d->node);
-	++*waiting;
-	if (stats->readers_waiting + stats->writers_waiting >
-	    stats->longest_queue)
-		stats->longest_queue =
-		    stats->readers_waiting + stats->writers_waiting;
+	evlist_append_(&lock->waiting[mode], &d->node);
+	++*waiting(lock, mode);
+	length = stats->readers_waiting + stats->writers_waiting;
+	if (length > stats->longest_queue)
+		stats->longest_queue = length;
 }
 
-/* Delivers to one who did not have to wait. */
-static void
-hand_out_to(struct evrwlock *lock, struct evdeferred *d)
+static struct evdeferred *
+acquire(struct evrwlock *lock, enum evmode mode)
 {
-	evlist_append_(&lock->granted, &d->node);
-	lock->undelivered++;
-	hand_out(lock);
-}
-
-/* A new waiter; a Deferred that has failed if the lock is closed. */
-struct evdeferred *
-evrwlock_reader_acquire(struct evrwlock *lock)
-{
-	const bool open = check_open(lock) == 0;
 	struct evdeferred *d;
 
-	if (lock == NULL)
+	if (lock == NULL) {
+		errno = EINVAL;
 		return NULL;
-	if (!open)
-		return evdeferred_fired(
-		    lock->base, evresult_fixed_(EVFAILURE_SHUT_DOWN));
-	d = evdeferred_new(lock->base, leave_reader, lock);
+	}
+	if (!evgate_is_open_(&lock->gate))
+		return evgate_refuse_(&lock->gate);
+	d = evdeferred_new(lock->gate.base,
+	    mode == EVMODE_READ ? leave_reader : leave_writer, lock);
 	if (d == NULL)
 		return NULL;
 	d->ticket = draw_ticket(lock);
-	if (!reader_may_enter(lock)) {
-		enqueue(lock, d, &lock->waiting_readers,
-		    &lock->stats.readers_waiting);
+	if (!may_enter(lock, mode)) {
+		enqueue(lock, d, mode);
 		return d;
 	}
-	lock->granted_ticket = d->ticket;
-	enter_reader(lock);
-	hand_out_to(lock, d);
+	if (mode == EVMODE_READ)
+		lock->granted_ticket = d->ticket;
+	enter(lock, mode, 1);
+	evgate_grant_(&lock->gate, d);
+	evgate_hand_out_(&lock->gate);
 	return d;
+}
+
+static bool
+is_inside(const struct evhold *hold, enum evmode mode)
+{
+	const struct evask *oldest;
+
+	if (hold == NULL)
+		return false;
+	if (hold->inside.of[mode] > 0)
+		return true;
+	if (mode == EVMODE_WRITE || evlist_empty_(&hold->queued[mode]))
+		return false;
+	oldest = EVLIST_ELEMENT(hold->queued[mode].next, struct evask, node);
+	return evask_is_granted_(oldest);
+}
+
+enum answer { ANSWER_ENTER, ANSWER_WAIT, ANSWER_DEADLOCK };
+
+/* What an owner gets that asks for the lock. */
+static enum answer
+answer(struct evrwlock *lock, struct evowner *owner, enum evmode mode)
+{
+	const struct evhold *hold = evhold_find_(lock, owner);
+
+	if (is_inside(hold, EVMODE_WRITE))
+		return ANSWER_ENTER;
+	if (is_inside(hold, EVMODE_READ))
+		return mode == EVMODE_READ ? ANSWER_ENTER : ANSWER_DEADLOCK;
+	return may_enter(lock, mode) ? ANSWER_ENTER : ANSWER_WAIT;
+}
+
+/* Undoes evhold_get_() and evask_new_() when memory runs out. */
+static struct evdeferred *
+give_up(struct evhold *hold, struct evask *ask)
+{
+	if (ask != NULL)
+		evask_forget_(ask);
+	else
+		evhold_tidy_(hold);
+	errno = ENOMEM;
+	return NULL;
+}
+
+/* Puts an ask into the queue, unless it would wait there for itself. */
+static void
+wait_for(struct evrwlock *lock, struct evask *ask)
+{
+	const struct evresult deadlock = evrwlock_check_deadlock_(ask);
+	struct evdeferred *d = ask->d;
+
+	if (!evresult_is_failure_(deadlock)) {
+		enqueue(lock, d, ask->mode);
+		return;
+	}
+	evask_forget_(ask);
+	evdeferred_fire(d, deadlock);
+}
+
+/* Makes the Deferred of an owner that may enter or has to wait. */
+static struct evdeferred *
+ask_for(struct evrwlock *lock, struct evowner *owner, enum evmode mode,
+    bool granted)
+{
+	struct evhold *hold = evhold_get_(lock, owner);
+	struct evask *ask;
+	struct evdeferred *d;
+
+	if (hold == NULL)
+		return NULL;
+	ask = evask_new_(hold, mode, granted);
+	if (ask == NULL)
+		return give_up(hold, NULL);
+	d = evdeferred_new(lock->gate.base, leave_as, ask);
+	if (d == NULL)
+		return give_up(hold, ask);
+	ask->d = d;
+	d->ticket = draw_ticket(lock);
+	if (!granted) {
+		wait_for(lock, ask);
+		return d;
+	}
+	evhold_enter_(hold, mode);
+	enter(lock, mode, 1);
+	evgate_grant_(&lock->gate, d);
+	evgate_hand_out_(&lock->gate);
+	return d;
+}
+
+static int
+check_owner(const struct evrwlock *lock, const struct evowner *owner)
+{
+	if (lock == NULL || owner == NULL || owner->base != lock->gate.base) {
+		errno = EINVAL;
+		return -1;
+	}
+	evdefer_base_check_(owner->base);
+	return 0;
+}
+
+static struct evdeferred *
+acquire_as(struct evrwlock *lock, struct evowner *owner, enum evmode mode)
+{
+	if (check_owner(lock, owner) == -1)
+		return NULL;
+	if (!evgate_is_open_(&lock->gate) || owner->freed)
+		return evgate_refuse_(&lock->gate);
+	switch (answer(lock, owner, mode)) {
+	case ANSWER_ENTER:
+		return ask_for(lock, owner, mode, true);
+	case ANSWER_DEADLOCK:
+		return evdeferred_fired(
+		    lock->gate.base, evresult_fixed_(EVFAILURE_UPGRADE));
+	case ANSWER_WAIT:
+		break;
+	}
+	return ask_for(lock, owner, mode, false);
+}
+
+struct evdeferred *
+evrwlock_reader_acquire(struct evrwlock *lock)
+{
+	return acquire(lock, EVMODE_READ);
 }
 
 struct evdeferred *
 evrwlock_writer_acquire(struct evrwlock *lock)
 {
-	const bool open = check_open(lock) == 0;
-	struct evdeferred *d;
+	return acquire(lock, EVMODE_WRITE);
+}
 
+struct evdeferred *
+evrwlock_reader_acquire_as(struct evrwlock *lock, struct evowner *owner)
+{
+	return acquire_as(lock, owner, EVMODE_READ);
+}
+
+struct evdeferred *
+evrwlock_writer_acquire_as(struct evrwlock *lock, struct evowner *owner)
+{
+	return acquire_as(lock, owner, EVMODE_WRITE);
+}
+
+/*
+ * Trying.
+ */
+
+static int
+refuse_try(int error)
+{
+	errno = error;
+	return -1;
+}
+
+static int
+try(struct evrwlock *lock, enum evmode mode)
+{
 	if (lock == NULL)
-		return NULL;
-	if (!open)
-		return evdeferred_fired(
-		    lock->base, evresult_fixed_(EVFAILURE_SHUT_DOWN));
-	d = evdeferred_new(lock->base, leave_writer, lock);
-	if (d == NULL)
-		return NULL;
-	if (!writer_may_enter(lock)) {
-		enqueue(lock, d, &lock->waiting_writers,
-		    &lock->stats.writers_waiting);
-		return d;
+		return refuse_try(EINVAL);
+	evdefer_base_check_(lock->gate.base);
+	if (!evgate_is_open_(&lock->gate))
+		return refuse_try(ESHUTDOWN);
+	if (!may_enter(lock, mode))
+		return refuse_try(EBUSY);
+	enter(lock, mode, 1);
+	lock->anonymous.of[mode]++;
+	return 0;
+}
+
+static int
+try_as(struct evrwlock *lock, struct evowner *owner, enum evmode mode)
+{
+	struct evhold *hold;
+
+	if (check_owner(lock, owner) == -1)
+		return -1;
+	if (!evgate_is_open_(&lock->gate) || owner->freed)
+		return refuse_try(ESHUTDOWN);
+	switch (answer(lock, owner, mode)) {
+	case ANSWER_WAIT:
+		return refuse_try(EBUSY);
+	case ANSWER_DEADLOCK:
+		return refuse_try(EDEADLK);
+	case ANSWER_ENTER:
+		break;
 	}
-	enter_writer(lock);
-	hand_out_to(lock, d);
-	return d;
+	hold = evhold_get_(lock, owner);
+	if (hold == NULL)
+		return -1;
+	evhold_enter_(hold, mode);
+	hold->received.of[mode]++;
+	enter(lock, mode, 1);
+	return 0;
 }
 
 int
 evrwlock_reader_try(struct evrwlock *lock)
 {
-	if (check_open(lock) == -1)
-		return -1;
-	if (!reader_may_enter(lock)) {
-		errno = EBUSY;
-		return -1;
-	}
-	enter_reader(lock);
-	return 0;
+	return try(lock, EVMODE_READ);
 }
 
 int
 evrwlock_writer_try(struct evrwlock *lock)
 {
-	if (check_open(lock) == -1)
-		return -1;
-	if (!writer_may_enter(lock)) {
-		errno = EBUSY;
-		return -1;
-	}
-	enter_writer(lock);
-	return 0;
+	return try(lock, EVMODE_WRITE);
+}
+
+int
+evrwlock_reader_try_as(struct evrwlock *lock, struct evowner *owner)
+{
+	return try_as(lock, owner, EVMODE_READ);
+}
+
+int
+evrwlock_writer_try_as(struct evrwlock *lock, struct evowner *owner)
+{
+	return try_as(lock, owner, EVMODE_WRITE);
 }
 
 /*
@@ -353,70 +573,110 @@ evrwlock_writer_try(struct evrwlock *lock)
  */
 
 static int
-release(struct evrwlock *lock, size_t *inside)
+release(struct evrwlock *lock, enum evmode mode)
 {
-	evdefer_base_check_(lock->base);
-	/* Readers and a writer are never inside together, so those not told of
-	 * their grant yet are of the kind that is inside. */
-	if (*inside == 0 || *inside == lock->undelivered) {
+	if (lock == NULL) {
+		errno = EINVAL;
+		return -1;
+	}
+	evdefer_base_check_(lock->gate.base);
+	if (lock->anonymous.of[mode] == 0) {
 		errno = EPERM;
 		return -1;
 	}
-	--*inside;
-	admit(lock);
+	lock->anonymous.of[mode]--;
+	--*evrwlock_inside_(lock, mode);
+	evgate_changed_(&lock->gate);
+	return 0;
+}
+
+void
+evrwlock_give_back_(struct evhold *hold, enum evmode mode)
+{
+	struct evrwlock *lock = hold->lock;
+
+	evhold_exit_(hold, mode);
+	evhold_tidy_(hold);
+	--*evrwlock_inside_(lock, mode);
+	evgate_changed_(&lock->gate);
+}
+
+static int
+release_as(struct evrwlock *lock, struct evowner *owner, enum evmode mode)
+{
+	struct evhold *hold;
+
+	if (check_owner(lock, owner) == -1)
+		return -1;
+	hold = evhold_find_(lock, owner);
+	if (hold == NULL || !evhold_take_(hold, mode)) {
+		errno = EPERM;
+		return -1;
+	}
+	evrwlock_give_back_(hold, mode);
 	return 0;
 }
 
 int
 evrwlock_reader_release(struct evrwlock *lock)
 {
-	if (lock == NULL) {
-		errno = EINVAL;
-		return -1;
-	}
-	return release(lock, &lock->stats.readers_inside);
+	return release(lock, EVMODE_READ);
 }
 
 int
 evrwlock_writer_release(struct evrwlock *lock)
 {
-	if (lock == NULL) {
-		errno = EINVAL;
-		return -1;
-	}
-	return release(lock, &lock->stats.writers_inside);
+	return release(lock, EVMODE_WRITE);
 }
 
-static struct evdeferred *
-with(struct evdeferred *acquired, evrwlock_body_fn body, void *arg)
+int
+evrwlock_reader_release_as(struct evrwlock *lock, struct evowner *owner)
 {
-	if (acquired == NULL)
-		return NULL;
-	if (evdeferred_add_with_(acquired, body, arg) == 0)
-		return acquired;
-	evdeferred_free(acquired);
-	errno = ENOMEM;
-	return NULL;
+	return release_as(lock, owner, EVMODE_READ);
 }
+
+int
+evrwlock_writer_release_as(struct evrwlock *lock, struct evowner *owner)
+{
+	return release_as(lock, owner, EVMODE_WRITE);
+}
+
+/*
+ * With: acquire, run, release.
+ */
 
 struct evdeferred *
 evrwlock_with_reader(struct evrwlock *lock, evrwlock_body_fn body, void *arg)
 {
-	if (body == NULL) {
-		errno = EINVAL;
+	if (evgate_check_body_(body) == -1)
 		return NULL;
-	}
-	return with(evrwlock_reader_acquire(lock), body, arg);
+	return evgate_with_(acquire(lock, EVMODE_READ), body, arg);
 }
 
 struct evdeferred *
 evrwlock_with_writer(struct evrwlock *lock, evrwlock_body_fn body, void *arg)
 {
-	if (body == NULL) {
-		errno = EINVAL;
+	if (evgate_check_body_(body) == -1)
 		return NULL;
-	}
-	return with(evrwlock_writer_acquire(lock), body, arg);
+	return evgate_with_(acquire(lock, EVMODE_WRITE), body, arg);
+}
+
+struct evdeferred *
+evrwlock_with_reader_as(struct evrwlock *lock, struct evowner *owner,
+    evrwlock_body_fn body, void *arg)
+{
+	if (evgate_check_body_(body) == -1)
+		return NULL;
+	return evgate_with_(acquire_as(lock, owner, EVMODE_READ), body, arg);
+}
+
+struct evdeferred *
+evrwlock_with_writer_as(struct evrwlock *lock, struct evowner *owner,
+    evrwlock_body_fn body, void *arg)
+{
+	if (evgate_check_body_(body) == -1)
+		return NULL;
+	return evgate_with_(acquire_as(lock, owner, EVMODE_WRITE), body, arg);
 }
 
 /*
@@ -428,54 +688,50 @@ evrwlock_new(struct evdefer_base *base, unsigned flags)
 {
 	struct evrwlock *lock;
 
-	if (base == NULL || (flags & ~EVRWLOCK_FAST) != 0) {
-		errno = EINVAL;
+	if (evgate_check_new_(base, flags) == -1)
 		return NULL;
-	}
-	evdefer_base_check_(base);
-	if (evdefer_base_closed_(base)) {
-		errno = ESHUTDOWN;
-		return NULL;
-	}
 	lock = calloc(1, sizeof(*lock));
 	if (lock == NULL) {
 		errno = ENOMEM;
 		return NULL;
 	}
-	evdefer_base_use_(base);
-	lock->base = base;
-	lock->fast = (flags & EVRWLOCK_FAST) != 0;
-	lock->ready.deliver = deliver_ready;
-	evlist_init_(&lock->ready.node);
-	evlist_init_(&lock->waiting_readers);
-	evlist_init_(&lock->waiting_writers);
-	evlist_init_(&lock->granted);
+	evgate_init_(&lock->gate, &gate_type, base, flags);
+	evlist_init_(&lock->waiting[EVMODE_READ]);
+	evlist_init_(&lock->waiting[EVMODE_WRITE]);
+	evlist_init_(&lock->holders);
+	evlist_init_(&lock->rivals);
 	return lock;
-}
-
-static void
-fail_all(struct evlist *queue, size_t *waiting)
-{
-	while (!evlist_empty_(queue)) {
-		--*waiting;
-		evdeferred_fire(
-		    EVLIST_ELEMENT(evlist_pop_(queue), struct evdeferred),
-		    evresult_fixed_(EVFAILURE_SHUT_DOWN));
-	}
 }
 
 void
 evrwlock_free(struct evrwlock *lock)
 {
-	if (lock == NULL)
-		return;
-	evdefer_base_check_(lock->base);
-	lock->closed = true;
-	lock->busy++;
-	fail_all(&lock->waiting_writers, &lock->stats.writers_waiting);
-	fail_all(&lock->waiting_readers, &lock->stats.readers_waiting);
-	lock->busy--;
-	collect(lock);
+	if (lock != NULL)
+		evgate_close_(&lock->gate);
+}
+
+int
+evrwlock_set_name(struct evrwlock *lock, const char *name)
+{
+	char *copy = NULL;
+
+	if (lock == NULL) {
+		errno = EINVAL;
+		return -1;
+	}
+	if (name != NULL && (copy = strdup(name)) == NULL) {
+		errno = ENOMEM;
+		return -1;
+	}
+	free(lock->name);
+	lock->name = copy;
+	return 0;
+}
+
+const char *
+evrwlock_name(const struct evrwlock *lock)
+{
+	return lock != NULL && lock->name != NULL ? lock->name : "a lock";
 }
 
 bool

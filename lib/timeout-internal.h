@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The timer behind one evdeferred_add_timeout().  It belongs to the link that
- * evdeferred_add_timeout() added, and goes back to the base with that.
+ * The timer behind an evdeferred_add_timeout() or an evdeferred_later().  It
+ * belongs to the link that the one added, or is the producer of the other's
+ * Deferred, and is given back to the base by that.
  */
 #ifndef EVDEFER_TIMEOUT_INTERNAL_H
 #define EVDEFER_TIMEOUT_INTERNAL_H
@@ -12,6 +13,10 @@ struct event;
 struct timeval;
 struct evdefer_base;
 struct evdeferred;
+struct evtimeout;
+
+/* Called once, when the time is over. */
+typedef void (*evtimeout_expire_fn)(struct evtimeout *timeout);
 
 struct evtimeout {
 	struct evtimeout *next;	     /* of all that the base has */
@@ -19,12 +24,17 @@ struct evtimeout {
 	struct event *event;	     /* NULL when the base is closed */
 	struct evdefer_base *base;
 	struct evdeferred *deferred;
+	evtimeout_expire_fn expire;
 	bool expired;
 };
 
-/* Starts a timer that cancels d.  NULL with ENOMEM. */
-struct evtimeout *evtimeout_start_(
-    struct evdeferred *d, const struct timeval *duration);
+/* Whether a timer may be started.  0, or -1 with EINVAL or ESHUTDOWN. */
+int evtimeout_check_(
+    const struct evdefer_base *base, const struct timeval *duration);
+
+/* Starts a timer for d.  NULL with ENOMEM. */
+struct evtimeout *evtimeout_start_(struct evdeferred *d,
+    const struct timeval *duration, evtimeout_expire_fn expire);
 
 /* Stops it and takes it back.  Whether it had expired. */
 bool evtimeout_stop_(struct evtimeout *timeout);

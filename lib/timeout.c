@@ -14,14 +14,14 @@
 #define LONGEST_SECONDS INT32_MAX
 
 static void
-expire(evutil_socket_t fd, short what, void *arg)
+run_out(evutil_socket_t fd, short what, void *arg)
 {
 	struct evtimeout *timeout = arg;
 
 	(void)fd;
 	(void)what;
 	timeout->expired = true;
-	evdeferred_cancel(timeout->deferred);
+	timeout->expire(timeout);
 }
 
 static struct evtimeout *
@@ -31,7 +31,7 @@ allocate(struct evdefer_base *base)
 
 	if (timeout == NULL)
 		return NULL;
-	timeout->event = evtimer_new(base->event_base, expire, timeout);
+	timeout->event = evtimer_new(base->event_base, run_out, timeout);
 	if (timeout->event == NULL) {
 		free(timeout);
 		return NULL;
@@ -49,8 +49,25 @@ give_back(struct evtimeout *timeout)
 	timeout->base->free_timeouts = timeout;
 }
 
+int
+evtimeout_check_(
+    const struct evdefer_base *base, const struct timeval *duration)
+{
+	if (duration == NULL || duration->tv_sec < 0 || duration->tv_usec < 0 ||
+	    duration->tv_usec >= 1000000) {
+		errno = EINVAL;
+		return -1;
+	}
+	if (evdefer_base_closed_(base)) {
+		errno = ESHUTDOWN;
+		return -1;
+	}
+	return 0;
+}
+
 struct evtimeout *
-evtimeout_start_(struct evdeferred *d, const struct timeval *duration)
+evtimeout_start_(struct evdeferred *d, const struct timeval *duration,
+    evtimeout_expire_fn expire)
 {
 	struct evdefer_base *base = d->base;
 	struct evtimeout *timeout = base->free_timeouts;
@@ -62,6 +79,7 @@ evtimeout_start_(struct evdeferred *d, const struct timeval *duration)
 		goto no_memory;
 
 	timeout->deferred = d;
+	timeout->expire = expire;
 	timeout->expired = false;
 	if (bounded.tv_sec > LONGEST_SECONDS)
 		bounded.tv_sec = LONGEST_SECONDS;

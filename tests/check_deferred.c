@@ -825,6 +825,51 @@ START_TEST(chain_keeps_other_for_its_canceller)
 }
 END_TEST
 
+static void
+free_deferred(void *value)
+{
+	evdeferred_free(value);
+}
+
+START_TEST(late_value_whose_free_function_frees_its_deferred)
+{
+	struct evdeferred *d = fresh();
+
+	evdeferred_cancel(d);
+	ck_assert_int_eq(
+	    evdeferred_fire(d, evresult_owned(d, free_deferred)), 0);
+}
+END_TEST
+
+START_TEST(chained_value_whose_free_function_frees_other)
+{
+	struct evdeferred *d = fresh(), *other = fresh();
+
+	evdeferred_chain(d, other);
+	evdeferred_cancel(other);
+	evdeferred_fire(d, evresult_owned(other, free_deferred));
+	evdeferred_free(d);
+}
+END_TEST
+
+static void
+cancel_with_owned_deferred(struct evdeferred *d, void *arg)
+{
+	evdeferred_fire(d, evresult_owned(arg, free_deferred));
+}
+
+START_TEST(free_of_chained_whose_canceller_leads_to_a_free_of_its_chain)
+{
+	struct evdeferred *d = fresh();
+	struct evdeferred *other =
+	    evdeferred_new(base, cancel_with_owned_deferred, d);
+
+	evdeferred_chain(d, other);
+	evdeferred_free(other);
+	evdeferred_callback(d, NULL);
+}
+END_TEST
+
 START_TEST(chain_in_a_ring_ends)
 {
 	struct evdeferred *a = fresh(), *b = fresh();
@@ -3026,6 +3071,10 @@ add_point_2(Suite *suite)
 	tcase_add_test(tc, chain_disposes_where_other_was_fired);
 	tcase_add_test(tc, chain_to_freed_then_freed_itself);
 	tcase_add_test(tc, chain_keeps_other_for_its_canceller);
+	tcase_add_test(tc, late_value_whose_free_function_frees_its_deferred);
+	tcase_add_test(tc, chained_value_whose_free_function_frees_other);
+	tcase_add_test(
+	    tc, free_of_chained_whose_canceller_leads_to_a_free_of_its_chain);
 	tcase_add_test(tc, chain_in_a_ring_ends);
 	suite_add_tcase(suite, tc);
 }

@@ -2172,6 +2172,26 @@ START_TEST(lock_does_what_the_model_does)
 }
 END_TEST
 
+/* The failure is one of the constants of the library: it has to be in their
+ * table. */
+START_TEST(upgrade_of_a_reading_owner_fails_with_edeadlk)
+{
+	struct evrwlock *mine = evrwlock_new(base, EVRWLOCK_FAST);
+	struct evowner *owner = evowner_new(base, "one");
+	struct evdeferred *d;
+	struct seen seen = {0};
+
+	ck_assert_int_eq(evrwlock_reader_try_as(mine, owner), 0);
+	d = evrwlock_writer_acquire_as(mine, owner);
+	see(d, &seen);
+	ck_assert_int_eq(seen.failures, 1);
+	ck_assert_int_eq(seen.code, EDEADLK);
+	evdeferred_free(d);
+	evowner_free(owner);
+	evrwlock_free(mine);
+}
+END_TEST
+
 static void
 add_rules(Suite *suite)
 {
@@ -2210,6 +2230,7 @@ add_rules(Suite *suite)
 	tcase_add_checked_fixture(tc, support_setup, support_teardown);
 	tcase_add_loop_test(
 	    tc, undelivered_grant_is_cancelled_and_passed_on, 0, 2 * WAYS);
+	tcase_add_test(tc, upgrade_of_a_reading_owner_fails_with_edeadlk);
 	tcase_add_test(tc, undelivered_grant_times_out);
 	tcase_add_test(tc, undelivered_readers_leave_one_by_one);
 	tcase_add_test(tc, all_undelivered_leave_and_the_loop_is_idle);

@@ -47,6 +47,10 @@ typedef struct evresult (*evdeferred_errback_fn)(
 typedef struct evresult (*evdeferred_both_fn)(
     struct evresult result, void *arg);
 
+/** What evdeferred_maybe() and evdeferred_later() run.  It returns the result of
+ * their Deferred. */
+typedef struct evresult (*evdeferred_body_fn)(void *arg);
+
 /** Asks the producer to give up.  It may fire @p d with a result of its own;
  * if it does not, @p d fails with ECANCELED.  It is called once at most, and
  * after it the producer must not use @p d any more. */
@@ -74,6 +78,51 @@ struct evdeferred *evdeferred_new(
  */
 struct evdeferred *evdeferred_fired(
     struct evdefer_base *base, struct evresult result);
+
+/** evdeferred_fired() with evresult_value().  Twisted's succeed(). */
+struct evdeferred *evdeferred_succeed(struct evdefer_base *base, void *value);
+
+/**
+ * A Deferred that has failed:
+ * `evdeferred_fail(struct evdefer_base *base, int code, const char *format,
+ * ...)`.  evdeferred_fired() with evresult_fail().  Twisted's fail().
+ */
+#define evdeferred_fail(...) evdeferred_fail_at(__FILE__, __LINE__, __VA_ARGS__)
+
+/** evdeferred_fail() with the place given by the caller. */
+struct evdeferred *evdeferred_fail_at(const char *file, int line,
+    struct evdefer_base *base, int code, const char *format, ...)
+    EVDEFER_PRINTF_(5, 6);
+
+/**
+ * Runs @p body at once.  Twisted's maybeDeferred(): whether the function gives a
+ * value, a failure or a Deferred, the caller gets a Deferred.
+ *
+ * @param arg handed to the body; it stays the caller's.
+ * @return a Deferred that is the caller's, as evdeferred_new(), and has the
+ *   result of the body, or waits for the Deferred that it returned.  NULL with
+ *   errno EINVAL (no base or no body) or ENOMEM; then the body was not run.
+ */
+struct evdeferred *evdeferred_maybe(
+    struct evdefer_base *base, evdeferred_body_fn body, void *arg);
+
+/**
+ * Runs @p body after a delay, from the event loop.  Twisted's deferLater().
+ *
+ * @param delay duration from now; copied.  After 0 it runs when the loop has
+ *   polled.
+ * @param body NULL stands for one that returns the plain value NULL.
+ * @param arg handed to the body; it stays the caller's.
+ * @return a Deferred that is the caller's, as evdeferred_new(), and fires with
+ *   the result of the body.  A cancel before that stops the timer: the body
+ *   does not run, and the Deferred fails with ECANCELED.  NULL with errno EINVAL
+ *   (no base; a delay that is missing, negative, or not normalized), ESHUTDOWN
+ *   (evdefer_base_free() was called, after which one that is under way does
+ *   not fire any more) or ENOMEM.  One libevent timer from the pool: O(log n)
+ *   for n timers.
+ */
+struct evdeferred *evdeferred_later(struct evdefer_base *base,
+    const struct timeval *delay, evdeferred_body_fn body, void *arg);
 
 /**
  * The consumer is done with the Deferred.  NULL is allowed.

@@ -23,6 +23,7 @@ extern "C" {
 
 struct evdeferred;
 struct evfailure;
+struct evresults;
 
 #if defined(__GNUC__)
 #define EVDEFER_PRINTF_(string, first)                                         \
@@ -140,6 +141,19 @@ const char *evfailure_message(const struct evfailure *failure);
 
 /** @return the failure that this one wraps, lent by it, or NULL. */
 struct evfailure *evfailure_cause(const struct evfailure *failure);
+
+/** What evfailure_index() gives for a failure without a place. */
+#define EVFAILURE_NO_INDEX ((size_t)-1)
+
+/** @return for a failure of evdeferred_list() or evdeferred_gather() with one
+ * of their inputs as its cause: the place of that, from 0; otherwise
+ * EVFAILURE_NO_INDEX.  What Twisted's FirstError has as index. */
+size_t evfailure_index(const struct evfailure *failure);
+
+/** @return for the failure of an evdeferred_race(): the failures of all its
+ * inputs in their order, lent by this one, to be looked at with
+ * evresults_get(); otherwise NULL.  What Twisted's FailureGroup has. */
+const struct evresults *evfailure_results(const struct evfailure *failure);
 
 /** @return the source file that made the failure, as its __FILE__ said; for
  * failures that the library makes by itself, its own. */

@@ -19,6 +19,9 @@
  * By default a grant is delivered from the event loop, never from inside an
  * acquire or a release, and the loop polls after EVDEFER_BASE_BATCH of them.
  * With EVRWLOCK_FAST it is delivered at once.
+ *
+ * The functions that end in _as do the same on behalf of an owner
+ * (evdefer/owner.h), which may acquire what it holds already.
  */
 #ifndef EVDEFER_RWLOCK_H
 #define EVDEFER_RWLOCK_H
@@ -35,6 +38,7 @@ extern "C" {
 
 struct evdefer_base;
 struct evdeferred;
+struct evowner;
 struct evrwlock;
 
 /** Deliver grants at once: the acquire of a free lock returns a Deferred that
@@ -126,6 +130,81 @@ struct evdeferred *evrwlock_with_reader(
 struct evdeferred *evrwlock_with_writer(
     struct evrwlock *lock, evrwlock_body_fn body, void *arg);
 
+/**
+ * Asks for the lock, to read, on behalf of an owner.  What a task gets from
+ * aiorwlock's reader.acquire().
+ *
+ * An owner that is inside already, reading or writing, is granted at once, also
+ * while writers wait; each grant has to be released.  Otherwise as
+ * evrwlock_reader_acquire(), and the holder releases with
+ * evrwlock_reader_release_as().
+ *
+ * @return as evrwlock_reader_acquire(); EINVAL also for an owner that is
+ *   missing or of another base.  The Deferred fails with EDEADLK if the wait
+ *   would close a circle of owners that wait for each other, over any number of
+ *   locks; its message names them.  It fails with ECANCELED if the owner is
+ *   freed.  O(1) where it need not wait.  An owner that has to wait while it
+ *   holds or waits for something else pays for the search of a circle: at most
+ *   the number of holds and waits on the locks that the search comes to, and if
+ *   nobody waits for what the owner holds, at most the number of its holds.
+ */
+struct evdeferred *evrwlock_reader_acquire_as(
+    struct evrwlock *lock, struct evowner *owner);
+
+/**
+ * Asks for the lock, to write, on behalf of an owner.
+ *
+ * An owner that writes already is granted at once; one that only reads fails
+ * with EDEADLK, since it would wait for itself.  An owner that writes may read
+ * as well, and if it releases the write first it goes on as a reader, with the
+ * readers that waited entering beside it.  Otherwise as
+ * evrwlock_reader_acquire_as(), with evrwlock_writer_release_as().
+ */
+struct evdeferred *evrwlock_writer_acquire_as(
+    struct evrwlock *lock, struct evowner *owner);
+
+/**
+ * Gives back one of the owner's holds to read.
+ *
+ * @return 0, or -1 with errno EINVAL (a missing argument, or an owner of another
+ *   base) or EPERM: the owner has received no such hold, and nothing was
+ *   changed.  Otherwise as evrwlock_reader_release().
+ */
+int evrwlock_reader_release_as(struct evrwlock *lock, struct evowner *owner);
+
+/** Gives back one of the owner's holds to write, as
+ * evrwlock_reader_release_as(). */
+int evrwlock_writer_release_as(struct evrwlock *lock, struct evowner *owner);
+
+/**
+ * Takes the lock to read for an owner if that needs no waiting.
+ *
+ * @return 0, or -1 with errno EBUSY, ESHUTDOWN (also for an owner that is being
+ *   freed), EINVAL or ENOMEM.
+ */
+int evrwlock_reader_try_as(struct evrwlock *lock, struct evowner *owner);
+
+/** The same to write; EDEADLK for an owner that is only reading. */
+int evrwlock_writer_try_as(struct evrwlock *lock, struct evowner *owner);
+
+/** evrwlock_with_reader() on behalf of an owner.  If the owner is freed while
+ * the body is under way, the lock is given back then. */
+struct evdeferred *evrwlock_with_reader_as(struct evrwlock *lock,
+    struct evowner *owner, evrwlock_body_fn body, void *arg);
+
+/** The same to write. */
+struct evdeferred *evrwlock_with_writer_as(struct evrwlock *lock,
+    struct evowner *owner, evrwlock_body_fn body, void *arg);
+
+/** Names the lock, for messages about deadlocks.  @p name is copied; NULL takes
+ * the name away.
+ * @return 0, or -1 with errno EINVAL (no lock) or ENOMEM. */
+int evrwlock_set_name(struct evrwlock *lock, const char *name);
+
+/** @return the name of the lock, or "a lock"; it lives until the next
+ * evrwlock_set_name(). */
+const char *evrwlock_name(const struct evrwlock *lock);
+
 /** @return whether readers are inside, those counted whose grant is on its
  * way; false for NULL.  txrwlock's isReading. */
 bool evrwlock_is_reading(const struct evrwlock *lock);
@@ -137,7 +216,7 @@ bool evrwlock_is_writing(const struct evrwlock *lock);
 /** Counts of a lock: first those of now, then totals since evrwlock_new(). */
 struct evrwlock_stats {
 	size_t readers_inside;	  /**< granted and not released */
-	size_t writers_inside;	  /**< 0 or 1 */
+	size_t writers_inside;	  /**< 1 at most, or holds of one owner */
 	size_t readers_waiting;	  /**< in the queue */
 	size_t writers_waiting;	  /**< in the queue */
 	uint64_t readers_granted; /**< holds given to readers, by try too */

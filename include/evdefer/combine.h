@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: MIT */
+/**
+ * @file evdefer/combine.h
+ *
+ * One Deferred out of several: when all have a result, when the first has
+ * one, or when the first succeeds.  Twisted's DeferredList, gatherResults() and
+ * race().
+ *
+ * The Deferreds that are put together, the inputs, are handed over to the
+ * combination: it frees each of them when that has come to its end.  They must
+ * have no other consumer, but their producers fire them as before.  Where NULL
+ * is returned, they are still the caller's.
+ *
+ * Cancelling the combination cancels the inputs that have not fired, and the
+ * combination then fires with what they answer; one without inputs fails with
+ * ECANCELED.  Freeing it before it has fired frees them.  What they fire that
+ * the combination does not hand on is disposed of, so that a lock that was
+ * granted to a part that nobody needs any more is released.
+ *
+ * A combination costs two blocks of memory from the pools and one of its own,
+ * of 32 bytes for each input.  The C stack grows neither with the number of
+ * inputs nor with combinations of combinations.
+ */
+#ifndef EVDEFER_COMBINE_H
+#define EVDEFER_COMBINE_H
+
+#include <stddef.h>
+
+#include <evdefer/result.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+struct evdefer_base;
+struct evdeferred;
+struct evresults;
+
+/** Fire with the first value.  Twisted's fireOnOneCallback. */
+#define EVDEFERRED_LIST_FIRE_ON_ONE_CALLBACK 0x1u
+
+/** Fail with the first failure.  Twisted's fireOnOneErrback. */
+#define EVDEFERRED_LIST_FIRE_ON_ONE_ERRBACK 0x2u
+
+/** Take the failures of the inputs as handled.  Without it each of them is
+ * reported to the handler of the base when its Deferred goes, although the
+ * combination has it too.  Twisted's consumeErrors. */
+#define EVDEFERRED_LIST_CONSUME_ERRORS 0x4u
+
+/**
+ * Waits for all inputs.  Twisted's DeferredList.
+ *
+ * The Deferred fires with a struct evresults that has the result of each input,
+ * value or failure, in the order of the inputs.  Its receiver has to call
+ * evresults_free().
+ *
+ * With EVDEFERRED_LIST_FIRE_ON_ONE_CALLBACK it fires as soon as one input has
+ * a value, with a struct evresults that has that one only; evresults_index()
+ * tells which it was.  If all fail, it has all failures.  With
+ * EVDEFERRED_LIST_FIRE_ON_ONE_ERRBACK it fails as soon as one input does.  That
+ * failure has the code of the input's, which is its evfailure_cause(), and
+ * evfailure_index() tells which input it was (Twisted's FirstError).  In both
+ * cases the results that were there before are disposed of at once.  The
+ * others go on; what they fire is disposed of.
+ *
+ * Inputs that have fired count at once, in their order.  Without inputs it has
+ * fired, except with EVDEFERRED_LIST_FIRE_ON_ONE_CALLBACK: then it never fires.
+ * An input that is given twice is freed once; its value comes with the duty to
+ * free it at its first place, and without at the others.
+ *
+ * @param deferreds the inputs; the array stays the caller's.  May be NULL if
+ *   @p count is 0.
+ * @param flags any of the above.
+ * @return a Deferred that is the caller's, as evdeferred_new().  NULL with
+ *   errno EINVAL (no base, an unknown flag; an input that is NULL, belongs to
+ *   another base, or was detached, freed or handed over before) or ENOMEM; then
+ *   nothing was changed.  O(n) for n inputs.
+ */
+struct evdeferred *evdeferred_list(struct evdefer_base *base,
+    struct evdeferred *const *deferreds, size_t count, unsigned flags);
+
+/**
+ * Waits for the values of all inputs, or the first failure.  Twisted's
+ * gatherResults(): evdeferred_list() with EVDEFERRED_LIST_FIRE_ON_ONE_ERRBACK,
+ * so that a struct evresults that comes has values only.
+ *
+ * @param flags 0 or EVDEFERRED_LIST_CONSUME_ERRORS.
+ */
+struct evdeferred *evdeferred_gather(struct evdefer_base *base,
+    struct evdeferred *const *deferreds, size_t count, unsigned flags);
+
+/**
+ * Waits for the first value, and frees the other inputs then, which cancels
+ * them.  Twisted's race().
+ *
+ * The Deferred fires with a struct evresults that has that one value;
+ * evresults_index() tells where it came from.  If all inputs fail, it fails:
+ * with the code of the first input's failure, which is its evfailure_cause(),
+ * and with all of them as its evfailure_results() (Twisted's FailureGroup).
+ * Failures of inputs are not reported.  Without inputs it never fires.
+ *
+ * Otherwise as evdeferred_list().
+ */
+struct evdeferred *evdeferred_race(struct evdefer_base *base,
+    struct evdeferred *const *deferreds, size_t count);
+
+/** @return how many results there are; 0 for NULL. */
+size_t evresults_count(const struct evresults *results);
+
+/** @return the place among the inputs that the result in place @p i comes
+ * from: @p i itself, except where only one result was wanted.
+ * EVFAILURE_NO_INDEX if there is no place @p i. */
+size_t evresults_index(const struct evresults *results, size_t i);
+
+/** @return the result in place @p i, lent: to be looked at, with no duty to
+ * free it.  The plain value NULL if it was taken or there is none. */
+struct evresult evresults_get(const struct evresults *results, size_t i);
+
+/**
+ * Takes the result in place @p i out, with the duty to free it: its value may
+ * be taken with evresult_get_value(), or it may be returned from a callback,
+ * fired, or given to evresult_dispose(); one of these.
+ * @return the result; the plain value NULL if it was taken or there is none.
+ */
+struct evresult evresults_take(struct evresults *results, size_t i);
+
+/** Disposes of the results that were not taken.  NULL is allowed.  O(n) for n
+ * inputs. */
+void evresults_free(struct evresults *results);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

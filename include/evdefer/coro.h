@@ -1,0 +1,222 @@
+/* SPDX-License-Identifier: MIT */
+/**
+ * @file evdefer/coro.h
+ *
+ * Coroutines: code with several waits that is written from top to bottom.
+ * What inlineCallbacks is for Twisted, on standard C11.
+ *
+ *     static struct evresult
+ *     transfer(struct evcoro *co, void *arg)
+ *     {
+ *             struct transfer *t = arg;
+ *
+ *             EVCORO_BEGIN(co);
+ *             EVCORO_AWAIT(co, evrwlock_writer_acquire(t->lock));
+ *             t->locked = true;
+ *             EVCORO_AWAIT(co, ask_bank(t));
+ *             t->answer = evcoro_value(co);
+ *             EVCORO_RETURN(evresult_value(t));
+ *
+ *             EVCORO_FINALLY(co);
+ *             if (t->locked)
+ *                     evrwlock_writer_release(t->lock);
+ *             EVCORO_END(co);
+ *     }
+ *
+ * A coroutine has no stack of its own.  At a wait its function returns, and it
+ * is called again when the result is there; a switch leads back to the place.
+ * From that follows what a compiler can't see:
+ *
+ *  - Local variables lose their values at a wait.  What is to survive belongs
+ *    in the struct that arg points to.  Locals set before EVCORO_BEGIN are set
+ *    anew each time, as t above.
+ *  - No wait inside of a switch of one's own: it would get the case label.
+ *    Loops and conditions are fine.
+ *  - One wait on a line, so that each has a label of its own; two are a
+ *    compile error (duplicate case).
+ *  - Nothing goes before EVCORO_BEGIN that is not to run after each wait too.
+ *
+ * A coroutine is a Deferred to others, and behaves like one: cancel, free,
+ * detach and timeouts reach what it waits for.  Any number of coroutines may
+ * wait for one another, and any number of waits may be over at once: the C
+ * stack does not grow, and the loop gets its turn (evdefer/deferred.h).  A wait
+ * allocates nothing but what makes the Deferred.
+ */
+#ifndef EVDEFER_CORO_H
+#define EVDEFER_CORO_H
+
+#include <assert.h>
+#include <errno.h>
+#include <stdbool.h>
+
+#include <evdefer/result.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+struct evcoro;
+struct evdefer_base;
+struct evdeferred;
+
+/** A coroutine: the body, from EVCORO_BEGIN() to EVCORO_END().
+ * @param co what the macros need; @param arg as given to evcoro_start(). */
+typedef struct evresult (*evcoro_fn)(struct evcoro *co, void *arg);
+
+/** What the library keeps of one coroutine.  It is the caller's, usually a
+ * member of the struct that arg points to, and has to be zero before the first
+ * evcoro_start() (calloc(), or an initializer).  All fields are private. */
+struct evcoro {
+	evcoro_fn fn;
+	void *arg;
+	void (*free_arg)(void *arg);
+	void *value;		   /* of the last wait */
+	struct evfailure *failure; /* the same, held */
+	int at;			   /* where to go on: a line, or one of below */
+	int enter;		   /* the same for the call that comes */
+	bool cancelled;		   /* when it had no wait to cancel */
+};
+
+/**
+ * Starts a coroutine, and runs it up to its first wait that is not over yet.
+ *
+ * Where deliveries are nested too deeply, it begins when the outermost one has
+ * returned to the library.
+ *
+ * @param co zero, or of a coroutine that has ended; it has to live until then.
+ * @param arg handed to @p fn; the state of the coroutine.
+ * @param free_arg called once with @p arg when the coroutine has ended, its
+ *   cleanup included; @p co is not used from then on and may be part of it.
+ *   NULL if arg stays the caller's.
+ * @return a Deferred that is the caller's, as evdeferred_new(), and fires with
+ *   the result of the coroutine.  Cancelling it cancels what the coroutine waits
+ *   for, whose failure then comes out of the wait; a coroutine that is not
+ *   waiting when it is cancelled gets ECANCELED from its next wait, unless that
+ *   one answers the cancel otherwise.  Freeing it frees what the coroutine waits
+ *   for and runs the cleanup, nothing else.  NULL with errno EINVAL (no base,
+ *   co or fn), EBUSY (@p co is of a coroutine that has not ended) or ENOMEM;
+ *   then @p fn did not run and @p arg is still the caller's.  O(1), memory from
+ *   the pool.
+ */
+struct evdeferred *evcoro_start(struct evdefer_base *base, struct evcoro *co,
+    evcoro_fn fn, void *arg, void (*free_arg)(void *arg));
+
+/** @return the value of the last wait, until the next one; NULL if it failed.
+ * The coroutine has received it and owns it, whether it asks for it or not. */
+static inline void *
+evcoro_value(const struct evcoro *co)
+{
+	return co->value;
+}
+
+/** @return the failure of the last wait, lent until the next one, or NULL.  In
+ * the cleanup: that which the coroutine ends with, ECANCELED if its Deferred
+ * was freed, NULL on success. */
+static inline struct evfailure *
+evcoro_failure(const struct evcoro *co)
+{
+	return co->failure;
+}
+
+/* Values of at and enter that are no lines. */
+#define EVCORO_START_ (-1)
+#define EVCORO_CLEANUP_ (-2)
+#define EVCORO_RUNNING_ (-3)
+#define EVCORO_ENDED_ (-4)
+#define EVCORO_LOST_ (-5)
+
+static inline int
+evcoro_enter_(struct evcoro *co)
+{
+	const int enter = co->enter;
+
+	assert(enter != 0 && "only the library calls a coroutine");
+	co->enter = 0;
+	return enter;
+}
+
+static inline struct evresult
+evcoro_wait_(
+    struct evcoro *co, const char *file, int line, struct evdeferred *d)
+{
+	co->at = line;
+	if (d == NULL)
+		return evresult_fail_at(file, line, errno, NULL);
+	return evresult_deferred(d);
+}
+
+static inline struct evresult
+evcoro_stop_(struct evcoro *co, int at)
+{
+	co->at = at;
+	return evresult_value(NULL);
+}
+
+/** Begins the body of the coroutine. */
+#define EVCORO_BEGIN(co)                                                       \
+	switch (evcoro_enter_(co)) {                                           \
+	case EVCORO_START_:
+
+/**
+ * Waits for a Deferred, and comes back with its value or its failure: see
+ * evcoro_value() and evcoro_failure().  A statement.  Python's yield in a try
+ * with an except.
+ *
+ * The Deferred is handed over.  If it has its result already, the coroutine
+ * goes on at once.  NULL, which is what a function that should have made a
+ * Deferred returns when it failed, is a failure with the code in errno, and the
+ * coroutine's own Deferred one with EDEADLK.
+ */
+#define EVCORO_TRY(co, deferred)                                               \
+	do {                                                                   \
+		return evcoro_wait_((co), __FILE__, __LINE__, (deferred));     \
+	case __LINE__:;                                                        \
+	} while (0)
+
+/** EVCORO_TRY() that on a failure ends the body with it, as EVCORO_RETURN().
+ * Python's yield. */
+#define EVCORO_AWAIT(co, deferred)                                             \
+	do {                                                                   \
+		return evcoro_wait_((co), __FILE__, __LINE__, (deferred));     \
+	case __LINE__:                                                         \
+		if (evcoro_failure(co) != NULL)                                \
+			return evresult_failure(evcoro_failure(co));           \
+	} while (0)
+
+/**
+ * Ends the body with a struct evresult: a value, a failure, or a Deferred that
+ * the coroutine's own then waits for.  The cleanup runs next.  A body that runs
+ * to its end returns the value NULL.  Twisted's returnValue().
+ *
+ * In the cleanup it replaces the result, and leaves the rest of the cleanup
+ * out.
+ */
+#define EVCORO_RETURN(result) return (result)
+
+/**
+ * Begins the cleanup, which goes on to EVCORO_END(); may be left out.  Python's
+ * finally.
+ *
+ * It runs once for each coroutine that was started, however it ends: by a
+ * return, a failure, a cancel, or when its Deferred is freed in the middle of a
+ * wait or before the body began.  What the body has done by then has to show in
+ * arg.  It must not wait: a wait in it is refused with EINVAL (a debug build
+ * aborts), its Deferred detached.
+ */
+#define EVCORO_FINALLY(co)                                                     \
+	return evresult_value(NULL);                                           \
+	case EVCORO_CLEANUP_:                                                  \
+		(void)(co)
+
+/** Ends the coroutine.  The last line of its function. */
+#define EVCORO_END(co)                                                         \
+	return evcoro_stop_((co), EVCORO_ENDED_);                              \
+	default:                                                               \
+		return evcoro_stop_((co), EVCORO_LOST_);                       \
+		}
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

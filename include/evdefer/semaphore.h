@@ -1,0 +1,138 @@
+/* SPDX-License-Identifier: MIT */
+/**
+ * @file evdefer/semaphore.h
+ *
+ * A semaphore for callbacks: so many may be inside at once, and an acquire
+ * returns a Deferred that fires when one of the tokens is granted.  Twisted's
+ * DeferredSemaphore.
+ *
+ * First come, first served.  A grant is a value whose disposal releases the
+ * token.  The callback that receives it (the value is the semaphore itself) has
+ * the token from then on and has to release it.  A grant that no callback ever
+ * received, because its Deferred was freed, cancelled or timed out, is released
+ * by the library: a waiter that was forgotten never keeps a token.
+ *
+ * By default a grant is delivered from the event loop, never from inside an
+ * acquire or a release, and the loop polls after EVDEFER_BASE_BATCH of them.
+ * With EVSEMAPHORE_FAST it is delivered at once.
+ */
+#ifndef EVDEFER_SEMAPHORE_H
+#define EVDEFER_SEMAPHORE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include <evdefer/result.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+struct evdefer_base;
+struct evdeferred;
+struct evsemaphore;
+
+/** Deliver grants at once: the acquire of a token that is free returns a
+ * Deferred that has fired, and a release fires the next waiter before it
+ * returns; where that would nest deliveries too deeply (evdefer/deferred.h),
+ * the outermost one makes it.  Twisted's way. */
+#define EVSEMAPHORE_FAST 0x1u
+
+/** What evsemaphore_with() and evmutex_with() run inside.  It may return a
+ * Deferred (evresult_deferred()): the token is held until that one has its
+ * result.  The body must not release the token itself. */
+typedef struct evresult (*evsemaphore_body_fn)(void *arg);
+
+/**
+ * Makes a semaphore with all its tokens free.
+ *
+ * @param tokens how many may be inside at once, at least 1.
+ * @param flags 0 or EVSEMAPHORE_FAST.
+ * @return the semaphore, to be freed with evsemaphore_free(); NULL with errno
+ *   EINVAL (no base, no token, unknown flag), ENOMEM, or ESHUTDOWN
+ *   (evdefer_base_free() was called).
+ */
+struct evsemaphore *evsemaphore_new(
+    struct evdefer_base *base, size_t tokens, unsigned flags);
+
+/**
+ * Closes the semaphore.  NULL is allowed.
+ *
+ * Waiters fail with ESHUTDOWN before this returns.  Those who have a token,
+ * those among them whose grant is still on its way, may and have to release as
+ * before; the memory goes with the last of them.  Nobody else may use the
+ * semaphore after this call; an acquire of theirs fails with ESHUTDOWN.
+ */
+void evsemaphore_free(struct evsemaphore *semaphore);
+
+/**
+ * Asks for a token.  Twisted's acquire().
+ *
+ * @return a Deferred that is the caller's, as evdeferred_new(), and fires with
+ *   the semaphore as its value; whoever receives that has to call
+ *   evsemaphore_release() once.  It fails with ECANCELED or ETIMEDOUT
+ *   (evdeferred_cancel(), evdeferred_add_timeout()), or with ESHUTDOWN
+ *   (evsemaphore_free(), or a call after evdefer_base_free()).  NULL with errno
+ *   EINVAL (no semaphore) or ENOMEM.  O(1), and so is leaving the queue by
+ *   cancel, timeout or evdeferred_free().
+ */
+struct evdeferred *evsemaphore_acquire(struct evsemaphore *semaphore);
+
+/**
+ * Gives one token back.  Twisted's release().
+ *
+ * @return 0, or -1 with errno EINVAL (no semaphore) or EPERM: nobody has a
+ *   token (a grant that is not delivered yet is on its way to its Deferred), and
+ *   nothing was changed.  O(1), and with EVSEMAPHORE_FAST the time of the
+ *   callbacks it runs.
+ */
+int evsemaphore_release(struct evsemaphore *semaphore);
+
+/**
+ * Takes a token if one is free.
+ *
+ * @return 0, and the caller has it; or -1 with errno EBUSY (none is free),
+ *   ESHUTDOWN (the semaphore or its base was freed) or EINVAL.  O(1).
+ */
+int evsemaphore_try(struct evsemaphore *semaphore);
+
+/**
+ * Acquires a token, runs @p body, and releases the token when the result of the
+ * body is there: on success, on failure, and when the returned Deferred is
+ * cancelled or freed.  Twisted's run().
+ *
+ * @param arg handed to the body; it stays the caller's.
+ * @return a Deferred that is the caller's and fires with the result of the
+ *   body, or fails as evsemaphore_acquire() does, the body not run then.  NULL
+ *   with errno EINVAL (no semaphore or no body) or ENOMEM, nothing acquired.
+ */
+struct evdeferred *evsemaphore_with(
+    struct evsemaphore *semaphore, evsemaphore_body_fn body, void *arg);
+
+/** @return how many tokens are free, 0 for NULL.  One whose grant is on its way
+ * is not.  Twisted's tokens. */
+size_t evsemaphore_tokens(const struct evsemaphore *semaphore);
+
+/** @return how many tokens there are, 0 for NULL.  Twisted's limit. */
+size_t evsemaphore_limit(const struct evsemaphore *semaphore);
+
+/** Counts of a semaphore: first those of now, then totals since it was made. */
+struct evsemaphore_stats {
+	size_t inside;	    /**< tokens granted and not released */
+	size_t waiting;	    /**< in the queue */
+	uint64_t granted;   /**< tokens given out, by try too */
+	uint64_t cancelled; /**< left before delivery: by a cancel, a timeout or
+				 evdeferred_free() */
+	size_t longest_queue; /**< most that waited at once */
+};
+
+/** Writes the counts to @p stats, which must not be NULL; all 0 for a NULL
+ * semaphore. */
+void evsemaphore_get_stats(
+    const struct evsemaphore *semaphore, struct evsemaphore_stats *stats);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

@@ -1,0 +1,477 @@
+/* SPDX-License-Identifier: MIT */
+#include "combine-internal.h"
+
+#include <errno.h>
+#include <stdint.h>
+#include <stdlib.h>
+
+#include "base-internal.h"
+#include "deferred-internal.h"
+#include "link-internal.h"
+#include "result-internal.h"
+
+#define LIST_FLAGS                                                             \
+	(EVDEFERRED_LIST_FIRE_ON_ONE_CALLBACK |                                \
+	    EVDEFERRED_LIST_FIRE_ON_ONE_ERRBACK |                              \
+	    EVDEFERRED_LIST_CONSUME_ERRORS)
+
+/* Frees who lost, and fails with all failures. */
+#define RACE 0x100u
+
+/* Work on all parts: the bits of evresults.due. */
+#define CANCEL 0x1u
+#define FREE 0x2u
+#define CLEAR 0x4u
+
+/*
+ * Work on all parts.
+ */
+
+static void
+unref(struct evresults *all)
+{
+	struct evdefer_base *base = all->base;
+
+	if (--all->refs > 0)
+		return;
+	free(all);
+	evdefer_base_unuse_(base);
+}
+
+static void
+free_part(struct evpart *part)
+{
+	struct evdeferred *d = part->d;
+
+	part->d = NULL;
+	evdeferred_free(d);
+}
+
+static bool
+is_seen(const struct evresults *all, size_t i)
+{
+	return i >= all->first && i - all->first < all->count;
+}
+
+static struct evresult
+take(struct evpart *part)
+{
+	struct evresult result = part->result;
+
+	part->result = evresult_value(NULL);
+	return result;
+}
+
+/* Each step may run code of the user's that comes back to the combination. */
+static void
+work_now(struct evresults *all)
+{
+	const unsigned due = all->due;
+	size_t i;
+
+	all->due = 0;
+	for (i = 0; i < all->total; i++) {
+		if ((due & CANCEL) && all->parts[i].d != NULL)
+			evdeferred_cancel(all->parts[i].d);
+		if ((due & FREE) && all->parts[i].d != NULL)
+			free_part(&all->parts[i]);
+		if ((due & CLEAR) && !is_seen(all, i))
+			evresult_dispose(take(&all->parts[i]));
+	}
+}
+
+static void
+work(struct evresults *all, unsigned what)
+{
+	struct evdefer_base *base = all->base;
+	struct evresults *next;
+
+	all->due |= what;
+	if (base->combining >= EVDEFER_BASE_MAX_DEPTH) {
+		if (evlist_empty_(&all->node)) {
+			all->refs++;
+			evlist_append_(&base->combinations, &all->node);
+		}
+		return;
+	}
+	evdefer_base_use_(base);
+	all->refs++;
+	base->combining++;
+	work_now(all);
+	unref(all);
+	while (base->combining == 1 && !evlist_empty_(&base->combinations)) {
+		next = EVLIST_ELEMENT(
+		    evlist_pop_(&base->combinations), struct evresults, node);
+		work_now(next);
+		unref(next);
+	}
+	base->combining--;
+	evdefer_base_unuse_(base);
+}
+
+void
+evcombine_leave_(struct evdeferred *d, void *arg)
+{
+	struct evresults *all = arg;
+
+	(void)d;
+	all->d = NULL;
+	all->decided = true;
+	all->count = 0;
+	work(all, FREE | CLEAR);
+	unref(all);
+}
+
+bool
+evcombine_cancel_(struct evresults *all)
+{
+	if (all->total == 0)
+		return false;
+	if (!all->decided)
+		work(all, CANCEL);
+	return true;
+}
+
+/*
+ * Firing.
+ */
+
+static void
+dispose_results(void *results)
+{
+	evresults_free(results);
+}
+
+static void
+fire(struct evresults *all, struct evresult result)
+{
+	struct evdeferred *d = all->d;
+
+	if (d == NULL) {
+		evresult_dispose(result);
+		return;
+	}
+	all->d = NULL;
+	evdeferred_fire(d, result);
+	unref(all);
+}
+
+/* Lets some of the results be seen, by one more. */
+static void
+show(struct evresults *all, size_t first, size_t count)
+{
+	all->refs++;
+	all->first = first;
+	all->count = count;
+}
+
+static void
+fire_all(struct evresults *all)
+{
+	all->decided = true;
+	show(all, 0, all->total);
+	fire(all, evresult_owned(all, dispose_results));
+}
+
+/* The losers go before the winner is told. */
+static void
+fire_one(struct evresults *all, size_t index)
+{
+	all->decided = true;
+	show(all, index, 1);
+	work(all, all->flags & RACE ? FREE | CLEAR : CLEAR);
+	fire(all, evresult_owned(all, dispose_results));
+}
+
+static void
+fire_first_error(struct evresults *all, size_t index)
+{
+	struct evresult error =
+	    evresult_first_error_(all->parts[index].result.data, index);
+
+	all->decided = true;
+	work(all, CLEAR);
+	fire(all, error);
+}
+
+static void
+fire_group(struct evresults *all)
+{
+	all->decided = true;
+	show(all, 0, all->total);
+	fire(all, evresult_group_(all));
+}
+
+static void
+decide(struct evresults *all, size_t index, bool last)
+{
+	const bool failed = evresult_is_failure_(all->parts[index].result);
+
+	if (!failed && (all->flags & EVDEFERRED_LIST_FIRE_ON_ONE_CALLBACK))
+		fire_one(all, index);
+	else if (failed && (all->flags & EVDEFERRED_LIST_FIRE_ON_ONE_ERRBACK))
+		fire_first_error(all, index);
+	else if (last && (all->flags & RACE))
+		fire_group(all);
+	else if (last)
+		fire_all(all);
+}
+
+/* The same result once more, without the duty to free its value. */
+static struct evresult
+share(struct evresult result)
+{
+	if (evresult_is_failure_(result))
+		return evresult_take_(evresult_failure(result.data));
+	if (evresult_is_ask_(result))
+		return evresult_value(evask_value_(result.data));
+	return evresult_value(result.data);
+}
+
+struct evresult
+evcombine_arrive_(struct evpart *part, struct evresult result)
+{
+	struct evresults *all = part->all;
+	const bool last = --all->pending == 0;
+	struct evresult rest = result;
+
+	/* The last one has the reference of all parts, the others need one. */
+	if (!last)
+		all->refs++;
+	part->d = NULL;
+	if (!all->decided) {
+		part->result = result;
+		rest = share(result);
+		decide(all, (size_t)(part - all->parts), last);
+	}
+	if (evresult_is_failure_(rest) &&
+	    (all->flags & EVDEFERRED_LIST_CONSUME_ERRORS)) {
+		evresult_dispose(rest);
+		rest = evresult_value(NULL);
+	}
+	unref(all);
+	return rest;
+}
+
+void
+evcombine_drop_(struct evpart *part)
+{
+	evresult_dispose(
+	    evcombine_arrive_(part, evresult_fixed_(EVFAILURE_CANCELLED)));
+}
+
+/*
+ * Making.
+ */
+
+static int
+check(const struct evdefer_base *base, struct evdeferred *const *deferreds,
+    size_t count)
+{
+	size_t i;
+
+	if (base == NULL || (deferreds == NULL && count > 0)) {
+		errno = EINVAL;
+		return -1;
+	}
+	evdefer_base_check_(base);
+	for (i = 0; i < count; i++) {
+		if (deferreds[i] == NULL || deferreds[i]->base != base ||
+		    !evdeferred_has_consumer_(deferreds[i])) {
+			errno = EINVAL;
+			return -1;
+		}
+	}
+	return 0;
+}
+
+static struct evresults *
+allocate(struct evdefer_base *base, size_t count)
+{
+	struct evresults *all;
+
+	if (count > (SIZE_MAX - sizeof(*all)) / sizeof(all->parts[0]) ||
+	    (all = malloc(sizeof(*all) + count * sizeof(all->parts[0]))) ==
+		NULL) {
+		errno = ENOMEM;
+		return NULL;
+	}
+	evlist_init_(&all->node);
+	all->base = base;
+	all->d = NULL;
+	all->refs = count > 0 ? 2 : 1;
+	all->total = all->pending = count;
+	all->first = all->count = 0;
+	all->due = 0;
+	all->decided = false;
+	return all;
+}
+
+/* No code of the user's runs until all links are in place. */
+static void
+add_part(struct evresults *all, size_t i, struct evdeferred *d)
+{
+	const struct evlink link = {
+	    .kind = EVLINK_PART, .u.part = &all->parts[i]};
+	int error;
+
+	all->parts[i].all = all;
+	all->parts[i].d = d;
+	all->parts[i].result = evresult_value(NULL);
+	/* Cannot fail: the memory was reserved. */
+	error = evlink_append_(d, &link);
+	assert(error == 0);
+	(void)error;
+}
+
+static void
+start(struct evresults *all)
+{
+	struct evdeferred *d;
+	size_t i;
+
+	all->refs++;
+	for (i = 0; i < all->total; i++)
+		evdeferred_disown_(all->parts[i].d);
+	for (i = 0; i < all->total; i++) {
+		d = all->parts[i].d;
+		if (d != NULL)
+			evdeferred_deliver_(d);
+	}
+	if (all->total == 0 &&
+	    !(all->flags & EVDEFERRED_LIST_FIRE_ON_ONE_CALLBACK))
+		fire_all(all);
+	unref(all);
+}
+
+static struct evdeferred *
+combine(struct evdefer_base *base, struct evdeferred *const *deferreds,
+    size_t count, unsigned flags)
+{
+	struct evresults *all;
+	struct evdeferred *d;
+	size_t i;
+
+	if (check(base, deferreds, count) == -1 ||
+	    evpool_reserve_(&base->links, count) == -1)
+		return NULL;
+	all = allocate(base, count);
+	if (all == NULL)
+		return NULL;
+	d = evdeferred_new(base, evcombine_leave_, all);
+	if (d == NULL) {
+		free(all);
+		return NULL;
+	}
+	evdefer_base_use_(base);
+	all->d = d;
+	all->flags = flags;
+	for (i = 0; i < count; i++)
+		add_part(all, i, deferreds[i]);
+	start(all);
+	return d;
+}
+
+struct evdeferred *
+evdeferred_list(struct evdefer_base *base, struct evdeferred *const *deferreds,
+    size_t count, unsigned flags)
+{
+	if (flags & ~LIST_FLAGS) {
+		errno = EINVAL;
+		return NULL;
+	}
+	return combine(base, deferreds, count, flags);
+}
+
+struct evdeferred *
+evdeferred_gather(struct evdefer_base *base,
+    struct evdeferred *const *deferreds, size_t count, unsigned flags)
+{
+	if (flags & ~EVDEFERRED_LIST_CONSUME_ERRORS) {
+		errno = EINVAL;
+		return NULL;
+	}
+	return combine(base, deferreds, count,
+	    flags | EVDEFERRED_LIST_FIRE_ON_ONE_ERRBACK);
+}
+
+struct evdeferred *
+evdeferred_race(struct evdefer_base *base, struct evdeferred *const *deferreds,
+    size_t count)
+{
+	return combine(base, deferreds, count,
+	    RACE | EVDEFERRED_LIST_FIRE_ON_ONE_CALLBACK |
+		EVDEFERRED_LIST_CONSUME_ERRORS);
+}
+
+/*
+ * The results.
+ */
+
+size_t
+evresults_count(const struct evresults *results)
+{
+	return results != NULL ? results->count : 0;
+}
+
+static const struct evpart *
+part_at(const struct evresults *results, size_t i)
+{
+	if (i >= evresults_count(results))
+		return NULL;
+	return &results->parts[results->first + i];
+}
+
+/* A grant whose owner has given it back meanwhile is none any more. */
+static bool
+is_withdrawn(struct evresult result)
+{
+	return evresult_is_ask_(result) &&
+	       ((const struct evask *)result.data)->hold == NULL;
+}
+
+size_t
+evresults_index(const struct evresults *results, size_t i)
+{
+	return part_at(results, i) != NULL ? results->first + i
+					   : EVFAILURE_NO_INDEX;
+}
+
+struct evresult
+evresults_get(const struct evresults *results, size_t i)
+{
+	const struct evpart *part = part_at(results, i);
+
+	if (part == NULL)
+		return evresult_value(NULL);
+	if (is_withdrawn(part->result))
+		return evresult_fixed_(EVFAILURE_CANCELLED);
+	if (evresult_is_failure_(part->result))
+		return evresult_failure(part->result.data);
+	return share(part->result);
+}
+
+struct evresult
+evresults_take(struct evresults *results, size_t i)
+{
+	struct evpart *part = (struct evpart *)part_at(results, i);
+
+	if (part == NULL)
+		return evresult_value(NULL);
+	if (is_withdrawn(part->result)) {
+		evresult_dispose(take(part));
+		return evresult_fixed_(EVFAILURE_CANCELLED);
+	}
+	return take(part);
+}
+
+void
+evresults_free(struct evresults *results)
+{
+	if (results == NULL)
+		return;
+	evdefer_base_check_(results->base);
+	results->count = 0;
+	work(results, CLEAR);
+	unref(results);
+}

@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: MIT */
+#include <errno.h>
+
+#include "base-internal.h"
+#include "deferred-internal.h"
+#include "timeout-internal.h"
+
+static void
+stop(struct evdeferred *d, void *arg)
+{
+	(void)d;
+	evtimeout_stop_(arg);
+}
+
+static void
+expire(struct evtimeout *timeout)
+{
+	struct evdeferred *d = timeout->deferred;
+
+	evtimeout_stop_(timeout);
+	evdeferred_callback(d, NULL);
+}
+
+struct evdeferred *
+evdeferred_later(struct evdefer_base *base, const struct timeval *delay,
+    evdeferred_body_fn body, void *arg)
+{
+	struct evdeferred *d;
+
+	if (base == NULL) {
+		errno = EINVAL;
+		return NULL;
+	}
+	evdefer_base_check_(base);
+	if (evtimeout_check_(base, delay) == -1)
+		return NULL;
+	d = evdeferred_new(base, stop, NULL);
+	if (d == NULL)
+		return NULL;
+	d->u.canceller.arg = evtimeout_start_(d, delay, expire);
+	if (d->u.canceller.arg == NULL) {
+		evdeferred_callback(d, NULL);
+		evdeferred_free(d);
+		errno = ENOMEM;
+		return NULL;
+	}
+	/* The link that runs a body for a value runs this one for none. */
+	if (body != NULL && evdeferred_add_with_(d, body, arg) == -1) {
+		evdeferred_free(d);
+		errno = ENOMEM;
+		return NULL;
+	}
+	return d;
+}

@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef EVDEFER_RWLOCK_INTERNAL_H
+#define EVDEFER_RWLOCK_INTERNAL_H
+
+#include <evdefer/rwlock.h>
+
+#include "gate-internal.h"
+#include "hold-internal.h"
+
+/*
+ * Two queues.  A waiter that is granted counts as inside from then on; all
+ * readers are granted in one step.  A reader waits if its ticket is higher than
+ * the last one granted.
+ */
+struct evrwlock {
+	struct evgate gate;
+	struct evlist waiting[2]; /* by evmode */
+	uint32_t last_ticket;
+	uint32_t granted_ticket; /* of readers */
+	/* Holds of nobody in particular that were delivered. */
+	struct evcounts anonymous;
+	struct evlist holders; /* holds of owners that are inside */
+	struct evlist rivals;  /* asks to write, see deadlock.c */
+	uint64_t seen;	       /* for deadlock.c */
+	char *name;
+	struct evrwlock_stats stats;
+};
+
+/* How many are inside, by mode. */
+size_t *evrwlock_inside_(struct evrwlock *lock, enum evmode mode);
+
+/* The ask that an undelivered Deferred belongs to; NULL for an anonymous one. */
+struct evask *evrwlock_ask_of_(const struct evdeferred *d);
+
+/* Was it granted, though it may not be delivered yet? */
+bool evask_is_granted_(const struct evask *ask);
+
+/* Gives back what was delivered to an owner, and admits others. */
+void evrwlock_give_back_(struct evhold *hold, enum evmode mode);
+
+/* Takes an undelivered ask out of the lock, and lets others in without telling
+ * them.  The cancel of its Deferred, which has to follow, tells them. */
+void evrwlock_withdraw_(struct evask *ask);
+
+/* A failure if the ask, which is new and has to wait, closes a circle of owners
+ * that wait for each other, else a value. */
+struct evresult evrwlock_check_deadlock_(const struct evask *ask);
+
+#endif

@@ -1,0 +1,548 @@
+/* SPDX-License-Identifier: MIT */
+/* What Twisted's own tests ask of a Deferred, where no other test of ours asks
+ * it: docs/conformance.md has the whole list. */
+#include "support.h"
+
+#include <errno.h>
+#include <string.h>
+
+static struct evdeferred *
+fresh(void)
+{
+	struct evdeferred *d = evdeferred_new(base, NULL, NULL);
+
+	ck_assert_ptr_nonnull(d);
+	return d;
+}
+
+static struct evdeferred *
+fired(struct evresult result)
+{
+	struct evdeferred *d = evdeferred_fired(base, result);
+
+	ck_assert_ptr_nonnull(d);
+	return d;
+}
+
+/* A link that makes the chain wait for arg, a Deferred. */
+static struct evresult
+wait_value(void *value, void *arg)
+{
+	(void)value;
+	return evresult_deferred(arg);
+}
+
+static struct evresult
+wait_failure(struct evfailure *failure, void *arg)
+{
+	(void)failure;
+	return evresult_deferred(arg);
+}
+
+static struct evresult
+fail_value(void *value, void *arg)
+{
+	(void)value;
+	return evresult_fail(*(int *)arg, "from a link");
+}
+
+/*
+ * Links.
+ */
+
+static struct evresult
+return_arg(void *value, void *arg)
+{
+	(void)value;
+	return evresult_value(arg);
+}
+
+START_TEST(callback_gets_its_own_argument)
+{
+	struct evdeferred *d = fresh();
+	struct seen seen = {0};
+	int first, second;
+
+	evdeferred_add_callback(d, return_arg, &first);
+	evdeferred_add_callback(d, return_arg, &second);
+	see(d, &seen);
+	evdeferred_callback(d, NULL);
+	ck_assert_ptr_eq(seen.value, &second);
+	evdeferred_free(d);
+}
+END_TEST
+
+START_TEST(pair_without_errback_passes_the_failure_on)
+{
+	struct evdeferred *d = fresh();
+	struct seen seen = {0};
+
+	evdeferred_add_callbacks(d, trace_value, NULL, "c");
+	evdeferred_errback(d, EIO, "oops");
+	see(d, &seen);
+	ck_assert_str_eq(trace, "");
+	ck_assert_int_eq(seen.code, EIO);
+	evdeferred_free(d);
+}
+END_TEST
+
+START_TEST(fired_with_a_value_has_it_at_once)
+{
+	struct evdeferred *d = fired(evresult_value(&trace));
+	struct seen seen = {0};
+
+	see(d, &seen);
+	ck_assert_ptr_eq(seen.value, &trace);
+	evdeferred_free(d);
+}
+END_TEST
+
+START_TEST(fired_with_a_failure_has_it_at_once)
+{
+	struct evdeferred *d = fired(evresult_fail(EIO, "oops"));
+	struct seen seen = {0};
+
+	see(d, &seen);
+	ck_assert_int_eq(seen.failures, 1);
+	ck_assert_int_eq(seen.code, EIO);
+	evdeferred_free(d);
+}
+END_TEST
+
+START_TEST(pause_holds_back_what_a_failed_one_runs)
+{
+	struct evdeferred *d = fired(evresult_fail(EIO, "oops"));
+	struct seen seen = {0};
+
+	evdeferred_pause(d);
+	see(d, &seen);
+	ck_assert_int_eq(seen.failures, 0);
+	evdeferred_unpause(d);
+	ck_assert_int_eq(seen.failures, 1);
+	ck_assert_int_eq(seen.code, EIO);
+	evdeferred_free(d);
+}
+END_TEST
+
+START_TEST(callback_that_fails_is_answered_by_the_next_errback)
+{
+	struct evdeferred *d = fresh();
+	struct seen seen = {0};
+	int code = EDOM;
+
+	evdeferred_add_callback(d, fail_value, &code);
+	evdeferred_add_callback(d, trace_value, "c");
+	see(d, &seen);
+	evdeferred_callback(d, NULL);
+	ck_assert_str_eq(trace, "");
+	ck_assert_int_eq(seen.code, EDOM);
+	evdeferred_free(d);
+}
+END_TEST
+
+static struct evresult
+add_failing(void *value, void *arg)
+{
+	static int code = ERANGE;
+
+	evdeferred_add_callback(arg, fail_value, &code);
+	return evresult_value(value);
+}
+
+START_TEST(failure_of_a_link_added_inside_a_link_goes_on)
+{
+	struct evdeferred *d = fresh();
+	struct seen seen = {0};
+
+	evdeferred_add_callback(d, add_failing, d);
+	evdeferred_callback(d, NULL);
+	see(d, &seen);
+	ck_assert_int_eq(seen.code, ERANGE);
+	evdeferred_free(d);
+}
+END_TEST
+
+/*
+ * Deferreds that wait for others.
+ */
+
+START_TEST(awaited_that_is_paused_when_it_fires)
+{
+	struct evdeferred *d = fresh(), *inner = fresh();
+	struct seen seen = {0};
+
+	evdeferred_pause(inner);
+	evdeferred_add_callback(d, wait_value, inner);
+	see(d, &seen);
+	evdeferred_callback(d, NULL);
+	ck_assert_int_eq(seen.values, 0);
+	evdeferred_callback(inner, &seen);
+	ck_assert_int_eq(seen.values, 0);
+	evdeferred_unpause(inner);
+	ck_assert_ptr_eq(seen.value, &seen);
+	evdeferred_free(d);
+}
+END_TEST
+
+START_TEST(pause_of_the_waiter_leaves_the_awaited_running)
+{
+	struct evdeferred *d = fresh(), *inner = fresh();
+
+	evdeferred_add_callback(inner, trace_value, "i");
+	evdeferred_add_callback(d, wait_value, inner);
+	evdeferred_add_callback(d, trace_value, "o");
+	evdeferred_callback(d, NULL);
+	evdeferred_pause(d);
+	evdeferred_callback(inner, NULL);
+	ck_assert_str_eq(trace, "i");
+	evdeferred_unpause(d);
+	ck_assert_str_eq(trace, "io");
+	evdeferred_free(d);
+}
+END_TEST
+
+/* An outer link that makes a Deferred with two links, of which the first waits
+ * for arg, and waits for that. */
+static struct evresult
+wait_for_one_that_waits(void *value, void *arg)
+{
+	struct evdeferred *middle = fired(evresult_value(value));
+
+	trace_add("(");
+	evdeferred_add_callback(middle, wait_value, arg);
+	evdeferred_add_callback(middle, trace_value, "m");
+	return evresult_deferred(middle);
+}
+
+START_TEST(links_of_the_middle_run_between_inner_and_outer)
+{
+	struct evdeferred *inner = fresh(), *d = fired(evresult_value(NULL));
+	struct seen seen = {0};
+
+	evdeferred_add_callback(d, wait_for_one_that_waits, inner);
+	ck_assert_str_eq(trace, "(");
+	evdeferred_callback(inner, &trace);
+	ck_assert_str_eq(trace, "(m");
+	/* One that is added only now gets it too. */
+	see(d, &seen);
+	ck_assert_ptr_eq(seen.value, &trace);
+	evdeferred_free(d);
+}
+END_TEST
+
+START_TEST(links_of_the_outer_wait_for_those_of_the_middle)
+{
+	struct evdeferred *inner = fresh(), *d = fresh();
+
+	evdeferred_add_callback(inner, trace_value, "i");
+	evdeferred_add_callback(d, wait_for_one_that_waits, inner);
+	evdeferred_add_callback(d, trace_value, "o");
+	evdeferred_callback(d, NULL);
+	ck_assert_str_eq(trace, "(");
+	evdeferred_callback(inner, NULL);
+	ck_assert_str_eq(trace, "(imo");
+	evdeferred_free(d);
+}
+END_TEST
+
+START_TEST(links_of_the_inner_change_what_the_outer_gets)
+{
+	struct evdeferred *inner = fresh(), *d = fired(evresult_value(NULL));
+	struct seen seen = {0};
+	int changed;
+
+	evdeferred_add_callback(inner, return_arg, &changed);
+	evdeferred_add_callback(d, wait_for_one_that_waits, inner);
+	see(d, &seen);
+	evdeferred_callback(inner, NULL);
+	ck_assert_str_eq(trace, "(m");
+	ck_assert_ptr_eq(seen.value, &changed);
+	evdeferred_free(d);
+}
+END_TEST
+
+START_TEST(link_added_to_the_middle_while_it_waits)
+{
+	struct evdeferred *d = fresh(), *middle = fresh(), *inner = fresh();
+
+	evdeferred_add_callback(middle, wait_value, inner);
+	evdeferred_callback(middle, NULL);
+	evdeferred_add_callback(middle, trace_value, "m");
+	evdeferred_add_callback(d, wait_value, middle);
+	evdeferred_add_callback(d, trace_value, "o");
+	evdeferred_callback(d, NULL);
+	ck_assert_str_eq(trace, "");
+	evdeferred_callback(inner, NULL);
+	ck_assert_str_eq(trace, "mo");
+	evdeferred_free(d);
+}
+END_TEST
+
+START_TEST(failure_of_the_awaited_moves_to_the_waiter)
+{
+	struct evdeferred *d = fresh(), *inner = fresh();
+	struct seen seen = {0};
+
+	evdeferred_add_callback(d, wait_value, inner);
+	evdeferred_callback(d, NULL);
+	see(d, &seen);
+	evdeferred_add_callback(d, trace_value, "after");
+	evdeferred_errback(inner, EIO, "oops");
+	ck_assert_int_eq(seen.code, EIO);
+	ck_assert_str_eq(trace, "after");
+	evdeferred_free(d);
+	/* Neither of the two has it any more. */
+	ck_assert_int_eq(report.count, 0);
+}
+END_TEST
+
+/*
+ * One result.
+ */
+
+static int
+fire_once(struct evdeferred *d, bool as_value)
+{
+	return as_value ? evdeferred_callback(d, NULL)
+			: evdeferred_errback(d, EIO, "oops");
+}
+
+/* _i: the kinds of the first and the second. */
+START_TEST(second_fire_of_any_kind_is_refused)
+{
+	struct evdeferred *d = fresh();
+	struct seen seen = {0};
+
+	see(d, &seen);
+	ck_assert_int_eq(fire_once(d, _i / 2 == 0), 0);
+	ck_assert_int_eq(fire_once(d, _i % 2 == 0), -1);
+	ck_assert_int_eq(errno, EALREADY);
+	ck_assert_int_eq(seen.values + seen.failures, 1);
+	evdeferred_free(d);
+}
+END_TEST
+
+/*
+ * Cancel.
+ */
+
+static int canceller_calls;
+
+static void
+note_cancel(struct evdeferred *d, void *arg)
+{
+	ck_assert_ptr_eq(d, *(struct evdeferred **)arg);
+	canceller_calls++;
+}
+
+static void
+cancel_with_failure(struct evdeferred *d, void *arg)
+{
+	(void)arg;
+	canceller_calls++;
+	evdeferred_errback(d, EIO, "from the canceller");
+}
+
+static void
+must_not_be_called(struct evdeferred *d, void *arg)
+{
+	(void)d;
+	(void)arg;
+	ck_abort_msg("a canceller was called");
+}
+
+/* _i: the kind of the late result. */
+START_TEST(second_late_result_is_refused)
+{
+	struct evdeferred *d = fresh();
+	struct seen seen = {0};
+
+	see(d, &seen);
+	evdeferred_cancel(d);
+	ck_assert_int_eq(fire_once(d, _i == 0), 0);
+	ck_assert_int_eq(fire_once(d, true), -1);
+	ck_assert_int_eq(errno, EALREADY);
+	ck_assert_int_eq(fire_once(d, false), -1);
+	ck_assert_int_eq(errno, EALREADY);
+	ck_assert_int_eq(seen.failures, 1);
+	ck_assert_int_eq(seen.code, ECANCELED);
+	evdeferred_free(d);
+}
+END_TEST
+
+/* _i: the kind of the late result; 2: none. */
+START_TEST(second_cancel_is_nothing)
+{
+	struct evdeferred *d = fresh();
+	struct seen seen = {0};
+
+	see(d, &seen);
+	evdeferred_cancel(d);
+	if (_i < 2)
+		ck_assert_int_eq(fire_once(d, _i == 0), 0);
+	evdeferred_cancel(d);
+	ck_assert_int_eq(seen.failures, 1);
+	ck_assert_int_eq(seen.code, ECANCELED);
+	if (_i == 2)
+		ck_assert_int_eq(fire_once(d, true), 0);
+	evdeferred_free(d);
+}
+END_TEST
+
+START_TEST(canceller_gets_its_deferred_and_no_late_result_is_taken)
+{
+	struct evdeferred *d;
+	struct seen seen = {0};
+
+	canceller_calls = 0;
+	d = evdeferred_new(base, note_cancel, &d);
+	see(d, &seen);
+	evdeferred_cancel(d);
+	ck_assert_int_eq(canceller_calls, 1);
+	ck_assert_int_eq(seen.code, ECANCELED);
+	ck_assert_int_eq(fire_once(d, true), -1);
+	ck_assert_int_eq(errno, EALREADY);
+	ck_assert_int_eq(fire_once(d, false), -1);
+	ck_assert_int_eq(errno, EALREADY);
+	evdeferred_free(d);
+}
+END_TEST
+
+/* _i: the kind of the result. */
+START_TEST(cancel_after_the_result_calls_no_canceller)
+{
+	struct evdeferred *d = evdeferred_new(base, cancel_with_failure, NULL);
+	struct seen seen = {0};
+
+	canceller_calls = 0;
+	see(d, &seen);
+	if (_i == 0)
+		evdeferred_callback(d, &seen);
+	else
+		evdeferred_errback(d, ENOENT, "the result");
+	evdeferred_cancel(d);
+	ck_assert_int_eq(canceller_calls, 0);
+	ck_assert_int_eq(seen.values, _i == 0);
+	ck_assert_int_eq(seen.code, _i == 0 ? 0 : ENOENT);
+	evdeferred_free(d);
+}
+END_TEST
+
+START_TEST(cancel_of_a_waiter_calls_the_canceller_of_the_awaited)
+{
+	struct evdeferred *inner, *d;
+	struct seen seen = {0};
+
+	canceller_calls = 0;
+	inner = evdeferred_new(base, note_cancel, &inner);
+	d = evdeferred_new(base, must_not_be_called, NULL);
+	evdeferred_callback(d, NULL);
+	evdeferred_add_callback(d, wait_value, inner);
+	evdeferred_cancel(d);
+	see(d, &seen);
+	ck_assert_int_eq(canceller_calls, 1);
+	ck_assert_int_eq(seen.code, ECANCELED);
+	evdeferred_free(d);
+}
+END_TEST
+
+/*
+ * Failures that nobody handled.
+ */
+
+START_TEST(failure_of_one_that_nobody_keeps_is_reported_at_once)
+{
+	struct evdeferred *d = fresh();
+	int code = EDOM;
+
+	evdeferred_add_callback(d, fail_value, &code);
+	evdeferred_detach(d);
+	ck_assert_int_eq(report.count, 0);
+	evdeferred_callback(d, NULL);
+	report_take(EDOM);
+}
+END_TEST
+
+START_TEST(failure_taken_over_from_a_fired_one_is_handled_once)
+{
+	struct evdeferred *d = fresh();
+	struct seen seen = {0};
+
+	evdeferred_add_callback(
+	    d, wait_value, fired(evresult_fail(EIO, "zoop")));
+	evdeferred_callback(d, NULL);
+	see(d, &seen);
+	ck_assert_int_eq(seen.values, 0);
+	ck_assert_int_eq(seen.failures, 1);
+	evdeferred_free(d);
+	ck_assert_int_eq(report.count, 0);
+}
+END_TEST
+
+START_TEST(failure_answered_with_a_deferred_is_not_reported)
+{
+	struct evdeferred *bad = fired(evresult_fail(EIO, "oh no"));
+	struct evdeferred *good = fresh();
+
+	evdeferred_add_errback(bad, wait_failure, good);
+	evdeferred_free(bad);
+	ck_assert_int_eq(report.count, 0);
+	/* The producer of the other one still owes its result. */
+	ck_assert_int_eq(evdeferred_callback(good, NULL), 0);
+}
+END_TEST
+
+static void
+add_chains(Suite *suite)
+{
+	TCase *tc = tcase_create("chains");
+
+	tcase_add_checked_fixture(tc, support_setup, support_teardown);
+	tcase_add_test(tc, callback_gets_its_own_argument);
+	tcase_add_test(tc, pair_without_errback_passes_the_failure_on);
+	tcase_add_test(tc, fired_with_a_value_has_it_at_once);
+	tcase_add_test(tc, fired_with_a_failure_has_it_at_once);
+	tcase_add_test(tc, pause_holds_back_what_a_failed_one_runs);
+	tcase_add_test(tc, callback_that_fails_is_answered_by_the_next_errback);
+	tcase_add_test(tc, failure_of_a_link_added_inside_a_link_goes_on);
+	tcase_add_test(tc, awaited_that_is_paused_when_it_fires);
+	tcase_add_test(tc, pause_of_the_waiter_leaves_the_awaited_running);
+	tcase_add_test(tc, links_of_the_middle_run_between_inner_and_outer);
+	tcase_add_test(tc, links_of_the_outer_wait_for_those_of_the_middle);
+	tcase_add_test(tc, links_of_the_inner_change_what_the_outer_gets);
+	tcase_add_test(tc, link_added_to_the_middle_while_it_waits);
+	tcase_add_test(tc, failure_of_the_awaited_moves_to_the_waiter);
+	suite_add_tcase(suite, tc);
+}
+
+static void
+add_ends(Suite *suite)
+{
+	TCase *tc = tcase_create("results, cancel, reports");
+
+	tcase_add_checked_fixture(tc, support_setup, support_teardown);
+	tcase_add_loop_test(tc, second_fire_of_any_kind_is_refused, 0, 4);
+	tcase_add_loop_test(tc, second_late_result_is_refused, 0, 2);
+	tcase_add_loop_test(tc, second_cancel_is_nothing, 0, 3);
+	tcase_add_test(
+	    tc, canceller_gets_its_deferred_and_no_late_result_is_taken);
+	tcase_add_loop_test(
+	    tc, cancel_after_the_result_calls_no_canceller, 0, 2);
+	tcase_add_test(
+	    tc, cancel_of_a_waiter_calls_the_canceller_of_the_awaited);
+	tcase_add_test(
+	    tc, failure_of_one_that_nobody_keeps_is_reported_at_once);
+	tcase_add_test(tc, failure_taken_over_from_a_fired_one_is_handled_once);
+	tcase_add_test(tc, failure_answered_with_a_deferred_is_not_reported);
+	suite_add_tcase(suite, tc);
+}
+
+int
+main(void)
+{
+	Suite *suite = suite_create("twisted");
+
+	add_chains(suite);
+	add_ends(suite);
+	return support_main(suite);
+}
