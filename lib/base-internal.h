@@ -69,13 +69,19 @@ struct evdefer_base {
 	pthread_t thread;
 };
 
+void evdefer_base_wrong_thread_(void);
+
+/* Not an assert(): it holds with NDEBUG too. */
+static inline void
+evdefer_base_check_(const struct evdefer_base *base)
+{
 #ifdef EVDEFER_DEBUG
-#define evdefer_base_check_(base)                                              \
-	assert(pthread_equal((base)->thread, pthread_self()) &&                \
-	       "called from a thread that does not own the base")
+	if (!pthread_equal(base->thread, pthread_self()))
+		evdefer_base_wrong_thread_();
 #else
-#define evdefer_base_check_(base) ((void)(base))
+	(void)base;
 #endif
+}
 
 static inline bool
 evdefer_base_closed_(const struct evdefer_base *base)

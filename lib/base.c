@@ -37,6 +37,14 @@ log_unhandled(const struct evfailure *failure, void *arg)
 		fprintf(stderr, "[warn] %s\n", text);
 }
 
+void
+evdefer_base_wrong_thread_(void)
+{
+	fputs("evdefer: called from a thread that does not own the base\n",
+	    stderr);
+	abort();
+}
+
 /* A timeout of 0 is due after the next poll; an event made active would run
  * in the same pass as the callback that we are in, before the poll. */
 static void
@@ -54,20 +62,35 @@ schedule(struct evdefer_base *base)
 }
 
 static bool
-deliver_one(struct evdefer_base *base)
+deliver_nested(struct evdefer_base *base)
+{
+	if (evlist_empty_(&base->nested))
+		return false;
+	evdeferred_run_queued_(EVLIST_ELEMENT(
+	    evlist_pop_(&base->nested), struct evdeferred, node));
+	return true;
+}
+
+static bool
+deliver_ready(struct evdefer_base *base)
 {
 	struct evready *ready;
 
-	if (!evlist_empty_(&base->nested)) {
-		evdeferred_run_queued_(EVLIST_ELEMENT(
-		    evlist_pop_(&base->nested), struct evdeferred, node));
-		return true;
-	}
 	if (evlist_empty_(&base->ready))
 		return false;
 	ready = EVLIST_ELEMENT(base->ready.next, struct evready, node);
 	ready->deliver(ready);
 	return true;
+}
+
+/* From each of the queues in turn: neither holds up the other, however much
+ * comes in. */
+static bool
+deliver_one(struct evdefer_base *base, bool nested_first)
+{
+	if (nested_first)
+		return deliver_nested(base) || deliver_ready(base);
+	return deliver_ready(base) || deliver_nested(base);
 }
 
 /* One batch, each time after a poll. */
@@ -84,7 +107,9 @@ turn(evutil_socket_t fd, short what, void *arg)
 	/* Not entered with evdefer_base_enter_(): what the deliveries nest too
 	 * deeply counts for the batch as well. */
 	base->depth++;
-	while (left > 0 && deliver_one(base))
+	/* Once the base is closed there is no other turn to come. */
+	while ((left > 0 || evdefer_base_closed_(base)) &&
+	       deliver_one(base, left % 2 == 0))
 		left--;
 	base->depth--;
 	base->scheduled = false;
@@ -139,7 +164,7 @@ evdefer_base_free(struct evdefer_base *base)
 	event_free(base->turn);
 	evtimeout_drop_all_(base);
 	base->depth++;
-	while (deliver_one(base))
+	while (deliver_one(base, true))
 		continue;
 	base->depth--;
 	evdefer_base_unuse_(base);
@@ -199,8 +224,7 @@ evdefer_base_run_nested_(struct evdefer_base *base)
 			schedule(base);
 			return;
 		}
-		evdeferred_run_queued_(EVLIST_ELEMENT(
-		    evlist_pop_(&base->nested), struct evdeferred, node));
+		deliver_nested(base);
 	}
 }
 

@@ -5,8 +5,8 @@
  * Each input, a part, has a link that brings its result here, and was detached
  * so that it goes by itself when its links are through.  Combinations may
  * be parts of combinations, a million deep: what goes down from a combination
- * to its parts (cancelling, freeing, disposing of results) nests only so far, and
- * is then queued in the base for the outermost to do.
+ * to its parts (cancelling, freeing, disposing of results) nests only so far,
+ * and is then queued in the base for the outermost to do.
  */
 #ifndef EVDEFER_COMBINE_INTERNAL_H
 #define EVDEFER_COMBINE_INTERNAL_H

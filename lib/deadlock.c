@@ -4,16 +4,17 @@
  * owners that wait for each other?
  *
  * A search in breadth from the owner, whose new ask is among the others by now.
- * Who waits for a lock waits for the owners that are inside.  Those who wait for
- * the same lock in front of it matter only if they wait for something else as
- * well: otherwise what they wait for are the same owners inside.  Of these, the
- * "rivals" of the lock, only writers stand in front of anybody: all of them in
- * front of a reader, and the older ones in front of a writer.
+ * Who waits for a lock waits for the owners that are inside.  Those who wait
+ * for the same lock in front of it matter only if they wait for something else
+ * as well: otherwise what they wait for are the same owners inside.  Of these,
+ * the "rivals" of the lock, only writers stand in front of anybody: all of them
+ * in front of a reader, and the older ones in front of a writer.
  *
- * The circle can only close at the owner where somebody waits for a lock that it
- * has.  With each step of the search goes one through these locks, so that the
- * shorter of both ways decides: an owner that has nothing else pays nothing, nor
- * does one that nobody waits for pay for a million who share a lock.
+ * The circle can only close at the owner where somebody waits for a lock that
+ * it has.  With each step of the search goes one through these locks, so that
+ * the shorter of both ways decides: an owner that has nothing else pays
+ * nothing, nor does one that nobody waits for pay for a million who share a
+ * lock.
  */
 #include <errno.h>
 #include <stdio.h>

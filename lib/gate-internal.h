@@ -84,8 +84,8 @@ void evgate_hand_out_(struct evgate *gate);
 void evgate_changed_(struct evgate *gate);
 
 /*
- * Those who wait to be granted one by one, first come, first served.  Whether one
- * was is what its ticket tells.
+ * Those who wait to be granted one by one, first come, first served.  Whether
+ * one was is what its ticket tells.
  */
 struct evgate_line {
 	struct evlist list;

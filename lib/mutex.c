@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A mutex is a semaphore with one token.  Its type has no definition: behind the
- * pointer is that semaphore, so that the value of a grant is the mutex.
+ * A mutex is a semaphore with one token.  Its type has no definition: behind
+ * the pointer is that semaphore, so that the value of a grant is the mutex.
  */
 #include <evdefer/mutex.h>
 

@@ -728,6 +728,92 @@ START_TEST(acquiring_for_ever_lets_the_loop_poll)
 }
 END_TEST
 
+/* A release of the safe lock's ends the other one's rounds. */
+static struct evresult
+stop_rounds(void *lock, void *arg)
+{
+	struct eternal *eternal = arg;
+
+	evrwlock_reader_release(lock);
+	eternal->stop = true;
+	return evresult_value(NULL);
+}
+
+START_TEST(fast_lock_acquired_for_ever_lets_a_safe_one_be_granted)
+{
+	struct evrwlock *safe = evrwlock_new(base, 0);
+	struct eternal eternal = {0};
+	struct timeval now = {0, 0};
+	struct evdeferred *d = evrwlock_reader_acquire(safe);
+
+	eternal.lock = evrwlock_new(base, EVRWLOCK_FAST);
+	evdeferred_add_callback(d, stop_rounds, &eternal);
+	event_base_once(loop, -1, EV_TIMEOUT, start_eternal, &eternal, &now);
+	/* Without the safe grant this would go on for ever. */
+	event_base_dispatch(loop);
+	ck_assert(eternal.stop);
+	evdeferred_free(d);
+	evrwlock_free(safe);
+	evrwlock_free(eternal.lock);
+}
+END_TEST
+
+#define ROW 40
+
+struct row {
+	struct evdeferred *deferreds[ROW];
+	size_t ran;
+	size_t grants;
+};
+
+static struct evresult
+fire_next(void *value, void *arg)
+{
+	struct row *row = arg;
+
+	(void)value;
+	if (++row->ran < ROW)
+		evdeferred_callback(row->deferreds[row->ran], NULL);
+	return evresult_value(NULL);
+}
+
+static struct evresult
+free_base_at_last(void *lock, void *arg)
+{
+	struct row *row = arg;
+
+	evrwlock_reader_release(lock);
+	if (++row->grants == EVDEFER_BASE_BATCH) {
+		support_free_base();
+		evdeferred_callback(row->deferreds[0], NULL);
+	}
+	return evresult_value(NULL);
+}
+
+START_TEST(base_freed_by_the_last_of_a_batch_loses_no_delivery)
+{
+	struct evrwlock *lock = evrwlock_new(base, 0);
+	struct row row = {.ran = 0};
+	struct evdeferred *d;
+
+	for (size_t i = 0; i < ROW; i++) {
+		row.deferreds[i] = evdeferred_new(base, NULL, NULL);
+		evdeferred_add_callback(row.deferreds[i], fire_next, &row);
+	}
+	for (size_t i = 0; i < EVDEFER_BASE_BATCH; i++) {
+		d = evrwlock_reader_acquire(lock);
+		evdeferred_add_callback(d, free_base_at_last, &row);
+		evdeferred_detach(d);
+	}
+	event_base_dispatch(loop);
+	ck_assert_uint_eq(row.grants, EVDEFER_BASE_BATCH);
+	ck_assert_uint_eq(row.ran, ROW);
+	for (size_t i = 0; i < ROW; i++)
+		evdeferred_free(row.deferreds[i]);
+	evrwlock_free(lock);
+}
+END_TEST
+
 int
 main(void)
 {
@@ -791,6 +877,9 @@ main(void)
 	tcase_set_timeout(tc, 120);
 	tcase_add_test(tc, million_ready_waiters_let_the_loop_poll);
 	tcase_add_loop_test(tc, acquiring_for_ever_lets_the_loop_poll, 0, 4);
+	tcase_add_test(
+	    tc, fast_lock_acquired_for_ever_lets_a_safe_one_be_granted);
+	tcase_add_test(tc, base_freed_by_the_last_of_a_batch_loses_no_delivery);
 	suite_add_tcase(suite, tc);
 
 	return support_main(suite);

@@ -40,7 +40,8 @@ typedef void (*evdefer_base_unhandled_fn)(
  *
  * The event_base stays the caller's and has to outlive the evdefer_base.  One
  * event is added to it while deliveries are due and none otherwise, so that
- * event_base_dispatch() still returns when nothing is left to do.
+ * event_base_dispatch() still returns when nothing is left to do.  That event
+ * has the middle one of the priorities that the event_base has by then.
  *
  * @return the base, to be freed with evdefer_base_free(); NULL with errno
  *   EINVAL (no event_base) or ENOMEM.
@@ -68,8 +69,9 @@ struct event_base *evdefer_base_get_event_base(const struct evdefer_base *base);
  * error in Deferred".
  *
  * @param handler called with each; NULL brings the default back, which writes
- *   code, message, file and line through libevent's log (event_set_log_callback).
- *   It may use the library, but must not free the base.
+ *   code, message, file and line through libevent's log
+ *   (event_set_log_callback). It may use the library, but must not free the
+ *   base.
  * @param arg handed to the handler.
  */
 void evdefer_base_set_unhandled(

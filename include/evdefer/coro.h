@@ -89,14 +89,14 @@ struct evcoro {
  *   cleanup included; @p co is not used from then on and may be part of it.
  *   NULL if arg stays the caller's.
  * @return a Deferred that is the caller's, as evdeferred_new(), and fires with
- *   the result of the coroutine.  Cancelling it cancels what the coroutine waits
- *   for, whose failure then comes out of the wait; a coroutine that is not
- *   waiting when it is cancelled gets ECANCELED from its next wait, unless that
- *   one answers the cancel otherwise.  Freeing it frees what the coroutine waits
- *   for and runs the cleanup, nothing else.  NULL with errno EINVAL (no base,
- *   co or fn), EBUSY (@p co is of a coroutine that has not ended) or ENOMEM;
- *   then @p fn did not run and @p arg is still the caller's.  O(1), memory from
- *   the pool.
+ *   the result of the coroutine.  Cancelling it cancels what the coroutine
+ *   waits for, whose failure then comes out of the wait; a coroutine that is
+ *   not waiting when it is cancelled gets ECANCELED from its next wait, unless
+ *   that one answers the cancel otherwise.  Freeing it frees what the coroutine
+ *   waits for and runs the cleanup, nothing else.  NULL with errno EINVAL (no
+ *   base, co or fn), EBUSY (@p co is of a coroutine that has not ended) or
+ *   ENOMEM; then @p fn did not run and @p arg is still the caller's.  O(1),
+ *   memory from the pool.
  */
 struct evdeferred *evcoro_start(struct evdefer_base *base, struct evcoro *co,
     evcoro_fn fn, void *arg, void (*free_arg)(void *arg));

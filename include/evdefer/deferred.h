@@ -95,8 +95,8 @@ struct evdeferred *evdeferred_fail_at(const char *file, int line,
     EVDEFER_PRINTF_(5, 6);
 
 /**
- * Runs @p body at once.  Twisted's maybeDeferred(): whether the function gives a
- * value, a failure or a Deferred, the caller gets a Deferred.
+ * Runs @p body at once.  Twisted's maybeDeferred(): whether the function gives
+ * a value, a failure or a Deferred, the caller gets a Deferred.
  *
  * @param arg handed to the body; it stays the caller's.
  * @return a Deferred that is the caller's, as evdeferred_new(), and has the
@@ -115,11 +115,11 @@ struct evdeferred *evdeferred_maybe(
  * @param arg handed to the body; it stays the caller's.
  * @return a Deferred that is the caller's, as evdeferred_new(), and fires with
  *   the result of the body.  A cancel before that stops the timer: the body
- *   does not run, and the Deferred fails with ECANCELED.  NULL with errno EINVAL
- *   (no base; a delay that is missing, negative, or not normalized), ESHUTDOWN
- *   (evdefer_base_free() was called, after which one that is under way does
- *   not fire any more) or ENOMEM.  One libevent timer from the pool: O(log n)
- *   for n timers.
+ *   does not run, and the Deferred fails with ECANCELED.  NULL with errno
+ *   EINVAL (no base; a delay that is missing, negative, or not normalized),
+ *   ESHUTDOWN (evdefer_base_free() was called, after which one that is under
+ *   way does not fire any more) or ENOMEM.  One libevent timer from the pool:
+ *   O(log n) for n timers.
  */
 struct evdeferred *evdeferred_later(struct evdefer_base *base,
     const struct timeval *delay, evdeferred_body_fn body, void *arg);
@@ -130,8 +130,8 @@ struct evdeferred *evdeferred_later(struct evdefer_base *base,
  * Links that have not begun never run (where deliveries are nested too deeply,
  * not even those of a Deferred that has fired), and a result that is left is
  * disposed of; if it is a failure, it is reported to the handler of the base.
- * If it has not fired, the canceller is called as evdeferred_cancel() would, and
- * what the producer still fires is disposed of.  If it waits for another
+ * If it has not fired, the canceller is called as evdeferred_cancel() would,
+ * and what the producer still fires is disposed of.  If it waits for another
  * Deferred, that one is freed first.  Inside one of its own links it takes
  * effect when that link returns.  O(1) for each link and each Deferred freed.
  */
@@ -151,8 +151,9 @@ void evdeferred_detach(struct evdeferred *d);
  * @param result taken over on success.  With evresult_deferred(other), @p d
  *   waits for @p other.
  * @return 0, or -1 with errno EINVAL (no Deferred) or EALREADY (it had fired);
- *   then @p result is still the caller's.  Where the consumer cancelled or freed a Deferred without a
- *   canceller, one late result is taken, disposed of, and 0 returned.
+ *   then @p result is still the caller's.  Where the consumer cancelled or
+ *   freed a Deferred without a canceller, one late result is taken, disposed
+ *   of, and 0 returned.
  */
 int evdeferred_fire(struct evdeferred *d, struct evresult result);
 
@@ -161,8 +162,8 @@ int evdeferred_callback(struct evdeferred *d, void *value);
 
 /**
  * Fires with a new failure:
- * `evdeferred_errback(struct evdeferred *d, int code, const char *format, ...)`.
- * evdeferred_fire() with evresult_fail(), which makes no failure where
+ * `evdeferred_errback(struct evdeferred *d, int code, const char *format,
+ * ...)`. evdeferred_fire() with evresult_fail(), which makes no failure where
  * EALREADY is returned.  Twisted's Deferred.errback().
  */
 #define evdeferred_errback(...)                                                \
@@ -175,10 +176,10 @@ int evdeferred_errback_at(const char *file, int line, struct evdeferred *d,
 /**
  * Adds a link: @p callback for a value, @p errback for a failure.  A link with
  * NULL for the kind that comes passes the result on.  Added to a Deferred that
- * has fired it runs before this returns, unless deliveries are nested too deeply
- * (see above) or something holds the chain back; added from inside a running link of
- * the same Deferred, after that one and in order.  The Deferred may have freed
- * itself when this returns only if it was detached.
+ * has fired it runs before this returns, unless deliveries are nested too
+ * deeply (see above) or something holds the chain back; added from inside a
+ * running link of the same Deferred, after that one and in order.  The Deferred
+ * may have freed itself when this returns only if it was detached.
  *
  * @param arg handed to both; it stays the caller's.
  * @return 0, or -1 with errno EINVAL (no Deferred, or neither function) or
@@ -207,7 +208,8 @@ int evdeferred_add_both(
  * @p d becomes the producer of @p other, which stays its consumer's: nobody
  * else is to fire it, and if somebody does, the result from @p d is disposed
  * of.  If the link is dropped because @p d is freed, @p other fails with
- * ECANCELED.  Cancelling @p other does not cancel @p d.
+ * ECANCELED.  Cancelling @p other does not cancel @p d.  A loop of waits that
+ * is closed by such a link is not found.
  *
  * @return 0, or -1 with errno EINVAL (one of them missing, both the same, or
  *   of different bases), EALREADY (@p other has fired), EBUSY (it is chained to
@@ -232,7 +234,8 @@ int evdeferred_unpause(struct evdeferred *d);
  * fails with ECANCELED; without a canceller one late result will be disposed
  * of.  If it waits for another Deferred, the innermost one is cancelled
  * instead.  After its result came nothing happens.  That failure, if nobody
- * handles it, is not reported; one that the canceller fires is.  O(1) for each Deferred waited for.
+ * handles it, is not reported; one that the canceller fires is.  O(1) for each
+ * Deferred waited for.
  */
 void evdeferred_cancel(struct evdeferred *d);
 

@@ -11,9 +11,9 @@
  * it has in one call when it goes.
  *
  * An owner is one party that does one thing after the other: one that waits for
- * several locks at once is taken to need them all before it gives anything back.
- * Requests of one client that run at the same time, and that are not to be taken
- * for a deadlock with others, have an owner each.
+ * several locks at once is taken to need them all before it gives anything
+ * back.  Requests of one client that run at the same time, and that are not to
+ * be taken for a deadlock with others, have an owner each.
  */
 #ifndef EVDEFER_OWNER_H
 #define EVDEFER_OWNER_H
@@ -42,9 +42,9 @@ struct evowner *evowner_new(struct evdefer_base *base, const char *name);
  * back, on all locks, before this returns; grants that no callback has received
  * yet fail with ECANCELED when one is to.  Then its memory goes.  It may be
  * called from inside the owner's own callbacks; one that acquires meanwhile
- * fails with ESHUTDOWN.  A body of evrwlock_with_reader_as() or _writer_as() that
- * is under way goes on without the lock, unless its Deferred is freed first.
- * O(1) for each hold and each wait.
+ * fails with ESHUTDOWN.  A body of evrwlock_with_reader_as() or _writer_as()
+ * that is under way goes on without the lock, unless its Deferred is freed
+ * first.  O(1) for each hold and each wait.
  */
 void evowner_free(struct evowner *owner);
 

@@ -2,18 +2,18 @@
 /**
  * @file evdefer/queue.h
  *
- * A queue of objects for callbacks: a get returns a Deferred that fires with the
- * next object, when there is one.  Twisted's DeferredQueue.
+ * A queue of objects for callbacks: a get returns a Deferred that fires with
+ * the next object, when there is one.  Twisted's DeferredQueue.
  *
  * Objects go out in the order in which they were put, to gets in the order in
  * which they were made.  Which object a get receives is settled when it fires:
- * one that is cancelled, freed or timed out before that takes no object with it.
- * From then on the rule of ownership holds: the callback that receives the
+ * one that is cancelled, freed or timed out before that takes no object with
+ * it.  From then on the rule of ownership holds: the callback that receives the
  * object owns it, and if none ever does, because the Deferred was freed, the
  * object is disposed of.
  *
- * By default an object is delivered from the event loop, never from inside a put
- * or a get, and the loop polls after EVDEFER_BASE_BATCH of them.  With
+ * By default an object is delivered from the event loop, never from inside a
+ * put or a get, and the loop polls after EVDEFER_BASE_BATCH of them.  With
  * EVQUEUE_FAST it is delivered at once.
  */
 #ifndef EVDEFER_QUEUE_H
@@ -33,9 +33,9 @@ struct evdeferred;
 struct evqueue;
 
 /** Deliver at once: the get from a queue with objects returns a Deferred that
- * has fired, and a put fires the first waiting get before it returns; where that
- * would nest deliveries too deeply (evdefer/deferred.h), the outermost one makes
- * it.  Twisted's way. */
+ * has fired, and a put fires the first waiting get before it returns; where
+ * that would nest deliveries too deeply (evdefer/deferred.h), the outermost one
+ * makes it.  Twisted's way.  */
 #define EVQUEUE_FAST 0x1u
 
 /**
@@ -45,7 +45,8 @@ struct evqueue;
  *   SIZE_MAX for no limit.  With 0 a put needs a get that waits.
  * @param backlog the most gets that wait; SIZE_MAX for no limit.
  * @param flags 0 or EVQUEUE_FAST.
- * @return the queue, to be freed with evqueue_free(); NULL with errno EINVAL (no
+ * @return the queue, to be freed with evqueue_free(); NULL with errno EINVAL
+ * (no
  *   base, unknown flag), ENOMEM, or ESHUTDOWN (evdefer_base_free() was called).
  */
 struct evqueue *evqueue_new(
@@ -82,11 +83,11 @@ int evqueue_put(struct evqueue *queue, struct evresult object);
  *
  * @return a Deferred that is the caller's, as evdeferred_new(), and fires with
  *   the object.  It fails with ECANCELED or ETIMEDOUT (evdeferred_cancel(),
- *   evdeferred_add_timeout()), and the object that was on its way to it, if any,
- *   is then the next one to go out; or with ESHUTDOWN (evqueue_free(), or a call
- *   after evdefer_base_free()).  NULL with errno EINVAL (no queue), EAGAIN (as
- *   many gets wait as may; Twisted's QueueUnderflow) or ENOMEM.  O(1), and so is
- *   leaving the queue by cancel, timeout or evdeferred_free().
+ *   evdeferred_add_timeout()), and the object that was on its way to it, if
+ *   any, is then the next one to go out; or with ESHUTDOWN (evqueue_free(), or
+ *   a call after evdefer_base_free()).  NULL with errno EINVAL (no queue),
+ *   EAGAIN (as many gets wait as may; Twisted's QueueUnderflow) or ENOMEM.
+ *   O(1), and so is leaving the queue by cancel, timeout or evdeferred_free().
  */
 struct evdeferred *evqueue_get(struct evqueue *queue);
 

@@ -51,8 +51,8 @@ evresult_value(void *value)
 /**
  * @return a result that is @p value together with the duty to free it.
  * Whoever receives the value has the duty then; if nobody does, the library
- * calls free_value(value) once; it may use the library.  With a NULL @p free_value this is
- * evresult_value().
+ * calls free_value(value) once; it may use the library.  With a NULL @p
+ * free_value this is evresult_value().
  */
 static inline struct evresult
 evresult_owned(void *value, void (*free_value)(void *))
@@ -106,7 +106,8 @@ struct evresult evresult_failure(struct evfailure *failure);
  * @return a result that says "wait for this one": returned from a callback it
  * makes the chain wait for @p d and go on with its result.  @p d is handed
  * over with it, also where the chain then refuses to wait for it, and must not
- * be freed any more.  NULL, which is
+ * be freed any more; only a Deferred that is returned from its own chain stays
+ * its consumer's.  NULL, which is
  * what a function that should have made a Deferred returns when it failed,
  * gives a failure with the code in errno, which is right if no other call came
  * between.

@@ -43,8 +43,8 @@ struct evrwlock;
 
 /** Deliver grants at once: the acquire of a free lock returns a Deferred that
  * has fired, and a release fires the next waiters before it returns; where that
- * would nest deliveries too deeply (evdefer/deferred.h), the outermost one makes
- * it.  aiorwlock's fast=True. */
+ * would nest deliveries too deeply (evdefer/deferred.h), the outermost one
+ * makes it.  aiorwlock's fast=True.  */
 #define EVRWLOCK_FAST 0x1u
 
 /** What evrwlock_with_reader() and evrwlock_with_writer() run under the lock.
@@ -79,9 +79,9 @@ void evrwlock_free(struct evrwlock *lock);
  *   the lock as its value; whoever receives that has to call
  *   evrwlock_reader_release() once.  It fails with ECANCELED or ETIMEDOUT
  *   (evdeferred_cancel(), evdeferred_add_timeout()), or with ESHUTDOWN
- *   (evrwlock_free(), or a call after evdefer_base_free()).  NULL with errno EINVAL (no lock)
- *   or ENOMEM.  O(1), and so is leaving the queue by cancel, timeout or
- *   evdeferred_free().
+ *   (evrwlock_free(), or a call after evdefer_base_free()).  NULL with errno
+ *   EINVAL (no lock) or ENOMEM.  O(1), and so is leaving the queue by cancel,
+ *   timeout or evdeferred_free().
  */
 struct evdeferred *evrwlock_reader_acquire(struct evrwlock *lock);
 
@@ -93,8 +93,10 @@ struct evdeferred *evrwlock_writer_acquire(struct evrwlock *lock);
  * Gives back one reader's hold.  txrwlock's readerRelease().
  *
  * @return 0, or -1 with errno EINVAL (no lock) or EPERM: no reader holds it
- *   (a grant that is not delivered yet is no hold), and nothing was changed.
- *   O(1), and with EVRWLOCK_FAST the time of the callbacks it runs.
+ *   (a grant whose Deferred has not fired is no hold; one that
+ *   has fired is, and a release then takes it, received or not), and nothing
+ *   was changed.  O(1), and with EVRWLOCK_FAST the time of the callbacks it
+ *   runs.
  */
 int evrwlock_reader_release(struct evrwlock *lock);
 
@@ -166,7 +168,8 @@ struct evdeferred *evrwlock_writer_acquire_as(
 /**
  * Gives back one of the owner's holds to read.
  *
- * @return 0, or -1 with errno EINVAL (a missing argument, or an owner of another
+ * @return 0, or -1 with errno EINVAL (a missing argument, or an owner of
+ * another
  *   base) or EPERM: the owner has received no such hold, and nothing was
  *   changed.  Otherwise as evrwlock_reader_release().
  */
@@ -219,8 +222,9 @@ struct evrwlock_stats {
 	size_t writers_inside;	  /**< 1 at most, or holds of one owner */
 	size_t readers_waiting;	  /**< in the queue */
 	size_t writers_waiting;	  /**< in the queue */
-	uint64_t readers_granted; /**< holds given to readers, by try too */
-	uint64_t writers_granted; /**< holds given to writers, by try too */
+	uint64_t readers_granted; /**< to readers, by try and those
+				     cancelled later too */
+	uint64_t writers_granted; /**< the same to writers */
 	uint64_t cancelled; /**< left before delivery: by a cancel, a timeout or
 				 evdeferred_free() */
 	size_t longest_queue; /**< most readers and writers waiting at once */

@@ -82,8 +82,8 @@ struct evdeferred *evsemaphore_acquire(struct evsemaphore *semaphore);
  * Gives one token back.  Twisted's release().
  *
  * @return 0, or -1 with errno EINVAL (no semaphore) or EPERM: nobody has a
- *   token (a grant that is not delivered yet is on its way to its Deferred), and
- *   nothing was changed.  O(1), and with EVSEMAPHORE_FAST the time of the
+ *   token (a grant that is not delivered yet is on its way to its Deferred),
+ *   and nothing was changed.  O(1), and with EVSEMAPHORE_FAST the time of the
  *   callbacks it runs.
  */
 int evsemaphore_release(struct evsemaphore *semaphore);
