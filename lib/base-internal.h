@@ -33,6 +33,7 @@
  * loop. */
 #define EVDEFER_BASE_MAX_NESTED (UINT64_C(1) << 20)
 
+struct evdeferred;
 struct event;
 struct evtimeout;
 
@@ -66,6 +67,8 @@ struct evdefer_base {
 	struct evlist
 	    combinations; /* with work to do, see combine-internal.h */
 	unsigned combining;
+	bool debug;
+	const struct evdeferred *reported; /* to the handler */
 	pthread_t thread;
 };
 
@@ -128,8 +131,16 @@ evdefer_base_leave_(struct evdefer_base *base)
 /* Has the loop deliver what is in ready, after its next poll. */
 void evdefer_base_make_ready_(struct evdefer_base *base, struct evready *ready);
 
-/* Disposes of a result that comes to the end of its Deferred, and reports it if
- * it is a failure. */
-void evdefer_base_drop_(struct evdefer_base *base, struct evresult result);
+/* Disposes of a result that nobody will receive, and reports it if it is a
+ * failure.  The Deferred that it comes to the end of is to be known for the
+ * report; NULL where there is none. */
+void evdefer_base_drop_of_(struct evdefer_base *base,
+    const struct evdeferred *d, struct evresult result);
+
+static inline void
+evdefer_base_drop_(struct evdefer_base *base, struct evresult result)
+{
+	evdefer_base_drop_of_(base, NULL, result);
+}
 
 #endif

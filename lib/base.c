@@ -8,10 +8,12 @@
 
 #include <event2/event.h>
 
+#include "creation-internal.h"
 #include "deferred-internal.h"
 #include "link-internal.h"
 #include "queue-internal.h"
 #include "result-internal.h"
+#include "text-internal.h"
 #include "timeout-internal.h"
 
 /* libevent exports its log to its own libraries without a public header; where
@@ -22,19 +24,25 @@ extern void event_warnx(const char *format, ...)
 static void
 log_unhandled(const struct evfailure *failure, void *arg)
 {
-	char text[1024];
+	const struct evdefer_base *base = arg;
+	char buffer[1024];
+	struct evtext text;
 
-	(void)arg;
-	snprintf(text, sizeof(text),
-	    "evdefer: unhandled failure: %s (%d: %s)"
-	    ", made at %s:%d",
+	evtext_init_(&text, buffer, sizeof(buffer));
+	evtext_add_(&text,
+	    "evdefer: unhandled failure: %.512s (%d: %s), made at %s:%d",
 	    evfailure_message(failure), evfailure_code(failure),
 	    strerror(evfailure_code(failure)), evfailure_file(failure),
 	    evfailure_line(failure));
+	if (base->debug && base->reported != NULL) {
+		evtext_add_(&text, ", of a Deferred made at ");
+		evcreation_describe_(
+		    evdeferred_creation_(base->reported), &text);
+	}
 	if (event_warnx != NULL)
-		event_warnx("%s", text);
+		event_warnx("%s", buffer);
 	else
-		fprintf(stderr, "[warn] %s\n", text);
+		fprintf(stderr, "[warn] %s\n", buffer);
 }
 
 void
@@ -138,6 +146,7 @@ evdefer_base_new(struct event_base *event_base)
 	base->users = 1;
 	base->thread = pthread_self();
 	base->unhandled = log_unhandled;
+	base->unhandled_arg = base;
 	evlist_init_(&base->ready);
 	evlist_init_(&base->nested);
 	evlist_init_(&base->combinations);
@@ -195,13 +204,45 @@ evdefer_base_set_unhandled(
 {
 	evdefer_base_check_(base);
 	base->unhandled = handler != NULL ? handler : log_unhandled;
-	base->unhandled_arg = handler != NULL ? arg : NULL;
+	base->unhandled_arg = handler != NULL ? arg : base;
 }
 
 void
 evdefer_base_set_thread(struct evdefer_base *base)
 {
 	base->thread = pthread_self();
+}
+
+int
+evdefer_base_set_debug(struct evdefer_base *base, bool on)
+{
+	const size_t size = sizeof(struct evdeferred);
+	struct evpool *pool, other;
+
+	if (base == NULL) {
+		errno = EINVAL;
+		return -1;
+	}
+	evdefer_base_check_(base);
+	if (base->debug == on)
+		return 0;
+	pool = &base->deferreds;
+	if (pool->free_count < pool->total) {
+		errno = EBUSY;
+		return -1;
+	}
+	if (on && !evcreation_works_()) {
+		errno = ENOTSUP;
+		return -1;
+	}
+	/* What was reserved stays so. */
+	evpool_init_(&other, on ? size + sizeof(struct evcreation) : size);
+	if (evpool_reserve_(&other, pool->total) == -1)
+		return -1;
+	evpool_destroy_(pool);
+	*pool = other;
+	base->debug = on;
+	return 0;
 }
 
 int
@@ -236,9 +277,15 @@ evdefer_base_make_ready_(struct evdefer_base *base, struct evready *ready)
 }
 
 void
-evdefer_base_drop_(struct evdefer_base *base, struct evresult result)
+evdefer_base_drop_of_(struct evdefer_base *base, const struct evdeferred *d,
+    struct evresult result)
 {
-	if (evresult_is_failure_(result) && !evresult_is_cancelled_(result))
+	const struct evdeferred *outer = base->reported;
+
+	if (evresult_is_failure_(result) && !evresult_is_cancelled_(result)) {
+		base->reported = d;
 		base->unhandled(result.data, base->unhandled_arg);
+		base->reported = outer;
+	}
 	evresult_dispose(result);
 }

@@ -29,6 +29,7 @@ struct search {
 	const struct evask *ask;   /* the new one */
 	struct evowner *owner;	   /* whose ask it is */
 	const struct evlist *hold; /* the next of its holds to look at */
+	bool awaited;		   /* somebody may wait for the owner */
 	struct evowner *first;
 	struct evowner *last;
 };
@@ -40,14 +41,17 @@ is_over(struct search *search)
 	const struct evhold *hold;
 	const struct evrwlock_stats *stats;
 
+	if (search->awaited)
+		return false;
 	if (search->hold == &search->owner->holds)
 		return true;
 	hold = EVLIST_ELEMENT(search->hold, const struct evhold, owner_node);
+	search->hold = hold->owner_node.next;
 	stats = &hold->lock->stats;
 	/* Who waits for one thing only is nobody's rival. */
-	if (stats->readers_waiting + stats->writers_waiting == 0 ||
-	    (hold == search->ask->hold && search->owner->ask_count == 1))
-		search->hold = search->hold->next;
+	search->awaited =
+	    stats->readers_waiting + stats->writers_waiting > 0 &&
+	    (hold != search->ask->hold || search->owner->ask_count > 1);
 	return false;
 }
 

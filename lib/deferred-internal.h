@@ -16,6 +16,7 @@
 #include "list-internal.h"
 
 struct evcoro;
+struct evcreation;
 struct evlink;
 
 enum evdeferred_flags {
@@ -58,6 +59,13 @@ struct evdeferred {
 	uint16_t pauses;
 	uint32_t ticket; /* for the producer's queue */
 };
+
+/* Where it was made; only with evdefer_base_set_debug(). */
+static inline struct evcreation *
+evdeferred_creation_(const struct evdeferred *d)
+{
+	return (struct evcreation *)(d + 1);
+}
 
 /* Runs a Deferred that was taken from base->nested. */
 void evdeferred_run_queued_(struct evdeferred *d);

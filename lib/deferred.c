@@ -6,6 +6,7 @@
 #include "base-internal.h"
 #include "combine-internal.h"
 #include "coro-internal.h"
+#include "creation-internal.h"
 #include "link-internal.h"
 #include "pool-internal.h"
 #include "result-internal.h"
@@ -99,7 +100,7 @@ end(struct evdeferred *d)
 	evlink_drop_all_(d);
 	result = take_result(d);
 	if (result.dispose != NULL)
-		evdefer_base_drop_(d->base, result);
+		evdefer_base_drop_of_(d->base, d, result);
 	clear_flags(d, EVDEFERRED_PINNED);
 	collect(d);
 }
@@ -438,6 +439,8 @@ evdeferred_new(
 	d->flags = 0;
 	d->pauses = 0;
 	d->ticket = 0;
+	if (base->debug)
+		evcreation_record_(evdeferred_creation_(d));
 	return d;
 }
 
@@ -518,6 +521,11 @@ check_fire(const struct evdeferred *d)
 	evdefer_base_check_(d->base);
 	if ((d->flags & EVDEFERRED_FIRED) && !(d->flags & EVDEFERRED_LATE)) {
 		errno = EALREADY;
+		return -1;
+	}
+	/* It is in the queue of a lock, which alone may fire it. */
+	if (!(d->flags & EVDEFERRED_FIRED) && !evlist_empty_(&d->node)) {
+		errno = EPERM;
 		return -1;
 	}
 	return 0;
@@ -670,6 +678,10 @@ evdeferred_chain(struct evdeferred *d, struct evdeferred *other)
 	}
 	if (other->flags & EVDEFERRED_FIRED) {
 		errno = EALREADY;
+		return -1;
+	}
+	if (!evlist_empty_(&other->node)) {
+		errno = EPERM;
 		return -1;
 	}
 	set_flags(other, EVDEFERRED_CHAINED);

@@ -36,6 +36,7 @@ struct evpool {
 	struct evpool_slab *slabs;
 	size_t object_size;
 	size_t free_count;
+	size_t total;	   /* free or not */
 	size_t slab_count; /* objects in the next slab */
 };
 

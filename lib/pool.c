@@ -18,6 +18,7 @@ evpool_init_(struct evpool *pool, size_t object_size)
 	pool->slabs = NULL;
 	pool->object_size = object_size;
 	pool->free_count = 0;
+	pool->total = 0;
 	pool->slab_count = FIRST_SLAB;
 }
 
@@ -50,6 +51,7 @@ add_slab(struct evpool *pool, size_t count)
 	}
 	slab->next = pool->slabs;
 	pool->slabs = slab;
+	pool->total += count;
 
 	start = (uintptr_t)(slab + 1) + CACHE_LINE - 1;
 	start -= start % CACHE_LINE;

@@ -354,6 +354,7 @@ START_TEST(cancel_of_a_list_cancels_its_inputs)
 }
 END_TEST
 
+/* _i: 0 no flag, 1 for the first error, 2 gathered. */
 START_TEST(cancelled_inputs_may_answer_with_values)
 {
 	struct evdeferred *d;
@@ -361,7 +362,8 @@ START_TEST(cancelled_inputs_may_answer_with_values)
 
 	in[0] = evdeferred_new(base, cancel_with_value, &one);
 	in[1] = evdeferred_new(base, cancel_with_value, &two);
-	d = evdeferred_list(base, in, 2, 0);
+	d = _i < 2 ? evdeferred_list(base, in, 2, _i == 0 ? 0 : FIRST_ERROR)
+		   : evdeferred_gather(base, in, 2, 0);
 	note(d, &outcome);
 	evdeferred_cancel(d);
 	ck_assert_ptr_eq(value_at(outcome.results, 0), &one);
@@ -951,6 +953,69 @@ START_TEST(race_is_not_won_by_a_canceller)
 }
 END_TEST
 
+/* _i: 0 it is a value that comes late, 1 a failure. */
+START_TEST(race_takes_no_late_result_of_a_loser)
+{
+	struct evdeferred *d;
+	struct outcome outcome;
+	int freed = 0;
+
+	make_inputs();
+	d = evdeferred_race(base, in, 2);
+	note(d, &outcome);
+	evdeferred_callback(in[0], &one);
+	ck_assert_int_eq(outcome.count, 1);
+	if (_i == 0)
+		ck_assert_int_eq(evdeferred_fire(in[1], counting(&freed)), 0);
+	else
+		ck_assert_int_eq(evdeferred_errback(in[1], EIO, NULL), 0);
+	ck_assert_int_eq(freed, _i == 0);
+	ck_assert_int_eq(outcome.count, 1);
+	forget(d, &outcome);
+	evdeferred_callback(in[2], NULL);
+	evdeferred_free(in[2]);
+}
+END_TEST
+
+/* A timeout is a cancel, and a canceller may answer that with a value: then
+ * nothing has timed out. */
+START_TEST(timeout_answered_with_a_value_is_none)
+{
+	const struct timeval second = {1, 0};
+	struct evdeferred *d = evdeferred_new(base, cancel_with_value, &one);
+	struct seen seen = {0};
+	static char name[] = "early ";
+
+	evdeferred_add_callback(d, trace_value, name);
+	evdeferred_add_timeout(d, &second);
+	see(d, &seen);
+	clock_advance(1001);
+	turns(1);
+	ck_assert_str_eq(trace, "early ");
+	ck_assert_ptr_eq(seen.value, &one);
+	evdeferred_free(d);
+}
+END_TEST
+
+START_TEST(timeout_goes_when_a_failure_comes)
+{
+	const struct timeval second = {1, 0};
+	struct evdeferred *d = evdeferred_new(base, NULL, NULL);
+	struct seen seen = {0};
+
+	evdeferred_add_timeout(d, &second);
+	see(d, &seen);
+	evdeferred_errback(d, EIO, NULL);
+	ck_assert_int_eq(seen.code, EIO);
+	ck_assert_int_eq(
+	    event_base_get_num_events(loop, EVENT_BASE_COUNT_ADDED), 0);
+	clock_advance(1001);
+	turns(1);
+	ck_assert_int_eq(seen.failures, 1);
+	evdeferred_free(d);
+}
+END_TEST
+
 /*
  * With locks: _i is the flags of the locks.
  */
@@ -1228,7 +1293,7 @@ add_list(Suite *suite)
 	tcase_add_test(tc, failures_of_inputs_are_reported_unless_consumed);
 	tcase_add_test(tc, first_error_is_reported_beside_its_cause);
 	tcase_add_test(tc, cancel_of_a_list_cancels_its_inputs);
-	tcase_add_test(tc, cancelled_inputs_may_answer_with_values);
+	tcase_add_loop_test(tc, cancelled_inputs_may_answer_with_values, 0, 3);
 	tcase_add_test(tc, cancel_of_a_list_for_the_first_value);
 	tcase_add_test(tc, cancelled_input_may_answer_with_the_first_value);
 	tcase_add_test(tc, cancel_of_a_list_for_the_first_error);
@@ -1266,6 +1331,9 @@ add_others(Suite *suite)
 	tcase_add_test(tc, race_that_is_cancelled_cancels_all);
 	tcase_add_test(tc, race_without_inputs_never_fires);
 	tcase_add_test(tc, race_is_not_won_by_a_canceller);
+	tcase_add_loop_test(tc, race_takes_no_late_result_of_a_loser, 0, 2);
+	tcase_add_test(tc, timeout_answered_with_a_value_is_none);
+	tcase_add_test(tc, timeout_goes_when_a_failure_comes);
 	suite_add_tcase(suite, tc);
 }
 

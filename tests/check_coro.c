@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <signal.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -208,17 +209,24 @@ START_TEST(a_failure_of_an_await_ends_the_body)
 }
 END_TEST
 
+/* From 3 on: it fails while the coroutine waits. */
 START_TEST(a_failure_of_a_try_comes_back)
 {
+	struct evdeferred *late = NULL;
 	int i;
 
 	for (i = 0; i < 3; i++)
-		job.inputs[i] = i == _i ? fired(evresult_fail(ERANGE, NULL))
-					: fired(evresult_value("good"));
+		job.inputs[i] = fired(i == _i ? evresult_fail(ERANGE, NULL)
+					      : evresult_value("x"));
+	if (_i >= 3) {
+		evdeferred_free(job.inputs[_i - 3]);
+		late = job.inputs[_i - 3] = pending();
+	}
 	start(&job, three_tries);
+	evdeferred_errback(late, ERANGE, NULL);
 	for (i = 0; i < 3; i++) {
-		ck_assert_int_eq(job.codes[i], i == _i ? ERANGE : 0);
-		ck_assert((job.values[i] == NULL) == (i == _i));
+		ck_assert_int_eq(job.codes[i], i == _i % 3 ? ERANGE : 0);
+		ck_assert((job.values[i] == NULL) == (i == _i % 3));
 	}
 	check_ended(&job, 0);
 }
@@ -867,8 +875,10 @@ wait_inside_of_a_switch(struct evcoro *co, void *arg)
 /* A debug build aborts in both. */
 START_TEST(a_wait_in_the_cleanup_is_refused)
 {
-	struct evdeferred *input = job.inputs[0] = pending();
+	struct evdeferred *input = _i == 0 ? pending() : NULL;
 
+	job.inputs[0] = input;
+	errno = ENOMEM;
 	start(&job, wait_in_cleanup);
 	ck_assert_int_eq(job.cleanup_code, EINVAL);
 	evdeferred_callback(input, NULL);
@@ -969,19 +979,19 @@ start_deeper(struct evcoro *co, void *arg)
 
 START_TEST(a_coroutine_that_is_freed_before_it_began_is_cleaned_up)
 {
-	enum { DEPTH = 30 };
-	static struct job row[DEPTH];
+	static struct job row[30];
+	const int depth = 30;
 	int i, begun = 0;
 
-	for (i = 0; i < DEPTH - 1; i++)
+	for (i = 0; i < depth - 1; i++)
 		row[i].other = &row[i + 1];
 	start(&row[0], start_deeper);
 	evdeferred_free(row[0].d);
 	while (row[begun].waits == 1)
 		begun++;
 	ck_assert_int_gt(begun, 1);
-	ck_assert_int_lt(begun, DEPTH - 1);
-	for (i = 0; i < DEPTH; i++) {
+	ck_assert_int_lt(begun, depth - 1);
+	for (i = 0; i < depth; i++) {
 		ck_assert_int_eq(row[i].waits, i < begun);
 		ck_assert_int_eq(row[i].cleanups, i <= begun);
 		ck_assert_int_eq(row[i].frees, i <= begun);
@@ -1430,8 +1440,23 @@ START_TEST(coroutines_that_lock_for_ever_let_the_loop_run)
 }
 END_TEST
 
+START_TEST(a_coroutine_that_locks_for_ever_ends_with_its_base)
+{
+	make_lock(_i);
+	stop = false;
+	start(&job, lock_for_ever);
+	see(job.d, &job.seen);
+	turns(3);
+	support_free_base();
+	ck_assert_int_eq(job.seen.code, ESHUTDOWN);
+	ck_assert_int_eq(job.cleanups, 1);
+	evdeferred_free(job.d);
+	evrwlock_free(lock);
+}
+END_TEST
+
 static struct evresult
-see_pause(struct evcoro *co, void *arg)
+thousand_waits(struct evcoro *co, void *arg)
 {
 	struct job *j = arg;
 
@@ -1480,6 +1505,206 @@ START_TEST(a_coroutine_goes_on_after_the_base_was_freed)
 }
 END_TEST
 
+static int failed_line;
+
+static struct evresult
+fail_here(struct evcoro *co, void *arg)
+{
+	struct job *j = arg;
+
+	EVCORO_BEGIN(co);
+	EVCORO_AWAIT(co, j->inputs[0]);
+	failed_line = __LINE__ + 1;
+	EVCORO_RETURN(evresult_fail(ERANGE, "from the innermost"));
+	EVCORO_END(co);
+}
+
+static struct evresult
+call_fail_here(struct evcoro *co, void *arg)
+{
+	struct job *j = arg;
+
+	EVCORO_BEGIN(co);
+	EVCORO_AWAIT(co,
+	    evcoro_start(base, &j->other->co, fail_here, j->other, free_job));
+	EVCORO_END(co);
+}
+
+START_TEST(a_failure_keeps_its_place_through_other_coroutines)
+{
+	static struct job inner;
+	struct evdeferred *d;
+	struct row row = {.input = NULL};
+
+	inner.inputs[0] = fired(evresult_value(NULL));
+	job.other = &inner;
+	start(&job, call_fail_here);
+	row.input = job.d;
+	d = evcoro_start(base, &row.co, pass_on, &row, NULL);
+	evdeferred_free(d);
+	ck_assert_int_eq(report.line, failed_line);
+	ck_assert_str_eq(report.message, "from the innermost");
+	report_take(ERANGE);
+}
+END_TEST
+
+/*
+ * Anything, in any order.
+ */
+
+enum { ACTORS = 12 };
+
+struct actor {
+	struct evcoro co;
+	struct evdeferred *d;
+	struct evdeferred *wait;
+	bool running, writing, inside;
+	int starts, cleanups, frees, left;
+};
+
+static struct actor actors[ACTORS];
+static uint64_t random_state;
+
+static unsigned
+pick(unsigned below)
+{
+	random_state =
+	    random_state * 6364136223846793005u + 1442695040888963407u;
+	return (unsigned)(random_state >> 33) % below;
+}
+
+static void
+forget_wait(struct evdeferred *d, void *arg)
+{
+	struct actor *a = arg;
+
+	(void)d;
+	a->wait = NULL;
+}
+
+static struct evresult
+act(struct evcoro *co, void *arg)
+{
+	struct actor *a = arg;
+
+	EVCORO_BEGIN(co);
+	for (a->left = (int)pick(4); a->left > 0; a->left--) {
+		EVCORO_AWAIT(co, a->writing ? evrwlock_writer_acquire(lock)
+					    : evrwlock_reader_acquire(lock));
+		a->inside = true;
+		enter(a->writing);
+		a->wait = evdeferred_new(base, forget_wait, a);
+		EVCORO_TRY(co, a->wait);
+		a->wait = NULL;
+		if (evcoro_failure(co) != NULL && pick(2) == 0)
+			EVCORO_RETURN(evresult_failure(evcoro_failure(co)));
+		leave(a->writing);
+		a->inside = false;
+		if (a->writing)
+			evrwlock_writer_release(lock);
+		else
+			evrwlock_reader_release(lock);
+		while (pick(3) == 0)
+			EVCORO_AWAIT(
+			    co, evdeferred_fired(base, evresult_value(NULL)));
+	}
+	EVCORO_FINALLY(co);
+	a->cleanups++;
+	if (a->inside) {
+		a->inside = false;
+		leave(a->writing);
+		if (a->writing)
+			evrwlock_writer_release(lock);
+		else
+			evrwlock_reader_release(lock);
+	}
+	EVCORO_END(co);
+}
+
+static void
+actor_ended(void *arg)
+{
+	struct actor *a = arg;
+
+	a->frees++;
+	a->running = false;
+}
+
+static struct evresult
+ignore(struct evfailure *failure, void *arg)
+{
+	(void)failure;
+	(void)arg;
+	return evresult_value(NULL);
+}
+
+static void
+actor_free(struct actor *a)
+{
+	struct evdeferred *d = a->d;
+
+	a->d = NULL;
+	evdeferred_free(d);
+}
+
+static void
+do_anything(struct actor *a)
+{
+	struct evdeferred *wait = a->wait;
+
+	if (a->d == NULL) {
+		a->writing = pick(3) == 0;
+		a->running = true;
+		a->starts++;
+		a->d = evcoro_start(base, &a->co, act, a, actor_ended);
+		evdeferred_add_errback(a->d, ignore, NULL);
+		return;
+	}
+	switch (pick(6)) {
+	case 0:
+		evdeferred_cancel(a->d);
+		break;
+	case 1:
+		actor_free(a);
+		break;
+	case 2:
+		if (wait != NULL)
+			evdeferred_errback(wait, EIO, NULL);
+		break;
+	case 3:
+		turns(1);
+		break;
+	default:
+		if (wait != NULL)
+			evdeferred_callback(wait, NULL);
+		else if (!a->running)
+			actor_free(a);
+	}
+}
+
+START_TEST(whatever_happens_all_is_cleaned_up_once)
+{
+	size_t steps = 1000 + support_scale() / 20;
+	int i;
+
+	make_lock(_i % 2);
+	memset(actors, 0, sizeof(actors));
+	random_state = (uint64_t)_i;
+	while (steps-- > 0)
+		do_anything(&actors[pick(ACTORS)]);
+	for (i = 0; i < ACTORS; i++)
+		actor_free(&actors[i]);
+	for (i = 0; i < ACTORS; i++) {
+		ck_assert_int_eq(actors[i].cleanups, actors[i].starts);
+		ck_assert_int_eq(actors[i].frees, actors[i].starts);
+		ck_assert(!actors[i].inside);
+	}
+	ck_assert_int_gt(actors[0].starts, 1);
+	check_lock_is_free();
+	evrwlock_free(lock);
+}
+END_TEST
+
 /*
  * Memory.
  */
@@ -1492,8 +1717,8 @@ lock_and_wait(struct evcoro *co, void *arg)
 	EVCORO_BEGIN(co);
 	EVCORO_AWAIT(co, evrwlock_reader_acquire(lock));
 	j->held = true;
-	EVCORO_AWAIT(
-	    co, evcoro_start(base, &j->other->co, see_pause, j->other, NULL));
+	EVCORO_AWAIT(co,
+	    evcoro_start(base, &j->other->co, thousand_waits, j->other, NULL));
 	EVCORO_FINALLY(co);
 	if (j->held)
 		evrwlock_reader_release(lock);
@@ -1601,7 +1826,7 @@ make_suite(void)
 	tcase_add_test(tcase, a_coroutine_waits_and_goes_on_with_each_value);
 	tcase_add_test(tcase, waits_that_are_over_go_on_at_once);
 	tcase_add_loop_test(tcase, a_failure_of_an_await_ends_the_body, 0, 3);
-	tcase_add_loop_test(tcase, a_failure_of_a_try_comes_back, 0, 3);
+	tcase_add_loop_test(tcase, a_failure_of_a_try_comes_back, 0, 6);
 	tcase_add_test(
 	    tcase, awaiting_null_is_a_failure_with_the_code_in_errno);
 	tcase_add_test(tcase, the_failure_of_a_null_names_the_line_of_the_wait);
@@ -1650,12 +1875,12 @@ make_suite(void)
 	tcase_add_test(
 	    tcase, a_cleanup_runs_before_the_callbacks_of_the_coroutine);
 #ifdef EVDEFER_DEBUG
-	tcase_add_test_raise_signal(
-	    tcase, a_wait_in_the_cleanup_is_refused, SIGABRT);
+	tcase_add_loop_test_raise_signal(
+	    tcase, a_wait_in_the_cleanup_is_refused, SIGABRT, 0, 2);
 	tcase_add_test_raise_signal(
 	    tcase, a_wait_inside_of_another_switch_is_refused, SIGABRT);
 #else
-	tcase_add_test(tcase, a_wait_in_the_cleanup_is_refused);
+	tcase_add_loop_test(tcase, a_wait_in_the_cleanup_is_refused, 0, 2);
 	tcase_add_test(tcase, a_wait_inside_of_another_switch_is_refused);
 #endif
 #ifndef NDEBUG
@@ -1688,9 +1913,15 @@ make_suite(void)
 	    tcase, a_recursion_of_a_million_coroutines_in_little_stack);
 	tcase_add_loop_test(
 	    tcase, coroutines_that_lock_for_ever_let_the_loop_run, 0, 2);
+	tcase_add_loop_test(
+	    tcase, a_coroutine_that_locks_for_ever_ends_with_its_base, 0, 2);
 	tcase_add_test(tcase, a_paused_coroutine_does_not_go_on);
 	tcase_add_test(tcase, a_coroutine_goes_on_after_the_base_was_freed);
 
+	tcase_add_test(
+	    tcase, a_failure_keeps_its_place_through_other_coroutines);
+	tcase_add_loop_test(
+	    tcase, whatever_happens_all_is_cleaned_up_once, 0, 20);
 	tcase_add_loop_test(tcase, the_steady_state_allocates_nothing, 0, 2);
 	tcase_add_loop_test(tcase, each_allocation_may_fail, 0, 2);
 

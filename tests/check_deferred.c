@@ -3027,6 +3027,35 @@ add_point_1(Suite *suite)
 	suite_add_tcase(suite, tc);
 }
 
+/* It used to leave the lock's queue pointing to a Deferred that was gone. */
+START_TEST(waiter_of_a_lock_is_fired_by_the_lock_alone)
+{
+	struct evrwlock *lock = evrwlock_new(base, 0);
+	struct evdeferred *source = evdeferred_new(base, NULL, NULL);
+	struct evdeferred *waiter;
+	struct evrwlock_stats stats;
+
+	ck_assert_int_eq(evrwlock_writer_try(lock), 0);
+	waiter = evrwlock_reader_acquire(lock);
+	errno = 0;
+	ck_assert_int_eq(evdeferred_callback(waiter, NULL), -1);
+	ck_assert_int_eq(errno, EPERM);
+	errno = 0;
+	ck_assert_int_eq(evdeferred_errback(waiter, EIO, NULL), -1);
+	ck_assert_int_eq(errno, EPERM);
+	errno = 0;
+	ck_assert_int_eq(evdeferred_chain(source, waiter), -1);
+	ck_assert_int_eq(errno, EPERM);
+	evrwlock_get_stats(lock, &stats);
+	ck_assert_uint_eq(stats.readers_waiting, 1);
+	evdeferred_free(waiter);
+	evdeferred_callback(source, NULL);
+	evdeferred_free(source);
+	ck_assert_int_eq(evrwlock_writer_release(lock), 0);
+	evrwlock_free(lock);
+}
+END_TEST
+
 static void
 add_point_2(Suite *suite)
 {
@@ -3058,6 +3087,7 @@ add_point_2(Suite *suite)
 
 	tc = tcase_create("chain");
 	tcase_add_checked_fixture(tc, support_setup, support_teardown);
+	tcase_add_test(tc, waiter_of_a_lock_is_fired_by_the_lock_alone);
 	tcase_add_test(tc, chain_fires_other);
 	tcase_add_test(tc, chain_passes_failure);
 	tcase_add_test(tc, chain_of_fired_fires_at_once);

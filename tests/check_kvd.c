@@ -19,6 +19,8 @@ kvd_suite(void)
 	suite_add_tcase(suite, kvd_protocol_case());
 	suite_add_tcase(suite, kvd_limits_case());
 	suite_add_tcase(suite, kvd_lock_case());
+	suite_add_tcase(suite, kvd_owners_case());
+	suite_add_tcase(suite, kvd_owners_options_case());
 	suite_add_tcase(suite, kvd_snapshot_case());
 	suite_add_tcase(suite, kvd_journal_case());
 	suite_add_tcase(suite, kvd_crash_case());

@@ -1801,6 +1801,358 @@ START_TEST(long_circle_is_told_in_part)
 }
 END_TEST
 
+/* Several owners at once, as the tasks of aiorwlock's tests. */
+
+#define NONE -1
+#define TASKS 5
+
+struct task {
+	struct evowner *owner;
+	struct evdeferred *d[2];
+	int outer;
+	int inner; /* acquired while it has the outer one, or NONE */
+	int rounds;
+	bool inside;
+	int refused;
+};
+
+static struct {
+	int now[2]; /* inside, by mode */
+	int most[2];
+	bool broken; /* a writer was not alone */
+} bunch;
+
+static struct evresult
+task_inside(void *value, void *arg)
+{
+	struct task *task = arg;
+
+	(void)value;
+	task->inside = true;
+	if (++bunch.now[task->outer] > bunch.most[task->outer])
+		bunch.most[task->outer] = bunch.now[task->outer];
+	bunch.broken |= bunch.now[WRITE] > 1 ||
+			(bunch.now[WRITE] == 1 && bunch.now[READ] > 0);
+	return evresult_value(NULL);
+}
+
+static struct evresult
+task_refused(struct evfailure *failure, void *arg)
+{
+	struct task *task = arg;
+
+	task->refused = evfailure_code(failure);
+	return task_inside(NULL, arg);
+}
+
+static struct evresult
+task_goes_on(void *value, void *arg)
+{
+	struct task *task = arg;
+
+	if (task->inner == NONE)
+		return task_inside(value, arg);
+	task->d[1] = acquire(locks[0], task->owner, task->inner);
+	evdeferred_add_callbacks(task->d[1], task_inside, task_refused, task);
+	return evresult_value(NULL);
+}
+
+static void
+task_begins(struct task *task)
+{
+	task->d[0] = acquire(locks[0], task->owner, task->outer);
+	evdeferred_add_callback(task->d[0], task_goes_on, task);
+}
+
+static void
+task_leaves(struct task *task)
+{
+	task->inside = false;
+	bunch.now[task->outer]--;
+	task->rounds++;
+	if (task->inner != NONE && task->refused == 0)
+		ck_assert_int_eq(
+		    release(locks[0], task->owner, task->inner), 0);
+	ck_assert_int_eq(release(locks[0], task->owner, task->outer), 0);
+	evdeferred_free(task->d[0]);
+	evdeferred_free(task->d[1]);
+	task->d[0] = task->d[1] = NULL;
+}
+
+static void
+make_tasks(struct task *tasks, int count, int outer, int inner)
+{
+	memset(tasks, 0, (size_t)count * sizeof(*tasks));
+	while (count-- > 0) {
+		tasks[count].owner = evowner_new(base, NULL);
+		tasks[count].outer = outer;
+		tasks[count].inner = inner;
+	}
+}
+
+/* Lets each go in and out once, and ends them. */
+static void
+run_tasks(struct task *tasks, int count)
+{
+	int k, turn, left = count;
+
+	memset(&bunch, 0, sizeof(bunch));
+	for (k = 0; k < count; k++)
+		task_begins(&tasks[k]);
+	for (turn = 0; turn < 100 && left > 0; turn++) {
+		turns(2);
+		for (k = 0; k < count; k++) {
+			if (tasks[k].inside) {
+				task_leaves(&tasks[k]);
+				left--;
+			}
+		}
+	}
+	ck_assert_int_eq(left, 0);
+	ck_assert(!bunch.broken);
+	for (k = 0; k < count; k++)
+		evowner_free(tasks[k].owner);
+}
+
+START_TEST(many_owners_read_at_once)
+{
+	struct task tasks[TASKS];
+
+	make(_i);
+	make_tasks(tasks, TASKS, READ, NONE);
+	run_tasks(tasks, TASKS);
+	ck_assert_int_eq(bunch.most[READ], TASKS);
+	done();
+}
+END_TEST
+
+START_TEST(many_owners_read_while_they_read)
+{
+	struct task tasks[TASKS];
+
+	make(_i);
+	make_tasks(tasks, TASKS, READ, READ);
+	run_tasks(tasks, TASKS);
+	ck_assert_int_eq(bunch.most[READ], TASKS);
+	done();
+}
+END_TEST
+
+START_TEST(many_owners_write_while_they_write)
+{
+	struct task tasks[TASKS];
+
+	make(_i);
+	make_tasks(tasks, TASKS, WRITE, WRITE);
+	run_tasks(tasks, TASKS);
+	ck_assert_int_eq(bunch.most[WRITE], 1);
+	done();
+}
+END_TEST
+
+START_TEST(many_owners_read_while_they_write)
+{
+	struct task tasks[TASKS];
+
+	make(_i);
+	make_tasks(tasks, TASKS, WRITE, READ);
+	run_tasks(tasks, TASKS);
+	ck_assert_int_eq(bunch.most[WRITE], 1);
+	done();
+}
+END_TEST
+
+START_TEST(many_owners_cannot_write_while_they_read)
+{
+	struct task tasks[TASKS];
+	int k;
+
+	make(_i);
+	make_tasks(tasks, TASKS, READ, WRITE);
+	run_tasks(tasks, TASKS);
+	for (k = 0; k < TASKS; k++)
+		ck_assert_int_eq(tasks[k].refused, EDEADLK);
+	done();
+}
+END_TEST
+
+START_TEST(many_owners_read_and_many_write)
+{
+	struct task tasks[2 * TASKS];
+
+	make(_i);
+	make_tasks(tasks, TASKS, READ, NONE);
+	make_tasks(tasks + TASKS, TASKS, WRITE, NONE);
+	run_tasks(tasks, 2 * TASKS);
+	ck_assert_int_eq(bunch.most[READ], TASKS);
+	ck_assert_int_eq(bunch.most[WRITE], 1);
+	done();
+}
+END_TEST
+
+/* The lock is never without a reader until the writer asks. */
+START_TEST(writer_gets_in_among_readers_that_come_again)
+{
+	struct task tasks[TASKS + 1], *w = &tasks[TASKS];
+	int k, turn;
+
+	make(_i);
+	memset(&bunch, 0, sizeof(bunch));
+	make_tasks(tasks, TASKS, READ, NONE);
+	make_tasks(w, 1, WRITE, NONE);
+	for (k = 0; k < TASKS; k++)
+		task_begins(&tasks[k]);
+	for (turn = 0; turn < 100 && w->rounds < 2; turn++) {
+		turns(1);
+		k = turn % TASKS;
+		if (tasks[k].inside) {
+			task_leaves(&tasks[k]);
+			task_begins(&tasks[k]);
+		}
+		if (w->inside)
+			task_leaves(w);
+		else if (turn > TASKS && w->d[0] == NULL)
+			task_begins(w);
+	}
+	ck_assert_int_eq(w->rounds, 2);
+	ck_assert_int_gt(tasks[0].rounds, 1);
+	ck_assert(!bunch.broken);
+	for (k = 0; k <= TASKS; k++) {
+		evowner_free(tasks[k].owner);
+		evdeferred_free(tasks[k].d[0]);
+	}
+	done();
+}
+END_TEST
+
+struct again {
+	struct evowner *owner;
+	struct evdeferred *d;
+	bool writes;
+	int runs;
+	bool over;
+};
+
+static struct evresult
+note_run(void *arg)
+{
+	struct again *again = arg;
+
+	again->runs++;
+	again->over = true;
+	return evresult_value(NULL);
+}
+
+static void
+run_again(struct again *again)
+{
+	again->over = false;
+	evdeferred_free(again->d);
+	again->d = again->writes ? evrwlock_with_writer_as(
+				       locks[0], again->owner, note_run, again)
+				 : evrwlock_with_reader_as(
+				       locks[0], again->owner, note_run, again);
+}
+
+START_TEST(writer_body_gets_in_among_reader_bodies)
+{
+	struct again r[TASKS], w;
+	int k, turn;
+
+	make(_i);
+	memset(r, 0, sizeof(r));
+	memset(&w, 0, sizeof(w));
+	w.writes = w.over = true;
+	w.owner = ann;
+	for (k = 0; k < TASKS; k++) {
+		r[k].owner = evowner_new(base, NULL);
+		run_again(&r[k]);
+	}
+	for (turn = 0; turn < 100 && w.runs < 2; turn++) {
+		turns(1);
+		for (k = 0; k < TASKS; k++)
+			if (r[k].over)
+				run_again(&r[k]);
+		if (w.over && r[0].runs > 0)
+			run_again(&w);
+	}
+	ck_assert_int_eq(w.runs, 2);
+	evdeferred_free(w.d);
+	for (k = 0; k < TASKS; k++) {
+		evdeferred_free(r[k].d);
+		evowner_free(r[k].owner);
+	}
+	done();
+}
+END_TEST
+
+START_TEST(other_writer_stays_out_of_a_write_that_also_reads)
+{
+	const struct timeval second = {1, 0};
+	struct ask a[2], r;
+	struct seen seen = {0, 0, NULL, 0};
+	struct evdeferred *d;
+
+	make(_i);
+	get(&a[0], locks[0], ann, WRITE);
+	get(&a[1], locks[0], ann, READ);
+	d = evrwlock_writer_acquire_as(locks[0], bob);
+	ck_assert_int_eq(evdeferred_add_timeout(d, &second), 0);
+	see(d, &seen);
+	clock_advance(1100);
+	settle();
+	ck_assert_int_eq(seen.code, ETIMEDOUT);
+	counts(locks[0], 1, 1, 0, 0);
+	leave(locks[0], ann, READ);
+	leave(locks[0], ann, WRITE);
+	get(&r, locks[0], bob, READ);
+	leave(locks[0], bob, READ);
+	evdeferred_free(d);
+	free_asks(a, 2);
+	free_asks(&r, 1);
+	done();
+}
+END_TEST
+
+START_TEST(acquire_cancelled_before_its_delivery_holds_nothing)
+{
+	struct ask a;
+
+	make(0);
+	ask_for(&a, locks[0], ann, _i);
+	evdeferred_cancel(a.d);
+	settle();
+	ck_assert_int_eq(a.failed, ECANCELED);
+	counts(locks[0], 0, 0, 0, 0);
+	REFUSED(release(locks[0], ann, _i), EPERM);
+	free_asks(&a, 1);
+	done();
+}
+END_TEST
+
+/* ann reads, and wants to write after that; bob waits to write meanwhile. */
+START_TEST(reader_that_comes_to_write_stands_behind_the_waiting_writer)
+{
+	struct ask r, a, b;
+
+	make(_i);
+	get(&r, locks[0], ann, READ);
+	ask_for(&b, locks[0], bob, WRITE);
+	ck_assert_int_eq(release(locks[0], ann, READ), 0);
+	ask_for(&a, locks[0], ann, WRITE);
+	settle();
+	ck_assert_int_eq(b.granted, 1);
+	ck_assert_int_eq(a.ended, 0);
+	leave(locks[0], bob, WRITE);
+	ck_assert_int_eq(a.granted, 1);
+	leave(locks[0], ann, WRITE);
+	free_asks(&r, 1);
+	free_asks(&a, 1);
+	free_asks(&b, 1);
+	done();
+}
+END_TEST
+
 /* The model: who holds, who waits, who waits for whom. */
 
 #define OWNERS 4
@@ -2623,6 +2975,28 @@ add_ends(Suite *suite)
 }
 
 static void
+add_tasks(Suite *suite)
+{
+	TCase *tc = add_case(suite, "several owners");
+
+	tcase_add_loop_test(tc, many_owners_read_at_once, 0, 2);
+	tcase_add_loop_test(tc, many_owners_read_while_they_read, 0, 2);
+	tcase_add_loop_test(tc, many_owners_write_while_they_write, 0, 2);
+	tcase_add_loop_test(tc, many_owners_read_while_they_write, 0, 2);
+	tcase_add_loop_test(tc, many_owners_cannot_write_while_they_read, 0, 2);
+	tcase_add_loop_test(tc, many_owners_read_and_many_write, 0, 2);
+	tcase_add_loop_test(
+	    tc, writer_gets_in_among_readers_that_come_again, 0, 2);
+	tcase_add_loop_test(tc, writer_body_gets_in_among_reader_bodies, 0, 2);
+	tcase_add_loop_test(
+	    tc, other_writer_stays_out_of_a_write_that_also_reads, 0, 2);
+	tcase_add_loop_test(
+	    tc, acquire_cancelled_before_its_delivery_holds_nothing, 0, 2);
+	tcase_add_loop_test(tc,
+	    reader_that_comes_to_write_stands_behind_the_waiting_writer, 0, 2);
+}
+
+static void
 add_memory_and_scale(Suite *suite)
 {
 	TCase *tc = add_case(suite, "model");
@@ -2654,6 +3028,7 @@ main(void)
 
 	add_rules(suite);
 	add_ends(suite);
+	add_tasks(suite);
 	add_memory_and_scale(suite);
 	return support_main(suite);
 }

@@ -58,7 +58,10 @@ static size_t link_count;
 static struct value values[MAX_VALUES];
 static size_t value_count;
 static struct evrwlock *lock;
-static int reads, writes; /* held by nobody in particular */
+/* In some worlds all that is acquired is acquired for it. */
+static struct evowner *owner;
+static bool has_owner;
+static int reads, writes; /* held, without an owner */
 static bool base_is_open, lock_is_open, in_handler;
 /* A detached Deferred that waits for its own chain stays for ever, as nobody is
  * left to free it.  So only worlds without a loop have all of: waits, chains,
@@ -134,10 +137,11 @@ release_write(void)
 	require(evrwlock_writer_release(lock) == 0);
 }
 
-/* A grant does not say of what kind it is, so both are tried. */
 static void
 receive_grant(void)
 {
+	if (has_owner)
+		return;
 	if (evrwlock_is_writing(lock))
 		writes++;
 	else
@@ -213,7 +217,7 @@ answer(const struct link *link, struct evresult result)
 	const bool is_grant = value != NULL && (void *)value == (void *)lock;
 
 	require(!link->subject->freed);
-	if (dice(2) == 0 && !is_grant) {
+	if (dice(2) == 0 && (!is_grant || result.dispose != NULL)) {
 		/* It passes through. */
 		interfere();
 		return result;
@@ -511,25 +515,63 @@ acquire(void)
 	}
 }
 
+static struct evdeferred *
+acquire_as(void)
+{
+	switch (dice(4)) {
+	case 0:
+		return evrwlock_reader_acquire_as(lock, owner);
+	case 1:
+		return evrwlock_writer_acquire_as(lock, owner);
+	case 2:
+		return evrwlock_with_reader_as(lock, owner, body, NULL);
+	default:
+		return evrwlock_with_writer_as(lock, owner, body, NULL);
+	}
+}
+
 static void
 step_lock(void)
 {
 	struct subject *s;
 
-	if (is_full() || !lock_is_open)
+	if (is_full() || !lock_is_open || (has_owner && owner == NULL))
 		return;
 	s = add_subject();
 	s->of_lock = true;
-	own(s, acquire());
+	own(s, has_owner ? acquire_as() : acquire());
 }
 
 static void
 step_release(void)
 {
-	if (reads > 0)
+	if (owner != NULL && lock_is_open) {
+		if (evrwlock_reader_release_as(lock, owner) == 0 ||
+		    owner == NULL || !lock_is_open)
+			return;
+		require(errno == EPERM);
+		evrwlock_writer_release_as(lock, owner);
+	} else if (reads > 0) {
 		release_read();
-	else if (writes > 0)
+	} else if (writes > 0) {
 		release_write();
+	}
+}
+
+static void
+free_owner(void)
+{
+	struct evowner *gone = owner;
+
+	owner = NULL;
+	evowner_free(gone);
+}
+
+static void
+step_end_of_owner(void)
+{
+	if (owner != NULL && dice(20) == 0)
+		free_owner();
 }
 
 /* To nest as many deliveries as the library allows. */
@@ -588,7 +630,8 @@ step(void)
 	    step_fire, step_fire, step_fire, step_add, step_add, step_add,
 	    step_add, step_add, step_chain, step_pause, step_unpause,
 	    step_cancel, step_free, step_detach, step_timeout, step_lock,
-	    step_release, step_deeper, step_end_of_base, step_end_of_lock};
+	    step_release, step_deeper, step_end_of_base, step_end_of_lock,
+	    step_end_of_owner};
 
 	all[dice(sizeof(all) / sizeof(*all))]();
 }
@@ -643,6 +686,7 @@ finish(void)
 	}
 	if (lock_is_open)
 		evrwlock_free(lock);
+	free_owner();
 	if (base_is_open)
 		support_free_base();
 	while (reads > 0 || writes > 0)
@@ -660,6 +704,8 @@ run_world(void)
 	base = evdefer_base_new(loop);
 	evdefer_base_set_unhandled(base, unhandled, NULL);
 	lock = evrwlock_new(base, dice(2) == 0 ? EVRWLOCK_FAST : 0);
+	has_owner = dice(2) == 0;
+	owner = has_owner ? evowner_new(base, NULL) : NULL;
 	base_is_open = lock_is_open = true;
 	in_handler = false;
 	kind = dice(3);

@@ -39,8 +39,10 @@
  * A coroutine is a Deferred to others, and behaves like one: cancel, free,
  * detach and timeouts reach what it waits for.  Any number of coroutines may
  * wait for one another, and any number of waits may be over at once: the C
- * stack does not grow, and the loop gets its turn (evdefer/deferred.h).  A wait
- * allocates nothing but what makes the Deferred.
+ * stack does not grow, and the loop gets its turn (evdefer/deferred.h).  Only
+ * evdefer_base_free() runs on what is ready until it waits or ends; there,
+ * locks fail with ESHUTDOWN.  A wait allocates nothing but what makes the
+ * Deferred.
  */
 #ifndef EVDEFER_CORO_H
 #define EVDEFER_CORO_H

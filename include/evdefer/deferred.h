@@ -150,8 +150,9 @@ void evdeferred_detach(struct evdeferred *d);
  *
  * @param result taken over on success.  With evresult_deferred(other), @p d
  *   waits for @p other.
- * @return 0, or -1 with errno EINVAL (no Deferred) or EALREADY (it had fired);
- *   then @p result is still the caller's.  Where the consumer cancelled or
+ * @return 0, or -1 with errno EINVAL (no Deferred), EALREADY (it had fired) or
+ *   EPERM (it waits for a lock, say, which alone may fire it); then @p result
+ *   is still the caller's.  Where the consumer cancelled or
  *   freed a Deferred without a canceller, one late result is taken, disposed
  *   of, and 0 returned.
  */
@@ -212,7 +213,8 @@ int evdeferred_add_both(
  * is closed by such a link is not found.
  *
  * @return 0, or -1 with errno EINVAL (one of them missing, both the same, or
- *   of different bases), EALREADY (@p other has fired), EBUSY (it is chained to
+ *   of different bases), EALREADY (@p other has fired), EPERM (it
+ *   waits for a lock, say), EBUSY (it is chained to
  *   a Deferred already) or ENOMEM.  O(1).
  */
 int evdeferred_chain(struct evdeferred *d, struct evdeferred *other);
@@ -250,6 +252,18 @@ void evdeferred_cancel(struct evdeferred *d);
  *   timer: O(log n) for n timers.
  */
 int evdeferred_add_timeout(struct evdeferred *d, const struct timeval *timeout);
+
+/**
+ * Says in words, for a log or a debugger, how the Deferred is: waiting,
+ * running, waiting for which other one, or with which result, how often paused,
+ * and with evdefer_base_set_debug() where it was made.  Twisted's repr().  The
+ * words may change from one version to the next.
+ *
+ * @param buffer for the text, as that of snprintf(); NULL if @p size is 0.
+ * @return the length of the whole text, which was cut off if that is not below
+ *   @p size; -1 with errno EINVAL.
+ */
+int evdeferred_describe(const struct evdeferred *d, char *buffer, size_t size);
 
 #ifdef __cplusplus
 }

@@ -235,6 +235,13 @@ struct evrwlock_stats {
 void evrwlock_get_stats(
     const struct evrwlock *lock, struct evrwlock_stats *stats);
 
+/**
+ * Says in words, for a log or a debugger, how the lock is: its name, whether it
+ * is free, reading or writing, and how many are inside and waiting.
+ * aiorwlock's repr().  Otherwise as evdeferred_describe().
+ */
+int evrwlock_describe(const struct evrwlock *lock, char *buffer, size_t size);
+
 #ifdef __cplusplus
 }
 #endif

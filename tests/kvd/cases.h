@@ -9,6 +9,8 @@ TCase *kvd_commands_case(void);
 TCase *kvd_protocol_case(void);
 TCase *kvd_limits_case(void);
 TCase *kvd_lock_case(void);
+TCase *kvd_owners_case(void);
+TCase *kvd_owners_options_case(void);
 TCase *kvd_snapshot_case(void);
 TCase *kvd_journal_case(void);
 TCase *kvd_crash_case(void);

@@ -27,6 +27,7 @@ static const char *const bad_options[] = {
     "--max-request=1x",
     "--max-clients=0",
     "--max-clients=none",
+    "--max-locks=-1",
     "--no-lock=yes",
     "argument",
 };

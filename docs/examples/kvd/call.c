@@ -5,9 +5,11 @@
 #include "call.h"
 
 #include <errno.h>
+#include <string.h>
 
 #include <evdefer/base.h>
 #include <evdefer/deferred.h>
+#include <evdefer/owner.h>
 #include <evdefer/rwlock.h>
 
 #include "commands.h"
@@ -29,28 +31,19 @@ body(void *arg)
 }
 
 static struct evrwlock *
-lock_of(const struct call *call)
+store_lock(const struct call *call)
 {
 	return call->server->lock;
-}
-
-static bool
-is_writer(const struct call *call)
-{
-	return call->command->access == ACCESS_WRITE;
-}
-
-static bool
-has_timeout(const struct call *call)
-{
-	const struct timeval *timeout = &call->server->options->lock_timeout;
-
-	return timeout->tv_sec > 0 || timeout->tv_usec > 0;
 }
 
 /*
  * Getting in.  Each of these gives a Deferred with the result of the command,
  * or NULL without memory, and then nothing was begun.
+ *
+ * The work under the store's lock is done by the client's owner too, not by
+ * nobody in particular: what guards a change that is on its way to the disk has
+ * to outlast a disconnect, and that is the store's lock as well as the locks
+ * that the client has named.  See call_abandon().
  */
 
 /* With --no-lock. */
@@ -79,66 +72,138 @@ leave(struct evresult result, void *arg)
 
 	if (!call->entered)
 		return result; /* the failure of the acquire */
-	if (is_writer(call))
-		evrwlock_writer_release(lock_of(call));
+	if (call->writes)
+		evrwlock_writer_release_as(
+		    store_lock(call), call->holder.owner);
 	else
-		evrwlock_reader_release(lock_of(call));
+		evrwlock_reader_release_as(
+		    store_lock(call), call->holder.owner);
 	return result;
 }
 
 /*
- * As evrwlock_with_writer(), but with a timeout for the wait alone: it covers
- * the links added before it, and here these are none.  If the lock is free, the
- * Deferred has fired and no timer is made.
+ * The timeout is for the wait alone: it covers the links added before it, and
+ * here these are none.  If the lock is free, the Deferred has fired and no timer
+ * is made.
  */
 static struct evdeferred *
-enter_in_time(struct call *call)
+enter_in_time(struct call *call, struct evrwlock *lock)
 {
-	struct evdeferred *d = is_writer(call)
-				   ? evrwlock_writer_acquire(lock_of(call))
-				   : evrwlock_reader_acquire(lock_of(call));
+	struct evowner *owner = call->holder.owner;
+	struct evdeferred *d = call->writes
+				   ? evrwlock_writer_acquire_as(lock, owner)
+				   : evrwlock_reader_acquire_as(lock, owner);
 
 	if (d == NULL)
 		return NULL;
-	if (evdeferred_add_timeout(d, &call->server->options->lock_timeout) ==
-	    -1) {
+	if (call->has_timeout &&
+	    evdeferred_add_timeout(d, &call->timeout) == -1) {
 		/* If it held the lock already, this releases it. */
 		evdeferred_free(d);
 		return NULL;
 	}
-	/* Their memory is reserved: when enter() has begun its work there must
-	 * be somebody to release the lock. */
+	/* Its memory is reserved, and that of leave(): when enter() has begun
+	 * its work there must be somebody to release the lock. */
 	evdeferred_add_callback(d, enter, call);
-	evdeferred_add_both(d, leave, call);
+	return d;
+}
+
+static struct evdeferred *
+enter_store(struct call *call)
+{
+	struct evowner *owner = call->holder.owner;
+	struct evdeferred *d;
+
+	if (store_lock(call) == NULL)
+		return enter_at_once(call);
+	if (!call->has_timeout && call->writes)
+		return evrwlock_with_writer_as(
+		    store_lock(call), owner, body, call);
+	if (!call->has_timeout)
+		return evrwlock_with_reader_as(
+		    store_lock(call), owner, body, call);
+	d = enter_in_time(call, store_lock(call));
+	if (d != NULL)
+		evdeferred_add_both(d, leave, call);
+	return d;
+}
+
+/* Nothing but the acquire: the client keeps the lock. */
+static struct evdeferred *
+enter_named(struct call *call)
+{
+	struct evdeferred *d;
+
+	call->hold =
+	    holder_ask(&call->holder, request_argument(&call->request, 1));
+	if (call->hold == NULL)
+		return NULL;
+	d = enter_in_time(call, hold_lock(call->hold));
+	if (d == NULL)
+		hold_refused(call->hold);
 	return d;
 }
 
 static struct evdeferred *
 enter_lock(struct call *call)
 {
-	if (lock_of(call) == NULL)
-		return enter_at_once(call);
-	if (has_timeout(call))
-		return enter_in_time(call);
-	if (is_writer(call))
-		return evrwlock_with_writer(lock_of(call), body, call);
-	return evrwlock_with_reader(lock_of(call), body, call);
+	if (call->command->access == ACCESS_NAMED)
+		return enter_named(call);
+	return enter_store(call);
 }
 
 /*
  * Getting out.
  */
 
+/* Names the circle, without the word that the reply begins with anyway. */
+static void
+reply_deadlock(struct call *call, const struct evfailure *failure)
+{
+	static const char word[] = "deadlock: ";
+	const char *message = evfailure_message(failure);
+	const char *client = evowner_name(call->holder.owner);
+
+	if (hold_is_granted(call->hold)) {
+		/* A circle of one, which the library does not spell out. */
+		reply_error(&call->reply,
+		    "DEADLOCK %s waits to write %s, held by %s to read", client,
+		    evrwlock_name(hold_lock(call->hold)), client);
+		return;
+	}
+	if (strncmp(message, word, sizeof(word) - 1) == 0)
+		message += sizeof(word) - 1;
+	reply_error(&call->reply, "DEADLOCK %s", message);
+}
+
+/* It did not get the lock. */
+static void
+reply_refused(struct call *call, const struct evfailure *failure)
+{
+	switch (evfailure_code(failure)) {
+	case ETIMEDOUT:
+		reply_error(
+		    &call->reply, "BUSY the lock was not granted in time");
+		break;
+	case EDEADLK:
+		reply_deadlock(call, failure); /* LOCK: it has a hold */
+		break;
+	case ESHUTDOWN:
+		reply_error(&call->reply, "ERR kvd is stopping");
+		break;
+	default:
+		reply_error(&call->reply, "ERR %s", evfailure_message(failure));
+		break;
+	}
+}
+
 static void
 reply_failure(struct call *call, const struct evfailure *failure)
 {
-	const int code = evfailure_code(failure);
-
-	if (code == ETIMEDOUT && !call->entered)
-		reply_error(&call->reply,
-		    "BUSY the lock was not granted in time (--lock-timeout)");
-	else if (code == ENOMEM)
+	if (evfailure_code(failure) == ENOMEM)
 		reply_error(&call->reply, "ERR out of memory");
+	else if (!call->entered)
+		reply_refused(call, failure);
 	else
 		reply_error(&call->reply, "ERR %s", evfailure_message(failure));
 }
@@ -152,6 +217,8 @@ answer(struct evresult result, void *arg)
 	call->deferred = NULL;
 	if (evresult_is_failure(result))
 		reply_failure(call, evresult_get_failure(result));
+	if (call->hold != NULL && !call->entered)
+		hold_refused(call->hold);
 	/* From inside its own link: it goes when this returns.  An abandoned
 	 * one was detached, and goes by itself. */
 	if (!call->abandoned)
@@ -163,7 +230,13 @@ answer(struct evresult result, void *arg)
 void
 call_start(struct call *call)
 {
+	const struct timeval *timeout = &call->server->options->lock_timeout;
+
 	call->entered = false;
+	call->hold = NULL;
+	call->writes = call->command->access == ACCESS_WRITE;
+	call->timeout = *timeout;
+	call->has_timeout = timeout->tv_sec > 0 || timeout->tv_usec > 0;
 	if (call->command->check != NULL && !call->command->check(call))
 		return;
 	if (call->command->access == ACCESS_NONE) {
@@ -193,19 +266,23 @@ call_is_waiting(const struct call *call)
 	return call->deferred != NULL && !call->entered;
 }
 
-bool
+/*
+ * A change that the worker is about to make durable can't be called back.  Were
+ * the owner freed now, the store's lock would go with the change half made, and
+ * the locks that the client has named before the change is there that it made
+ * under them: others would get in too early.  So all of that stays as it is
+ * until the work is finished, and goes then.
+ */
+void
 call_abandon(struct call *call)
 {
-	struct evdeferred *d = call->deferred;
-
-	if (d == NULL)
-		return true;
-	if (call->entered) {
-		call->abandoned = true;
-		evdeferred_detach(d);
-		return false;
+	call->abandoned = true;
+	if (call->deferred == NULL) {
+		call->answered(call, call->arg);
+		return;
 	}
-	call->deferred = NULL;
-	evdeferred_free(d);
-	return true;
+	evdeferred_detach(call->deferred);
+	/* Its acquire fails, and answer() has the last word. */
+	if (!call->entered)
+		holder_close(&call->holder);
 }

@@ -6,7 +6,9 @@
 #define KVD_CALL_H
 
 #include <stdbool.h>
+#include <sys/time.h>
 
+#include "holder.h"
 #include "reply.h"
 #include "request.h"
 #include "write.h"
@@ -16,7 +18,7 @@ struct command;
 struct evdeferred;
 struct server;
 
-/* Told once when a call that had to wait is answered. */
+/* Told once when a call that had to wait is answered, or was abandoned. */
 typedef void (*call_answered_fn)(struct call *call, void *arg);
 
 /* There is one for each client, for one request after the other. */
@@ -25,6 +27,14 @@ struct call {
 	struct request request;
 	struct reply reply;
 	const struct command *command;
+
+	/* On whose behalf the lock is asked for, and how.  The commands that
+	 * name a lock set the rest in their check. */
+	struct holder holder;
+	bool writes;
+	bool has_timeout;
+	struct timeval timeout;
+	struct hold *hold; /* on the lock that it named and waits for */
 
 	/* NULL unless the call is under way. */
 	struct evdeferred *deferred;
@@ -44,16 +54,16 @@ void call_start(struct call *call);
 
 bool call_is_under_way(const struct call *call);
 
-/* Whether it is only waiting for the lock. */
+/* Whether it is only waiting for a lock. */
 bool call_is_waiting(const struct call *call);
 
 /*
- * The client has gone.
+ * The client has gone.  With its owner all goes that it holds and waits for, on
+ * all locks, and then answered() is called once more, with nobody to answer to.
  *
- * @return whether the call is over: one that waits for the lock leaves the
- *   queue.  Otherwise its work is being done and will be finished, as nobody
- *   can say how much of it the disk has; answered() is called then.
+ * If it only waits that is at once, from inside.  But if the work of its
+ * request is being done, the owner stays until that is finished.
  */
-bool call_abandon(struct call *call);
+void call_abandon(struct call *call);
 
 #endif

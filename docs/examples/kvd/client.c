@@ -5,9 +5,11 @@
 #include "client.h"
 
 #include <errno.h>
+#include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 
@@ -64,6 +66,7 @@ destroy(struct client *client)
 		server->clients = client->next;
 	if (client->next != NULL)
 		client->next->previous = client->previous;
+	holder_close(&client->call.holder);
 	if (client->timer != NULL)
 		event_free(client->timer);
 	if (client->replies != NULL)
@@ -74,7 +77,7 @@ destroy(struct client *client)
 }
 
 /* Closes the connection.  A request that is being worked at is finished first,
- * with nobody to answer to. */
+ * with nobody to answer to.  answered() destroys the client. */
 static void
 drop(struct client *client)
 {
@@ -82,8 +85,7 @@ drop(struct client *client)
 	bufferevent_free(client->bev);
 	client->bev = NULL;
 	client->server->connected--;
-	if (call_abandon(&client->call))
-		destroy(client);
+	call_abandon(&client->call);
 }
 
 /* Goes on from the loop, after a poll: others come first. */
@@ -154,6 +156,8 @@ begin_close(struct client *client)
 {
 	client->closing = true;
 	client->begun_close = true;
+	/* Nobody has to wait until this one has taken its last replies. */
+	holder_close(&client->call.holder);
 	schedule(client, SEND_TIMEOUT * 1000);
 	drain_input(client);
 	pace(client);
@@ -441,8 +445,26 @@ link_in(struct client *client)
 	server->connected++;
 }
 
+/* Its owner is named as those who run it know it: by address and port. */
+static int
+open_holder(
+    struct client *client, const struct sockaddr *address, socklen_t length)
+{
+	struct server *server = client->server;
+	char host[64], port[16], name[sizeof(host) + sizeof(port) + 4];
+	const char *format =
+	    address->sa_family == AF_INET6 ? "[%s]:%s" : "%s:%s";
+
+	if (getnameinfo(address, length, host, sizeof(host), port, sizeof(port),
+		NI_NUMERICHOST | NI_NUMERICSERV) != 0)
+		return -1;
+	snprintf(name, sizeof(name), format, host, port);
+	return holder_open(&client->call.holder, &server->named, name);
+}
+
 static struct client *
-allocate(struct server *server, evutil_socket_t fd)
+allocate(struct server *server, evutil_socket_t fd,
+    const struct sockaddr *address, socklen_t length)
 {
 	struct client *client = calloc(1, sizeof(*client));
 
@@ -453,6 +475,7 @@ allocate(struct server *server, evutil_socket_t fd)
 	client->timer = evtimer_new(server->events, on_timer, client);
 	if (request_init(&client->call.request, server->options->max_request) ==
 		0 &&
+	    open_holder(client, address, length) == 0 &&
 	    client->replies != NULL && client->timer != NULL)
 		client->bev = bufferevent_socket_new(
 		    server->events, fd, BEV_OPT_CLOSE_ON_FREE);
@@ -463,9 +486,10 @@ allocate(struct server *server, evutil_socket_t fd)
 }
 
 void
-client_accept(struct server *server, evutil_socket_t fd)
+client_accept(struct server *server, evutil_socket_t fd,
+    const struct sockaddr *address, socklen_t length)
 {
-	struct client *client = allocate(server, fd);
+	struct client *client = allocate(server, fd, address, length);
 
 	if (client == NULL) {
 		report("a client is closed: out of memory");
@@ -483,8 +507,10 @@ client_accept(struct server *server, evutil_socket_t fd)
 void
 client_stop(struct client *client)
 {
+	/* With the timer, run() is about to close it. */
 	if (client->bev == NULL || client->closing ||
-	    call_is_under_way(&client->call))
+	    call_is_under_way(&client->call) ||
+	    event_pending(client->timer, EV_TIMEOUT, NULL))
 		return;
 	if (evbuffer_get_length(output(client)) == 0)
 		drop(client);

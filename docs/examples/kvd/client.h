@@ -9,6 +9,8 @@
 #ifndef KVD_CLIENT_H
 #define KVD_CLIENT_H
 
+#include <sys/socket.h>
+
 #include <event2/util.h>
 
 struct call;
@@ -16,7 +18,8 @@ struct client;
 struct server;
 
 /* Takes over a connection that was accepted.  Without memory it is closed. */
-void client_accept(struct server *server, evutil_socket_t fd);
+void client_accept(struct server *server, evutil_socket_t fd,
+    const struct sockaddr *address, socklen_t length);
 
 /* For a command: closes the connection when what was replied is sent. */
 void client_close_after_reply(struct call *call);

@@ -145,6 +145,89 @@ run_config(struct call *call)
 }
 
 /*
+ * LOCK and UNLOCK.
+ */
+
+static bool
+check_mode(struct call *call, struct bytes mode)
+{
+	call->writes = is_word(mode, "write");
+	if (call->writes || is_word(mode, "read"))
+		return true;
+	syntax_error(call);
+	return false;
+}
+
+/* Takes the place of --lock-timeout.  With 0 the call fails in the next turn of
+ * the loop. */
+static bool
+check_milliseconds(struct call *call, struct bytes text)
+{
+	unsigned long milliseconds = strtoul(text.data, NULL, 10);
+
+	if (text.length == 0 || text.length > 9 ||
+	    strspn(text.data, "0123456789") != text.length) {
+		reply_error(
+		    &call->reply, "ERR give milliseconds, from 0 to 999999999");
+		return false;
+	}
+	call->has_timeout = true;
+	call->timeout.tv_sec = (time_t)(milliseconds / 1000);
+	call->timeout.tv_usec = (suseconds_t)(milliseconds % 1000 * 1000);
+	return true;
+}
+
+static bool
+check_name(struct call *call, struct bytes name)
+{
+	const size_t max = call->server->options->max_locks;
+
+	if (name.length > NAMED_MAX) {
+		reply_error(&call->reply,
+		    "ERR the name of a lock has at most %zu bytes", NAMED_MAX);
+		return false;
+	}
+	if (call->holder.count < max || holder_has(&call->holder, name))
+		return true;
+	reply_error(&call->reply,
+	    "ERR the client holds %zu named locks already (--max-locks)", max);
+	return false;
+}
+
+static bool
+check_lock(struct call *call)
+{
+	if (count_of(call) > 4) {
+		wrong_number(call);
+		return false;
+	}
+	if (!check_mode(call, argument(call, 2)) ||
+	    (count_of(call) == 4 &&
+		!check_milliseconds(call, argument(call, 3))))
+		return false;
+	return check_name(call, argument(call, 1));
+}
+
+static struct evresult
+run_lock(struct call *call)
+{
+	hold_granted(call->hold);
+	reply_status(&call->reply, "OK");
+	return done();
+}
+
+static struct evresult
+run_unlock(struct call *call)
+{
+	if (holder_release(&call->holder, argument(call, 1)) == 0)
+		reply_status(&call->reply, "OK");
+	else
+		reply_error(
+		    &call->reply, "ERR the client does not hold that lock");
+	return done();
+}
+
+/*
  * INFO: looks at the lock, but does not need it.
  */
 
@@ -218,6 +301,8 @@ info_lock(const struct server *server, struct text *text)
 	    text, "writers_granted:%" PRIu64 "\r\n", stats.writers_granted);
 	add_line(text, "cancelled:%" PRIu64 "\r\n", stats.cancelled);
 	add_line(text, "longest_queue:%zu\r\n", stats.longest_queue);
+	add_line(text, "named_locks:%zu\r\n", server->named.count);
+	add_line(text, "named_lock_waiters:%zu\r\n", server->named.waiters);
 }
 
 static void
@@ -498,6 +583,8 @@ static const struct command commands[] = {
     {"del", -2, ACCESS_WRITE, NULL, run_del},
     {"exists", -2, ACCESS_READ, NULL, run_exists},
     {"dbsize", 1, ACCESS_READ, NULL, run_dbsize},
+    {"lock", -3, ACCESS_NAMED, check_lock, run_lock},
+    {"unlock", 2, ACCESS_NONE, NULL, run_unlock},
     {"ping", -1, ACCESS_NONE, NULL, run_ping},
     {"echo", 2, ACCESS_NONE, NULL, run_echo},
     {"snapshot", 1, ACCESS_READ, check_snapshot, run_snapshot},

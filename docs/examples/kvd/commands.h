@@ -16,8 +16,9 @@ struct call;
 
 enum access {
 	ACCESS_NONE, /* needs no lock, and is answered at once */
-	ACCESS_READ,
+	ACCESS_READ, /* of the store */
 	ACCESS_WRITE,
+	ACCESS_NAMED, /* needs the lock that it names, and keeps it */
 };
 
 struct command {

@@ -16,6 +16,7 @@
 /* The record format counts in 32 bits, and half of that leaves room. */
 #define MAX_BYTES ((size_t)1 << 30)
 #define MAX_CLIENTS 1000000
+#define MAX_LOCKS 1000000
 #define MAX_SECONDS 1e6
 
 static const char help[] =
@@ -32,6 +33,7 @@ static const char help[] =
     "  --max-value=BYTES       longest argument of a request (8388608)\n"
     "  --max-request=BYTES     longest request, and MGET reply (33554432)\n"
     "  --max-clients=N         most connections at a time (10000)\n"
+    "  --max-locks=N           most locks that a client may LOCK (1000)\n"
     "  --no-lock               leave the lock out, to see what it is for\n"
     "  --help                  show this\n";
 
@@ -44,6 +46,7 @@ enum {
 	OPTION_MAX_VALUE,
 	OPTION_MAX_REQUEST,
 	OPTION_MAX_CLIENTS,
+	OPTION_MAX_LOCKS,
 	OPTION_NO_LOCK,
 	OPTION_HELP,
 };
@@ -57,6 +60,7 @@ static const struct option long_options[] = {
     {"max-value", required_argument, NULL, OPTION_MAX_VALUE},
     {"max-request", required_argument, NULL, OPTION_MAX_REQUEST},
     {"max-clients", required_argument, NULL, OPTION_MAX_CLIENTS},
+    {"max-locks", required_argument, NULL, OPTION_MAX_LOCKS},
     {"no-lock", no_argument, NULL, OPTION_NO_LOCK},
     {"help", no_argument, NULL, OPTION_HELP},
     {NULL, 0, NULL, 0},
@@ -148,6 +152,9 @@ parse_one(struct options *options, int option, const char *text)
 	case OPTION_MAX_CLIENTS:
 		return parse_number(
 		    "max-clients", text, 1, MAX_CLIENTS, &options->max_clients);
+	case OPTION_MAX_LOCKS:
+		return parse_number(
+		    "max-locks", text, 0, MAX_LOCKS, &options->max_locks);
 	case OPTION_NO_LOCK:
 		options->lock = false;
 		return 0;
@@ -175,6 +182,7 @@ options_parse(struct options *options, int argc, char **argv)
 	    .max_value = 8 << 20,
 	    .max_request = 32 << 20,
 	    .max_clients = 10000,
+	    .max_locks = 1000,
 	};
 	int option;
 

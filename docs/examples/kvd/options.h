@@ -19,6 +19,7 @@ struct options {
 	size_t max_value;	     /* bytes of one argument */
 	size_t max_request;	     /* bytes of one request, and of a reply */
 	size_t max_clients;
+	size_t max_locks; /* named ones, of a client */
 };
 
 enum options_verdict {

@@ -48,7 +48,7 @@ reply_status(struct reply *reply, const char *text)
 void
 reply_error(struct reply *reply, const char *format, ...)
 {
-	char line[512] = "-";
+	char line[2048] = "-"; /* a circle of clients has a long one */
 	va_list args;
 	size_t length, i;
 

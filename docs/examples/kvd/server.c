@@ -58,6 +58,7 @@ stop(struct server *server)
 	evconnlistener_free(server->listener);
 	server->listener = NULL;
 	event_del(server->accept_again);
+	named_close(&server->named);
 	for (client = server->clients; client != NULL; client = next) {
 		next = client_next(client);
 		client_stop(client);
@@ -183,13 +184,11 @@ on_accept(struct evconnlistener *listener, evutil_socket_t fd,
 	struct server *server = arg;
 
 	(void)listener;
-	(void)address;
-	(void)length;
 	server->accept_failed = false;
 	if (server->connected >= server->max_clients)
 		refuse_client(fd);
 	else
-		client_accept(server, fd);
+		client_accept(server, fd, address, (socklen_t)length);
 }
 
 /* The connection stays in the queue, so the listener would be called again at
@@ -314,6 +313,7 @@ make_parts(struct server *server)
 	server->worker = worker_new(server->events);
 	if (server->worker == NULL)
 		return -1;
+	named_init(&server->named, server->base);
 	if (!server->options->lock)
 		return 0;
 	/* FAST: a request for a lock that is free is answered without a turn of
@@ -321,7 +321,7 @@ make_parts(struct server *server)
 	 * no danger here: an answer only writes to a buffer, and a client goes
 	 * on with its next request from the loop. */
 	server->lock = evrwlock_new(server->base, EVRWLOCK_FAST);
-	return server->lock != NULL ? 0 : -1;
+	return evrwlock_set_name(server->lock, "the store");
 }
 
 int

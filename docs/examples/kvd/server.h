@@ -9,6 +9,8 @@
 #include <stddef.h>
 #include <time.h>
 
+#include "named.h"
+
 struct client;
 struct event;
 struct event_base;
@@ -28,9 +30,10 @@ struct server {
 	struct worker *worker;
 	struct store *store;
 	struct journal *journal;
-	struct evrwlock *lock; /* over store and journal; NULL: --no-lock */
-	int directory;	       /* open */
-	int lock_file;	       /* keeps other kvds out of it */
+	struct evrwlock *lock;	  /* over store and journal; NULL: --no-lock */
+	struct named_locks named; /* those of LOCK */
+	int directory;		  /* open */
+	int lock_file;		  /* keeps other kvds out of it */
 	bool snapshot_is_running;
 
 	struct evconnlistener *listener;

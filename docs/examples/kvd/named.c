@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The locks that clients name.
+ */
+#include "named.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include <evdefer/rwlock.h>
+
+/* An entry that could not be added has no table afterwards. */
+#define HASH_NONFATAL_OOM 1
+#include <uthash.h>
+
+struct named {
+	UT_hash_handle hh;
+	struct evrwlock *lock;
+	size_t users;
+	char name[];
+};
+
+void
+named_init(struct named_locks *locks, struct evdefer_base *base)
+{
+	memset(locks, 0, sizeof(*locks));
+	locks->base = base;
+}
+
+struct named *
+named_find(const struct named_locks *locks, struct bytes name)
+{
+	struct named *named;
+
+	HASH_FIND(hh, locks->table, name.data, (unsigned)name.length, named);
+	return named;
+}
+
+/* For messages, in quotes: the name may be empty, or have a NUL in it. */
+static int
+set_name(struct evrwlock *lock, struct bytes name)
+{
+	char text[NAMED_MAX + 3];
+	size_t i;
+
+	text[0] = '\'';
+	for (i = 0; i < name.length && i < NAMED_MAX; i++)
+		text[i + 1] = name.data[i] != '\0' ? name.data[i] : ' ';
+	text[i + 1] = '\'';
+	text[i + 2] = '\0';
+	return evrwlock_set_name(lock, text);
+}
+
+/* FAST, as the lock of the store is, and for the same reason. */
+static struct evrwlock *
+make_lock(const struct named_locks *locks, struct bytes name)
+{
+	struct evrwlock *lock = evrwlock_new(locks->base, EVRWLOCK_FAST);
+
+	if (lock == NULL || set_name(lock, name) == 0)
+		return lock;
+	evrwlock_free(lock);
+	return NULL;
+}
+
+static struct named *
+add(struct named_locks *locks, struct bytes name)
+{
+	struct named *named = calloc(1, sizeof(*named) + name.length);
+
+	if (named == NULL)
+		return NULL;
+	if (name.length > 0)
+		memcpy(named->name, name.data, name.length);
+	named->lock = make_lock(locks, name);
+	if (named->lock != NULL)
+		HASH_ADD_KEYPTR(hh, locks->table, named->name,
+		    (unsigned)name.length, named);
+	if (named->hh.tbl != NULL) {
+		locks->count++;
+		return named;
+	}
+	evrwlock_free(named->lock);
+	free(named);
+	return NULL;
+}
+
+struct named *
+named_use(struct named_locks *locks, struct bytes name)
+{
+	struct named *named = named_find(locks, name);
+
+	if (named == NULL)
+		named = add(locks, name);
+	if (named != NULL)
+		named->users++;
+	return named;
+}
+
+void
+named_unuse(struct named_locks *locks, struct named *named)
+{
+	if (--named->users > 0)
+		return;
+	HASH_DELETE(hh, locks->table, named);
+	locks->count--;
+	evrwlock_free(named->lock);
+	free(named);
+}
+
+struct evrwlock *
+named_lock(const struct named *named)
+{
+	return named->lock;
+}
+
+void
+named_close(struct named_locks *locks)
+{
+	struct named *named, *next;
+	struct evrwlock *lock;
+
+	for (named = locks->table; named != NULL; named = next) {
+		lock = named->lock;
+		named->lock = NULL;
+		/* Those that waited are answered meanwhile, and use it no
+		 * more. */
+		named->users++;
+		evrwlock_free(lock);
+		next = named->hh.next;
+		named_unuse(locks, named);
+	}
+}

@@ -1,0 +1,123 @@
+/* SPDX-License-Identifier: MIT */
+#include "creation-internal.h"
+
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#if defined(HAVE_UNWIND_H) || defined(__GLIBC__)
+#include <dlfcn.h>
+#include <unwind.h>
+
+/* How many frames a person gets to see. */
+#define SHOWN 4
+
+bool
+evcreation_works_(void)
+{
+	struct evcreation creation;
+
+	evcreation_record_(&creation);
+	return creation.count > 0;
+}
+
+struct walk {
+	void **frames;
+	long count;
+};
+
+static _Unwind_Reason_Code
+add_frame(struct _Unwind_Context *context, void *arg)
+{
+	struct walk *walk = arg;
+
+	if (walk->count == EVCREATION_FRAMES)
+		return _URC_END_OF_STACK;
+	walk->frames[walk->count++] = (void *)_Unwind_GetIP(context);
+	return _URC_NO_REASON;
+}
+
+/* What backtrace() does, without the memory that its first call takes. */
+void
+evcreation_record_(struct evcreation *creation)
+{
+	struct walk walk = {creation->frames, 0};
+
+	_Unwind_Backtrace(add_frame, &walk);
+	/* Not before: a tail call would leave out the frame of this one. */
+	creation->count = walk.count;
+}
+
+/* The frames of the library come first.  They are told by its file, unless it
+ * was linked into another one; then it is at least known who called
+ * evdeferred_new(). */
+static long
+find_caller(const struct evcreation *creation)
+{
+	Dl_info own, info;
+	long i;
+
+	if (dladdr(creation->frames[0], &own) == 0 || own.dli_fname == NULL ||
+	    strstr(own.dli_fname, "libevdefer.so") == NULL)
+		return creation->count > 2 ? 2 : 0;
+	for (i = 1; i < creation->count; i++) {
+		if (dladdr(creation->frames[i], &info) != 0 &&
+		    info.dli_fbase != own.dli_fbase)
+			return i;
+	}
+	return 0;
+}
+
+/* As "function+0x12 (program+0x1234)": addr2line -e program 0x1234 then tells
+ * the line, as the address is that of the call and not of the return. */
+static void
+describe_frame(const char *address, struct evtext *text)
+{
+	Dl_info info;
+	const char *name;
+
+	address--;
+	if (dladdr(address, &info) == 0 || info.dli_fname == NULL) {
+		evtext_add_(text, "%p", (const void *)address);
+		return;
+	}
+	if (info.dli_sname != NULL)
+		evtext_add_(text, "%s+0x%tx ", info.dli_sname,
+		    address - (const char *)info.dli_saddr);
+	name = strrchr(info.dli_fname, '/');
+	evtext_add_(text, "(%s+0x%tx)",
+	    name != NULL ? name + 1 : info.dli_fname,
+	    address - (const char *)info.dli_fbase);
+}
+
+void
+evcreation_describe_(const struct evcreation *creation, struct evtext *text)
+{
+	long i, first = find_caller(creation);
+
+	for (i = first; i < creation->count && i < first + SHOWN; i++) {
+		if (i > first)
+			evtext_add_(text, " < ");
+		describe_frame(creation->frames[i], text);
+	}
+}
+#else
+bool
+evcreation_works_(void)
+{
+	return false;
+}
+
+void
+evcreation_record_(struct evcreation *creation)
+{
+	creation->count = 0;
+}
+
+void
+evcreation_describe_(const struct evcreation *creation, struct evtext *text)
+{
+	(void)creation;
+	evtext_add_(text, "an unknown place");
+}
+#endif

@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: MIT */
+#include <errno.h>
+#include <string.h>
+
+#include "base-internal.h"
+#include "creation-internal.h"
+#include "deferred-internal.h"
+#include "result-internal.h"
+#include "rwlock-internal.h"
+#include "text-internal.h"
+
+static void
+add_result(struct evtext *text, struct evresult result)
+{
+	const struct evfailure *failure;
+
+	if (evresult_is_deferred_(result)) {
+		evtext_add_(text, "waiting for Deferred %p", result.data);
+	} else if (evresult_is_failure_(result)) {
+		failure = result.data;
+		evtext_add_(text, "failed with %d (%s): %s",
+		    evfailure_code(failure), strerror(evfailure_code(failure)),
+		    evfailure_message(failure));
+	} else if (evresult_is_ask_(result)) {
+		evtext_add_(text, "fired with a grant of %p",
+		    evask_value_(result.data));
+	} else {
+		evtext_add_(text, "fired with %p", result.data);
+	}
+}
+
+static void
+add_state(struct evtext *text, const struct evdeferred *d)
+{
+	if (!(d->flags & EVDEFERRED_FIRED))
+		evtext_add_(text, "waiting");
+	else if (d->flags & EVDEFERRED_RUNNING)
+		evtext_add_(text, "running");
+	else
+		add_result(text, d->u.result);
+	if (d->flags & EVDEFERRED_LATE)
+		evtext_add_(text, ", cancelled before its result came");
+	if (d->pauses > 0)
+		evtext_add_(text, ", paused %d times", d->pauses);
+}
+
+int
+evdeferred_describe(const struct evdeferred *d, char *buffer, size_t size)
+{
+	struct evtext text;
+
+	if (d == NULL || (buffer == NULL && size > 0)) {
+		errno = EINVAL;
+		return -1;
+	}
+	evdefer_base_check_(d->base);
+	evtext_init_(&text, buffer, size);
+	evtext_add_(&text, "Deferred %p: ", (const void *)d);
+	add_state(&text, d);
+	if (d->base->debug) {
+		evtext_add_(&text, ", made at ");
+		evcreation_describe_(evdeferred_creation_(d), &text);
+	}
+	return evtext_length_(&text);
+}
+
+int
+evdefer_base_describe_creation(
+    const struct evdefer_base *base, char *buffer, size_t size)
+{
+	struct evtext text;
+
+	if (base == NULL || (buffer == NULL && size > 0)) {
+		errno = EINVAL;
+		return -1;
+	}
+	evdefer_base_check_(base);
+	evtext_init_(&text, buffer, size);
+	if (base->debug && base->reported != NULL)
+		evcreation_describe_(
+		    evdeferred_creation_(base->reported), &text);
+	return evtext_length_(&text);
+}
+
+static const char *
+state_of(const struct evrwlock_stats *stats)
+{
+	if (stats->writers_inside > 0)
+		return stats->readers_inside > 0 ? "writing and reading"
+						 : "writing";
+	return stats->readers_inside > 0 ? "reading" : "free";
+}
+
+int
+evrwlock_describe(const struct evrwlock *lock, char *buffer, size_t size)
+{
+	const struct evrwlock_stats *stats;
+	struct evtext text;
+
+	if (lock == NULL || (buffer == NULL && size > 0)) {
+		errno = EINVAL;
+		return -1;
+	}
+	evdefer_base_check_(lock->gate.base);
+	stats = &lock->stats;
+	evtext_init_(&text, buffer, size);
+	evtext_add_(&text,
+	    "%s (%p): %s%s, inside: %zu readers, %zu writers, "
+	    "waiting: %zu readers, %zu writers",
+	    evrwlock_name(lock), (const void *)lock, state_of(stats),
+	    lock->gate.closed ? " and closed" : "", stats->readers_inside,
+	    stats->writers_inside, stats->readers_waiting,
+	    stats->writers_waiting);
+	return evtext_length_(&text);
+}
