@@ -152,7 +152,7 @@ fire(struct evresults *all, struct evresult result)
 		return;
 	}
 	all->d = NULL;
-	evdeferred_fire(d, result);
+	evdeferred_produce_(d, result);
 	unref(all);
 }
 
@@ -364,6 +364,7 @@ combine(struct evdefer_base *base, struct evdeferred *const *deferreds,
 		return NULL;
 	}
 	evdefer_base_use_(base);
+	evdeferred_keep_(d);
 	all->d = d;
 	all->flags = flags;
 	for (i = 0; i < count; i++)

@@ -156,7 +156,8 @@ find_for(struct search *search, struct evowner *waiter)
 	for (node = waiter->asks.next;
 	     node != &waiter->asks && !is_over(search); node = node->next) {
 		ask = EVLIST_ELEMENT(node, struct evask, owner_node);
-		if (!is_first(ask))
+		/* At a lock that is being closed all are about to fail. */
+		if (ask->lock->gate.closed || !is_first(ask))
 			continue;
 		find_holders(search, waiter, ask);
 		find_rivals(search, waiter, ask);

@@ -38,7 +38,9 @@ enum evdeferred_flags {
 	/* Cancelled, but the producer will still fire it, once. */
 	EVDEFERRED_LATE = 0x80,
 	/* A link of another Deferred points to it, and will fire it. */
-	EVDEFERRED_CHAINED = 0x100
+	EVDEFERRED_CHAINED = 0x100,
+	/* Only its producer, a part of the library, may fire it. */
+	EVDEFERRED_PRIVATE = 0x200
 };
 
 struct evdeferred {
@@ -78,6 +80,13 @@ bool evdeferred_has_consumer_(const struct evdeferred *d);
 
 /* Detaches it, without running or ending anything now. */
 void evdeferred_disown_(struct evdeferred *d);
+
+/* Nobody but evdeferred_produce_() may fire d from now on.  A Deferred in the
+ * queue of a gate needs no such word. */
+void evdeferred_keep_(struct evdeferred *d);
+
+/* Fires a Deferred that was kept. */
+void evdeferred_produce_(struct evdeferred *d, struct evresult result);
 
 /* Fires a Deferred that was chained to another one, whose link ends here. */
 void evdeferred_fire_chained_(struct evdeferred *d, struct evresult result);

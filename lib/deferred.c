@@ -97,6 +97,10 @@ end(struct evdeferred *d)
 	struct evresult result;
 
 	set_flags(d, EVDEFERRED_FREED | EVDEFERRED_PINNED);
+	/* A link has asked to wait and d was freed meanwhile: first what it
+	 * would wait for, then what was held for that. */
+	if (evresult_is_deferred_(d->u.result))
+		evresult_dispose(take_result(d));
 	evlink_drop_all_(d);
 	result = take_result(d);
 	if (result.dispose != NULL)
@@ -464,6 +468,19 @@ fire(struct evdeferred *d, struct evresult result)
 	deliver(d);
 }
 
+void
+evdeferred_keep_(struct evdeferred *d)
+{
+	set_flags(d, EVDEFERRED_PRIVATE);
+}
+
+void
+evdeferred_produce_(struct evdeferred *d, struct evresult result)
+{
+	clear_flags(d, EVDEFERRED_PRIVATE);
+	evdeferred_fire(d, result);
+}
+
 struct evdeferred *
 evdeferred_fired(struct evdefer_base *base, struct evresult result)
 {
@@ -510,6 +527,15 @@ evdeferred_maybe(struct evdefer_base *base, evdeferred_body_fn body, void *arg)
 	return d;
 }
 
+/* Is it one that has not fired, and that a part of the library alone may fire:
+ * that is so for those in the queue of a lock? */
+static bool
+is_private(const struct evdeferred *d)
+{
+	return !(d->flags & EVDEFERRED_FIRED) &&
+	       ((d->flags & EVDEFERRED_PRIVATE) || !evlist_empty_(&d->node));
+}
+
 /* Whether it takes a result; -1 with errno if not. */
 static int
 check_fire(const struct evdeferred *d)
@@ -523,8 +549,7 @@ check_fire(const struct evdeferred *d)
 		errno = EALREADY;
 		return -1;
 	}
-	/* It is in the queue of a lock, which alone may fire it. */
-	if (!(d->flags & EVDEFERRED_FIRED) && !evlist_empty_(&d->node)) {
+	if (is_private(d)) {
 		errno = EPERM;
 		return -1;
 	}
@@ -680,7 +705,7 @@ evdeferred_chain(struct evdeferred *d, struct evdeferred *other)
 		errno = EALREADY;
 		return -1;
 	}
-	if (!evlist_empty_(&other->node)) {
+	if (is_private(other)) {
 		errno = EPERM;
 		return -1;
 	}

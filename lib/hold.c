@@ -136,9 +136,10 @@ evhold_tidy_(struct evhold *hold)
 	evpool_put_(&base->hold_pool, hold);
 }
 
-/* A grant that was kept as a result, and not disposed of. */
+/* A grant that a function has kept as a result, or whose value it has taken
+ * while it runs. */
 static struct evask *
-find_kept(const struct evhold *hold, enum evmode mode)
+find_taken(const struct evhold *hold, enum evmode mode)
 {
 	struct evlist *node;
 	struct evask *ask;
@@ -146,7 +147,8 @@ find_kept(const struct evhold *hold, enum evmode mode)
 	for (node = hold->delivered.next; node != &hold->delivered;
 	     node = node->next) {
 		ask = EVLIST_ELEMENT(node, struct evask, node);
-		if (ask->kept && ask->mode == mode)
+		if (ask->mode == mode &&
+		    (ask->kept || (ask->lent && ask->taken)))
 			return ask;
 	}
 	return NULL;
@@ -155,15 +157,19 @@ find_kept(const struct evhold *hold, enum evmode mode)
 bool
 evhold_take_(struct evhold *hold, enum evmode mode)
 {
-	struct evask *kept;
+	struct evask *ask;
 
-	if (hold->received.of[mode] == 0) {
-		kept = find_kept(hold, mode);
-		if (kept == NULL)
-			return false;
-		evask_receive_(kept);
+	if (hold->received.of[mode] > 0) {
+		hold->received.of[mode]--;
+		return true;
 	}
-	hold->received.of[mode]--;
+	ask = find_taken(hold, mode);
+	if (ask == NULL)
+		return false;
+	evask_detach_(ask);
+	/* What is lent is freed when the loan ends. */
+	if (ask->kept)
+		evask_unref_(ask);
 	return true;
 }
 

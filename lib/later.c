@@ -18,7 +18,7 @@ expire(struct evtimeout *timeout)
 	struct evdeferred *d = timeout->deferred;
 
 	evtimeout_stop_(timeout);
-	evdeferred_callback(d, NULL);
+	evdeferred_produce_(d, evresult_value(NULL));
 }
 
 struct evdeferred *
@@ -44,6 +44,7 @@ evdeferred_later(struct evdefer_base *base, const struct timeval *delay,
 		errno = ENOMEM;
 		return NULL;
 	}
+	evdeferred_keep_(d);
 	/* The link that runs a body for a value runs this one for none. */
 	if (body != NULL && evdeferred_add_with_(d, body, arg) == -1) {
 		evdeferred_free(d);

@@ -186,10 +186,6 @@ run_coro(const struct evlink *link, struct evdeferred *d)
 	if (!evcoro_is_waiting_(co)) {
 		evlink_pop_(d);
 		d->u.result = evcoro_end_(co, result);
-	} else if ((d->flags & EVDEFERRED_FREED) &&
-		   evresult_is_deferred_(result)) {
-		/* First what it would wait for, then the cleanup. */
-		evresult_dispose(result);
 	} else {
 		d->u.result = result;
 	}

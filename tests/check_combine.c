@@ -1274,6 +1274,30 @@ START_TEST(combinations_a_million_deep)
 }
 END_TEST
 
+/* It used to fire the combination once more, after that was freed. */
+START_TEST(combination_is_fired_by_its_inputs_alone)
+{
+	struct evdeferred *input = evdeferred_new(base, NULL, NULL);
+	struct evdeferred *source = evdeferred_succeed(base, NULL);
+	struct evdeferred *d = evdeferred_gather(base, &input, 1, 0);
+	struct seen seen = {0};
+
+	errno = 0;
+	ck_assert_int_eq(evdeferred_callback(d, NULL), -1);
+	ck_assert_int_eq(errno, EPERM);
+	errno = 0;
+	ck_assert_int_eq(evdeferred_chain(source, d), -1);
+	ck_assert_int_eq(errno, EPERM);
+	see(d, &seen);
+	ck_assert_int_eq(evdeferred_callback(input, NULL), 0);
+	ck_assert_int_eq(seen.values, 1);
+	ck_assert_uint_eq(evresults_count(seen.value), 1);
+	evresults_free(seen.value);
+	evdeferred_free(d);
+	evdeferred_free(source);
+}
+END_TEST
+
 static void
 add_list(Suite *suite)
 {
@@ -1322,6 +1346,7 @@ add_others(Suite *suite)
 	tcase_add_test(tc, results_have_nothing_beyond_their_end);
 	tcase_add_test(tc, results_that_nobody_receives_are_disposed_of);
 	tcase_add_test(tc, results_outlive_the_base);
+	tcase_add_test(tc, combination_is_fired_by_its_inputs_alone);
 	tcase_add_test(tc, gather_has_all_values);
 	tcase_add_test(tc, gather_fails_with_the_first_error);
 	tcase_add_test(tc, gather_with_a_timeout_times_out);

@@ -128,6 +128,27 @@ START_TEST(later_that_is_freed_stops_its_timer)
 }
 END_TEST
 
+/* Its timer used to fire it once more, after it was freed. */
+START_TEST(later_is_fired_by_its_timer_alone)
+{
+	struct body b = returning(evresult_value(&value));
+	struct evdeferred *d = evdeferred_later(base, &three_seconds, body, &b);
+	struct evdeferred *source = evdeferred_succeed(base, NULL);
+
+	errno = 0;
+	ck_assert_int_eq(evdeferred_callback(d, NULL), -1);
+	ck_assert_int_eq(errno, EPERM);
+	errno = 0;
+	ck_assert_int_eq(evdeferred_chain(source, d), -1);
+	ck_assert_int_eq(errno, EPERM);
+	clock_advance(3001);
+	turns(1);
+	ck_assert_int_eq(b.calls, 1);
+	evdeferred_free(d);
+	evdeferred_free(source);
+}
+END_TEST
+
 START_TEST(later_keeps_its_timer_for_the_next_one)
 {
 	const struct timeval now = {0, 0};
@@ -337,6 +358,7 @@ main(void)
 	tcase_add_test(tc, later_waits_for_the_deferred_of_the_body);
 	tcase_add_test(tc, later_that_is_cancelled_does_not_run_the_body);
 	tcase_add_test(tc, later_that_is_freed_stops_its_timer);
+	tcase_add_test(tc, later_is_fired_by_its_timer_alone);
 	tcase_add_test(tc, later_keeps_its_timer_for_the_next_one);
 	tcase_add_test(tc, later_does_not_fire_after_the_base_is_freed);
 	tcase_add_test(tc, later_refuses_what_is_no_delay);

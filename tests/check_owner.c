@@ -908,6 +908,33 @@ START_TEST(both_takes_the_value)
 }
 END_TEST
 
+static struct evresult
+release_at_once(struct evresult result, void *mode)
+{
+	const bool write = mode != NULL;
+
+	ck_assert_ptr_eq(evresult_get_value(result), locks[0]);
+	leave(locks[0], ann, write);
+	REFUSED(release(locks[0], ann, write), EPERM);
+	return evresult_value(NULL);
+}
+
+START_TEST(both_takes_the_value_and_releases)
+{
+	struct evdeferred *d;
+
+	make(_i);
+	d = _i / 2 == 0 ? evrwlock_reader_acquire_as(locks[0], ann)
+			: evrwlock_writer_acquire_as(locks[0], ann);
+	ck_assert_int_eq(
+	    evdeferred_add_both(d, release_at_once, _i / 2 ? d : NULL), 0);
+	settle();
+	counts(locks[0], 0, 0, 0, 0);
+	evdeferred_free(d);
+	done();
+}
+END_TEST
+
 START_TEST(both_disposes_of_the_grant)
 {
 	struct both both = {.dispose = true};
@@ -954,8 +981,6 @@ START_TEST(both_keeps_the_grant_for_later)
 	case 4:
 		end_owner(&ann);
 		ck_assert_ptr_null(evresult_get_value(both.kept));
-		counts(locks[0], 0, 0, 0, 0);
-		evresult_dispose(both.kept);
 		break;
 	default:
 		end_owner(&ann);
@@ -2925,10 +2950,67 @@ add_rules(Suite *suite)
 	tcase_add_loop_test(tc, both_passes_the_grant_on_to_nobody, 0, 4);
 	tcase_add_loop_test(tc, both_fires_another_with_the_grant, 0, 4);
 	tcase_add_loop_test(tc, both_takes_the_value, 0, 4);
+	tcase_add_loop_test(tc, both_takes_the_value_and_releases, 0, 4);
 	tcase_add_loop_test(tc, both_disposes_of_the_grant, 0, 4);
 	tcase_add_loop_test(tc, both_keeps_the_grant_for_later, 0, 12);
 	tcase_add_loop_test(tc, both_frees_the_owner, 0, 8);
 }
+
+struct closing {
+	struct evrwlock *wanted;
+	struct evowner *owner;
+	struct evdeferred *d;
+	int code;
+};
+
+static struct evresult
+keep_code(struct evfailure *failure, void *code)
+{
+	*(int *)code = evfailure_code(failure);
+	return evresult_value(NULL);
+}
+
+static struct evresult
+ask_while_closing(struct evfailure *failure, void *arg)
+{
+	struct closing *closing = arg;
+
+	(void)failure;
+	closing->d =
+	    evrwlock_writer_acquire_as(closing->wanted, closing->owner);
+	evdeferred_add_errback(closing->d, keep_code, &closing->code);
+	return evresult_value(NULL);
+}
+
+/* Those that still waited for the lock that closes made it look like one. */
+START_TEST(no_circle_through_a_lock_that_closes)
+{
+	struct evrwlock *a = evrwlock_new(base, 0), *b = evrwlock_new(base, 0);
+	struct evowner *one = evowner_new(base, "one");
+	struct evowner *two = evowner_new(base, "two");
+	struct evowner *three = evowner_new(base, "three");
+	struct closing closing = {.wanted = b, .owner = one};
+	struct evdeferred *writer, *reader;
+	int code = 0;
+
+	ck_assert_int_eq(evrwlock_reader_try_as(a, one), 0);
+	ck_assert_int_eq(evrwlock_reader_try_as(b, three), 0);
+	writer = evrwlock_writer_acquire_as(a, two);
+	evdeferred_add_errback(writer, ask_while_closing, &closing);
+	reader = evrwlock_reader_acquire_as(a, three);
+	evdeferred_add_errback(reader, keep_code, &code);
+	evrwlock_free(a);
+	ck_assert_int_eq(code, ESHUTDOWN);
+	ck_assert_int_eq(closing.code, 0);
+	evdeferred_free(closing.d);
+	evdeferred_free(writer);
+	evdeferred_free(reader);
+	evowner_free(one);
+	evowner_free(two);
+	evowner_free(three);
+	evrwlock_free(b);
+}
+END_TEST
 
 static void
 add_ends(Suite *suite)
@@ -2967,6 +3049,7 @@ add_ends(Suite *suite)
 	tcase_add_loop_test(tc, circle_through_an_owner_with_two_waits, 0, 6);
 	tcase_add_loop_test(
 	    tc, no_circle_through_an_owner_that_is_its_own_rival, 0, 2);
+	tcase_add_test(tc, no_circle_through_a_lock_that_closes);
 	tcase_add_loop_test(tc, no_circle_at_one_lock, 0, 4);
 	tcase_add_loop_test(tc, no_circle_behind_a_younger_writer, 0, 2);
 	tcase_add_loop_test(tc, anonymous_holds_take_no_part, 0, 2);

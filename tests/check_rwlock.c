@@ -1083,6 +1083,29 @@ START_TEST(with_freed_inside_its_body_releases)
 }
 END_TEST
 
+static void
+check_still_held(struct evdeferred *inner, void *mode)
+{
+	(void)inner;
+	ck_assert(mode == NULL ? evrwlock_is_reading(lock)
+			       : evrwlock_is_writing(lock));
+}
+
+START_TEST(with_freed_inside_its_body_calls_off_before_it_releases)
+{
+	struct with w = {0};
+
+	make_lock(0);
+	w.inner = evdeferred_new(base, check_still_held, _i ? lock : NULL);
+	own = _i == 0 ? evrwlock_with_reader(lock, free_own_in_body, &w)
+		      : evrwlock_with_writer(lock, free_own_in_body, &w);
+	settle();
+	ck_assert_int_eq(w.runs, 1);
+	counts(0, 0, 0, 0);
+	done(NULL, 0);
+}
+END_TEST
+
 static struct evresult
 close_in_body(void *arg)
 {
@@ -2268,6 +2291,8 @@ add_with_and_close(Suite *suite)
 	    tc, with_cancelled_while_it_waits_runs_nothing, 0, 4);
 	tcase_add_loop_test(tc, with_on_a_closed_lock_runs_nothing, 0, 4);
 	tcase_add_loop_test(tc, with_freed_inside_its_body_releases, 0, 4);
+	tcase_add_loop_test(
+	    tc, with_freed_inside_its_body_calls_off_before_it_releases, 0, 2);
 	tcase_add_loop_test(tc, with_closed_inside_its_body, 0, 4);
 	tcase_add_loop_test(tc, with_disposes_of_an_owned_result_once, 0, 4);
 	tcase_add_loop_test(

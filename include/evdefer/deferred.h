@@ -43,7 +43,9 @@ typedef struct evresult (*evdeferred_errback_fn)(
     struct evfailure *failure, void *arg);
 
 /** Runs on success and on failure.  A value in @p result is owned from here
- * on, a failure is lent; returning @p result passes either on. */
+ * on: take it with evresult_get_value(), dispose of the result, keep it, or
+ * return it to pass it on.  A failure is lent, and is passed on in the same
+ * way. */
 typedef struct evresult (*evdeferred_both_fn)(
     struct evresult result, void *arg);
 
@@ -151,7 +153,8 @@ void evdeferred_detach(struct evdeferred *d);
  * @param result taken over on success.  With evresult_deferred(other), @p d
  *   waits for @p other.
  * @return 0, or -1 with errno EINVAL (no Deferred), EALREADY (it had fired) or
- *   EPERM (it waits for a lock, say, which alone may fire it); then @p result
+ *   EPERM (it waits for a lock, a delay or a combination, say, which alone may
+ *   fire it); then @p result
  *   is still the caller's.  Where the consumer cancelled or
  *   freed a Deferred without a canceller, one late result is taken, disposed
  *   of, and 0 returned.

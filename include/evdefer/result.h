@@ -121,7 +121,8 @@ bool evresult_is_failure(struct evresult result);
 bool evresult_is_deferred(struct evresult result);
 
 /** @return the value, which the caller then owns; NULL for a result that is no
- * value. */
+ * value.  The result is spent by this, also where it was the grant of an owner
+ * that is gone meanwhile, which gives NULL: don't dispose of it as well. */
 void *evresult_get_value(struct evresult result);
 
 /** @return the failure, lent by the result; NULL for a result that is none. */

@@ -169,9 +169,8 @@ struct evdeferred *evrwlock_writer_acquire_as(
  * Gives back one of the owner's holds to read.
  *
  * @return 0, or -1 with errno EINVAL (a missing argument, or an owner of
- * another
- *   base) or EPERM: the owner has received no such hold, and nothing was
- *   changed.  Otherwise as evrwlock_reader_release().
+ *   another base) or EPERM: the owner has received no such hold, and nothing
+ *   was changed.  Otherwise as evrwlock_reader_release().
  */
 int evrwlock_reader_release_as(struct evrwlock *lock, struct evowner *owner);
 

@@ -3,8 +3,11 @@
 #include "cases.h"
 
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "client.h"
 
@@ -252,6 +255,78 @@ START_TEST(test_damaged_snapshot_stops_the_start)
 }
 END_TEST
 
+static void
+path_of(char path[KVD_PATH_MAX], const char *name)
+{
+	int length = snprintf(path, KVD_PATH_MAX, "%s/%s", kvd.dir, name);
+
+	ck_assert_int_lt(length, KVD_PATH_MAX);
+}
+
+static bool
+is_there(const char *name)
+{
+	char path[KVD_PATH_MAX];
+
+	path_of(path, name);
+	return access(path, F_OK) == 0;
+}
+
+/* A directory is in the way of a file. */
+static void
+expect_no_snapshot(const char *name, const char *error)
+{
+	char path[KVD_PATH_MAX];
+	size_t journal = file_size(kvd.dir, "kvd.journal");
+
+	path_of(path, name);
+	ck_assert_int_eq(mkdir(path, 0700), 0);
+	client_expect(client, error, "SNAPSHOT");
+	ck_assert(kvd_log_has(&kvd, error + strlen("-ERR ")));
+	ck_assert_uint_eq(file_size(kvd.dir, "kvd.journal"), journal);
+	ck_assert_int_eq(rmdir(path), 0);
+	ck_assert(!is_there("kvd.snapshot.tmp"));
+	client_expect(client, "+OK", "SET writers %s", "again");
+}
+
+/* The file, the lock and the walk are given back, and the journal stays. */
+START_TEST(test_failed_snapshot_leaves_nothing_behind)
+{
+	start("--sync=always");
+	client_expect(client, "+OK", "MSET a 1 b 2");
+	expect_no_snapshot(
+	    "kvd.snapshot.tmp", "-ERR can't begin a snapshot: Is a directory");
+	expect_no_snapshot(
+	    "kvd.snapshot", "-ERR can't write the snapshot: Is a directory");
+	client_expect(client, "+OK", "SNAPSHOT");
+	ck_assert_uint_eq(file_size(kvd.dir, "kvd.journal"), 0);
+	crash_and_start();
+	client_expect(client, "[1, 2, again]", "MGET a b writers");
+	stop();
+}
+END_TEST
+
+/* It was begun, so it is finished. */
+START_TEST(test_snapshot_outlasts_its_client)
+{
+	struct peer peer;
+
+	start("--sync=never");
+	fill();
+	peer_open(&peer, &kvd);
+	peer_send(&peer, "SNAPSHOT");
+	while (!is_there("kvd.snapshot") && !is_there("kvd.snapshot.tmp"))
+		peers_pump(&peer, 1, 1, expect_ok, NULL);
+	peer_close(&peer);
+	client_expect(client, "+OK", "SET after %s", "it");
+	/* A writer gets in when it is over. */
+	ck_assert(is_there("kvd.snapshot"));
+	ck_assert(!is_there("kvd.snapshot.tmp"));
+	client_expect(client, "+OK", "SNAPSHOT");
+	stop();
+}
+END_TEST
+
 TCase *
 kvd_snapshot_case(void)
 {
@@ -263,5 +338,7 @@ kvd_snapshot_case(void)
 	tcase_add_test(tcase, test_snapshot_under_load_is_consistent);
 	tcase_add_test(tcase, test_two_snapshots_at_once);
 	tcase_add_test(tcase, test_damaged_snapshot_stops_the_start);
+	tcase_add_test(tcase, test_failed_snapshot_leaves_nothing_behind);
+	tcase_add_test(tcase, test_snapshot_outlasts_its_client);
 	return tcase;
 }

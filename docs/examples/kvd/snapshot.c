@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The snapshot: a file with all keys as they were at one moment.
+ *
+ * Writing it takes many waits, some of them in a loop.  That is a coroutine,
+ * write_snapshot(): read it first.
  */
 #include "snapshot.h"
 
@@ -13,6 +16,7 @@
 #include <unistd.h>
 
 #include <evdefer/base.h>
+#include <evdefer/coro.h>
 #include <evdefer/deferred.h>
 
 #include "file.h"
@@ -29,17 +33,19 @@
 /* Small enough for the others not to notice the copying of it. */
 #define SLICE 65536
 
+/* The state of the coroutine: what outlasts a wait. */
 struct snapshot {
+	struct evcoro co;
 	struct server *server;
-	struct evdeferred *done;
 	struct job job;
-	int fd;
+	int fd; /* of the temporary file, as long as there is one */
 	uint64_t offset;
 	uint64_t count;
 	unsigned char *slice;
 	size_t used;
 	size_t capacity;
 	bool complete; /* the end record is in the slice */
+	bool in_place; /* and durable: nothing can fail but the journal */
 	/* The journal holds nothing but what the snapshot has. */
 	bool covers_journal;
 	uint64_t journal_size;
@@ -130,98 +136,7 @@ snapshot_load(int directory, const char *directory_name, struct store *store)
 }
 
 /*
- * Writing: the ends of it.
- */
-
-static void next_step(struct snapshot *snapshot);
-
-static struct snapshot *
-begin(struct server *server)
-{
-	struct snapshot *snapshot = calloc(1, sizeof(*snapshot));
-
-	if (snapshot == NULL)
-		return NULL;
-	snapshot->fd = openat(server->directory, TEMPORARY,
-	    O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
-	if (snapshot->fd == -1) {
-		free(snapshot);
-		return NULL;
-	}
-	snapshot->server = server;
-	snapshot->covers_journal = journal_is_settled(server->journal);
-	snapshot->journal_size = journal_size(server->journal);
-	store_walk_begin(server->store);
-	server->snapshot_is_running = true;
-	return snapshot;
-}
-
-static void
-finish(struct snapshot *snapshot, struct evresult result)
-{
-	struct server *server = snapshot->server;
-	struct evdeferred *done = snapshot->done;
-
-	if (snapshot->fd != -1) {
-		close(snapshot->fd);
-		unlinkat(server->directory, TEMPORARY, 0);
-	}
-	store_walk_end(server->store);
-	server->snapshot_is_running = false;
-	free(snapshot->slice);
-	free(snapshot);
-	evdeferred_fire(done, result);
-}
-
-static struct evresult
-is_cleared(struct evresult result, void *arg)
-{
-	/* A failure of the journal is not one of the snapshot, but whoever
-	 * asked for it should hear of it. */
-	finish(arg, result);
-	return evresult_value(NULL);
-}
-
-static struct evresult
-has_failed(struct evfailure *failure, void *arg)
-{
-	struct snapshot *snapshot = arg;
-
-	report("%s/" NAME ": %s", snapshot->server->options->dir,
-	    evfailure_message(failure));
-	finish(snapshot, evresult_failure(failure));
-	return evresult_value(NULL);
-}
-
-/* The file is in its place. */
-static struct evresult
-is_renamed(void *value, void *arg)
-{
-	struct snapshot *snapshot = arg;
-	struct journal *journal = snapshot->server->journal;
-	struct evdeferred *cleared;
-
-	(void)value;
-	/* As a reader inside the lock keeps writers out, all of the journal is
-	 * in the snapshot; with --no-lock that may be otherwise. */
-	if (!snapshot->covers_journal || !journal_is_settled(journal) ||
-	    journal_size(journal) != snapshot->journal_size ||
-	    journal_is_broken(journal)) {
-		finish(snapshot, evresult_value(NULL));
-		return evresult_value(NULL);
-	}
-	if (evdefer_base_reserve(snapshot->server->base, 1, 1) == -1 ||
-	    (cleared = journal_clear(journal, &snapshot->job)) == NULL) {
-		finish(snapshot, evresult_fail(ENOMEM, "out of memory"));
-		return evresult_value(NULL);
-	}
-	evdeferred_add_both(cleared, is_cleared, snapshot);
-	evdeferred_detach(cleared);
-	return evresult_value(NULL);
-}
-
-/*
- * Writing: the slices.
+ * Writing: the slices, in memory.
  */
 
 static int
@@ -274,8 +189,11 @@ fill_slice(struct snapshot *snapshot)
 	return 0;
 }
 
-/* In the worker's thread; the loop leaves the snapshot alone until it is done.
+/*
+ * Writing: the jobs of the worker's thread.  The loop leaves the snapshot alone
+ * until they are done.
  */
+
 static int
 write_job(struct job *job, void *arg)
 {
@@ -295,7 +213,7 @@ write_job(struct job *job, void *arg)
 	return error;
 }
 
-/* In the worker's thread, after the last slice. */
+/* After the last slice. */
 static int
 rename_job(struct job *job, void *arg)
 {
@@ -312,56 +230,117 @@ rename_job(struct job *job, void *arg)
 	return fsync(directory) == -1 ? errno : 0;
 }
 
-static struct evresult
-is_written(void *value, void *arg)
-{
-	(void)value;
-	next_step(arg);
-	return evresult_value(NULL);
-}
-
-static void
-next_step(struct snapshot *snapshot)
+/* Fires in a later turn of the loop: here is where others are served. */
+static struct evdeferred *
+run_job(struct snapshot *snapshot, job_fn run)
 {
 	struct server *server = snapshot->server;
-	struct evdeferred *d;
-	const bool last = snapshot->complete;
+	struct evdeferred *done = evdeferred_new(server->base, NULL, NULL);
 
-	if (evdefer_base_reserve(server->base, 1, 1) == -1 ||
-	    (!last && fill_slice(snapshot) == -1)) {
-		finish(snapshot, evresult_fail(ENOMEM, "out of memory"));
-		return;
-	}
-	d = evdeferred_new(server->base, NULL, NULL);
-	snapshot->job.run = last ? rename_job : write_job;
+	if (done == NULL)
+		return NULL;
+	snapshot->job.run = run;
 	snapshot->job.arg = snapshot;
 	snapshot->job.what = "can't write the snapshot";
-	evdeferred_add_callbacks(
-	    d, last ? is_renamed : is_written, has_failed, snapshot);
-	evdeferred_detach(d);
-	/* Fires in a later turn of the loop: here is where others are served.
-	 */
-	worker_submit(server->worker, &snapshot->job, d);
+	worker_submit(server->worker, &snapshot->job, done);
+	return done;
+}
+
+/*
+ * Writing: the whole of it.
+ */
+
+static int
+begin(struct snapshot *snapshot)
+{
+	struct server *server = snapshot->server;
+
+	snapshot->covers_journal = journal_is_settled(server->journal);
+	snapshot->journal_size = journal_size(server->journal);
+	snapshot->fd = openat(server->directory, TEMPORARY,
+	    O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+	return snapshot->fd == -1 ? -1 : 0;
+}
+
+/* As a reader inside the lock keeps writers out, all of the journal is in the
+ * snapshot; with --no-lock that may be otherwise. */
+static bool
+journal_is_covered(const struct snapshot *snapshot)
+{
+	struct journal *journal = snapshot->server->journal;
+
+	return snapshot->covers_journal && journal_is_settled(journal) &&
+	       journal_size(journal) == snapshot->journal_size &&
+	       !journal_is_broken(journal);
+}
+
+/* However it ended. */
+static void
+end(struct snapshot *snapshot, const struct evfailure *failure)
+{
+	struct server *server = snapshot->server;
+
+	/* The journal has its own say. */
+	if (failure != NULL && !snapshot->in_place)
+		report("%s/" NAME ": %s", server->options->dir,
+		    evfailure_message(failure));
+	if (snapshot->fd != -1) {
+		close(snapshot->fd);
+		unlinkat(server->directory, TEMPORARY, 0);
+	}
+	store_walk_end(server->store);
+	server->snapshot_is_running = false;
+	free(snapshot->slice);
+}
+
+/* The lock is the caller's, from before this until after it. */
+static struct evresult
+write_snapshot(struct evcoro *co, void *arg)
+{
+	struct snapshot *snapshot = arg;
+
+	EVCORO_BEGIN(co);
+	if (begin(snapshot) == -1)
+		EVCORO_RETURN(evresult_fail(
+		    errno, "can't begin a snapshot: %s", strerror(errno)));
+	while (!snapshot->complete) {
+		if (fill_slice(snapshot) == -1)
+			EVCORO_RETURN(evresult_fail(ENOMEM, "out of memory"));
+		EVCORO_AWAIT(co, run_job(snapshot, write_job));
+	}
+	EVCORO_AWAIT(co, run_job(snapshot, rename_job));
+	snapshot->in_place = true;
+	/* If that fails, it is no failure of the snapshot, but whoever asked
+	 * for it should hear of it. */
+	if (journal_is_covered(snapshot))
+		EVCORO_AWAIT(co,
+		    journal_clear(snapshot->server->journal, &snapshot->job));
+
+	EVCORO_FINALLY(co);
+	end(snapshot, evcoro_failure(co));
+	EVCORO_END(co);
 }
 
 struct evresult
 snapshot_write(
     struct server *server, evdeferred_callback_fn callback, void *arg)
 {
-	struct snapshot *snapshot;
+	struct snapshot *snapshot = calloc(1, sizeof(*snapshot));
 	struct evdeferred *done;
 
-	if (evdefer_base_reserve(server->base, 1, 1) == -1)
+	/* A coroutine needs a Deferred and a link; one more for the callback.
+	 */
+	if (snapshot == NULL ||
+	    evdefer_base_reserve(server->base, 1, 2) == -1) {
+		free(snapshot);
 		return evresult_fail(ENOMEM, "out of memory");
-	done = evdeferred_new(server->base, NULL, NULL);
-	evdeferred_add_callback(done, callback, arg);
-	snapshot = begin(server);
-	if (snapshot == NULL) {
-		evdeferred_errback(
-		    done, errno, "can't begin a snapshot: %s", strerror(errno));
-		return evresult_deferred(done);
 	}
-	snapshot->done = done;
-	next_step(snapshot);
+	snapshot->server = server;
+	snapshot->fd = -1;
+	server->snapshot_is_running = true;
+	store_walk_begin(server->store);
+	done = evcoro_start(
+	    server->base, &snapshot->co, write_snapshot, snapshot, free);
+	evdeferred_add_callback(done, callback, arg);
 	return evresult_deferred(done);
 }

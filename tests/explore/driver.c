@@ -1,0 +1,545 @@
+/* SPDX-License-Identifier: MIT */
+#include "driver.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <event2/event.h>
+#include <evdefer.h>
+
+#include "../alloc.h"
+#include "../clock.h"
+#include "log.h"
+
+/* One acquire, from the call to its callback. */
+struct ask {
+	int client;
+	struct evdeferred *d;
+};
+
+static struct {
+	const struct setting *setting;
+	const struct step *steps;
+	size_t count;
+	size_t taken;
+	driver_arrived_fn arrived;
+	void *arg;
+	bool over; /* all steps are taken */
+	struct model m;
+	struct evdefer_base *base;
+	struct evrwlock *locks[LOCKS];
+	struct evowner *owners[PARTIES];
+	struct ask *clients[CLIENTS]; /* NULL: none, or it was called */
+	struct ask asks[LONGEST];
+	size_t ask_count;
+	uint32_t reports;
+} run;
+
+static struct event_base *loop;
+
+static void
+note_report(const struct evfailure *failure, void *arg)
+{
+	(void)failure;
+	(void)arg;
+	run.reports++;
+}
+
+static void
+fail_for(int client, const char *wrong)
+{
+	char text[128];
+
+	snprintf(text, sizeof(text), "client %d: %s", client, wrong);
+	log_fail(text);
+}
+
+/*
+ * Comparing.
+ */
+
+static void
+compare(const char *what, size_t is, size_t ought)
+{
+	char text[128];
+
+	if (is == ought)
+		return;
+	snprintf(text, sizeof(text), "%s: %zu, and not %zu", what, is, ought);
+	log_fail(text);
+}
+
+/* Some counts are not said to the last one. */
+static void
+compare_between(const char *what, uint64_t is, size_t least, size_t slack)
+{
+	if (is < least || is > least + slack)
+		compare(what, (size_t)is, least);
+}
+
+static void
+compare_waiting(const struct evrwlock_stats *stats, int lock)
+{
+	const struct totals *totals = &run.m.totals[lock];
+
+	compare("readers_waiting", stats->readers_waiting,
+	    (size_t)model_waiting(&run.m, lock, READ));
+	compare("writers_waiting", stats->writers_waiting,
+	    (size_t)model_waiting(&run.m, lock, WRITE));
+	if (stats->readers_inside + stats->writers_inside == 0 &&
+	    stats->readers_waiting + stats->writers_waiting > 0)
+		log_fail("one waits though nobody is inside");
+	compare_between("cancelled", stats->cancelled, totals->cancelled,
+	    totals->cancelled_slack);
+}
+
+static void
+compare_lock(int lock)
+{
+	const struct totals *totals = &run.m.totals[lock];
+	struct evrwlock_stats stats;
+
+	if (run.m.status[lock] == GONE)
+		return;
+	evrwlock_get_stats(run.locks[lock], &stats);
+	compare("readers_inside", stats.readers_inside,
+	    (size_t)model_inside(&run.m, lock, READ));
+	compare("writers_inside", stats.writers_inside,
+	    (size_t)model_inside(&run.m, lock, WRITE));
+	compare_between("readers_granted", stats.readers_granted,
+	    totals->granted[READ], totals->granted_slack[READ]);
+	compare_between("writers_granted", stats.writers_granted,
+	    totals->granted[WRITE], totals->granted_slack[WRITE]);
+	compare("longest_queue", stats.longest_queue, totals->longest);
+	if (evrwlock_is_reading(run.locks[lock]) != (stats.readers_inside > 0))
+		log_fail("evrwlock_is_reading is wrong");
+	if (evrwlock_is_writing(run.locks[lock]) != (stats.writers_inside > 0))
+		log_fail("evrwlock_is_writing is wrong");
+	/* While it closes, its waiters fail one by one. */
+	if (!model_is_in(&run.m, CLOSE, lock))
+		compare_waiting(&stats, lock);
+}
+
+static void
+compare_all(void)
+{
+	int i;
+
+	/* The steps before the last were looked at when they were the last. */
+	if (run.taken < run.count)
+		return;
+	if (run.m.depth == 0)
+		compare_between("reports of failures", run.reports,
+		    run.m.reports, run.m.reports_slack);
+	/* While an owner ends, what goes first is not said. */
+	for (i = 1; i < run.m.party_count; i++)
+		if (run.m.ending[i])
+			return;
+	for (i = 0; i < LOCKS; i++)
+		compare_lock(i);
+}
+
+/*
+ * Steps.
+ */
+
+static void take_steps(void);
+
+static void
+called(struct ask *ask, int code)
+{
+	const int c = ask->client;
+	const bool reader = run.m.clients[c].mode == READ;
+	struct evdeferred *d = ask->d;
+	const char *wrong;
+	char text[96];
+
+	if (run.clients[c] != ask)
+		fail_for(
+		    c, "a callback is called after its Deferred was freed");
+	wrong = model_called(&run.m, c, code);
+	if (wrong != NULL) {
+		snprintf(text, sizeof(text), "code %d, %s", code, wrong);
+		fail_for(c, text);
+	}
+	log_called(&run.m, c, code);
+	run.clients[c] = NULL;
+	/* Both are allowed. */
+	if (reader)
+		evdeferred_free(d);
+	compare_all();
+	if (run.m.depth <= MOST_NESTED)
+		take_steps();
+	if (!reader)
+		evdeferred_free(d);
+	log_returned(&run.m);
+	model_returned(&run.m);
+}
+
+static struct evresult
+on_grant(void *value, void *arg)
+{
+	struct ask *ask = arg;
+
+	if (value != run.locks[run.m.clients[ask->client].lock])
+		fail_for(ask->client, "a grant that is not its lock");
+	called(ask, 0);
+	return evresult_value(NULL);
+}
+
+static struct evresult
+on_loss(struct evfailure *failure, void *arg)
+{
+	called(arg, evfailure_code(failure));
+	return evresult_value(NULL);
+}
+
+static struct evdeferred *
+call_acquire(struct step step)
+{
+	struct evrwlock *lock = run.locks[step.lock];
+	struct evowner *owner = run.owners[run.m.clients[step.who].party];
+
+	if (owner == NULL)
+		return step.mode == READ ? evrwlock_reader_acquire(lock)
+					 : evrwlock_writer_acquire(lock);
+	return step.mode == READ ? evrwlock_reader_acquire_as(lock, owner)
+				 : evrwlock_writer_acquire_as(lock, owner);
+}
+
+static void
+acquire(struct step step)
+{
+	static const struct timeval second = {1, 0};
+	struct ask *ask = &run.asks[run.ask_count++];
+
+	*ask = (struct ask){.client = step.who};
+	run.clients[step.who] = ask;
+	ask->d = call_acquire(step);
+	if (ask->d == NULL)
+		log_fail("an acquire returned NULL");
+	if (step.kind == ACQUIRE_TIMED &&
+	    evdeferred_add_timeout(ask->d, &second) == -1)
+		log_fail("evdeferred_add_timeout failed");
+	if (evdeferred_add_callbacks(ask->d, on_grant, on_loss, ask) == -1)
+		log_fail("evdeferred_add_callbacks failed");
+}
+
+static int
+try(struct step step)
+{
+	struct evrwlock *lock = run.locks[step.lock];
+	struct evowner *owner = run.owners[step.who];
+
+	if (owner == NULL)
+		return step.mode == READ ? evrwlock_reader_try(lock)
+					 : evrwlock_writer_try(lock);
+	return step.mode == READ ? evrwlock_reader_try_as(lock, owner)
+				 : evrwlock_writer_try_as(lock, owner);
+}
+
+static int
+release(struct step step)
+{
+	struct evrwlock *lock = run.locks[step.lock];
+	struct evowner *owner = run.owners[step.who];
+
+	if (owner == NULL)
+		return step.mode == READ ? evrwlock_reader_release(lock)
+					 : evrwlock_writer_release(lock);
+	return step.mode == READ ? evrwlock_reader_release_as(lock, owner)
+				 : evrwlock_writer_release_as(lock, owner);
+}
+
+static void
+free_deferred(int c)
+{
+	struct evdeferred *d = run.clients[c]->d;
+
+	run.clients[c] = NULL;
+	evdeferred_free(d);
+}
+
+static void
+end_owner(int party)
+{
+	/* First, for the old one may be the last that keeps its base. */
+	struct evowner *next = evowner_new(run.base, "an owner");
+
+	evowner_free(run.owners[party]);
+	run.owners[party] = next;
+}
+
+/* Until it has nothing left to deliver, and no longer than it may need: each
+ * client can acquire once more from inside its callback. */
+static void
+turn(void)
+{
+	int left = 8;
+
+	do
+		event_base_loop(loop, EVLOOP_ONCE | EVLOOP_NONBLOCK);
+	while (model_turn_is_due(&run.m) && --left > 0);
+}
+
+static int
+call(struct step step)
+{
+	struct evdeferred *d = NULL;
+
+	if (step.kind >= CANCEL && step.kind <= UNPAUSE)
+		d = run.clients[step.who]->d;
+	switch ((enum kind)step.kind) {
+	case ACQUIRE:
+	case ACQUIRE_TIMED:
+		acquire(step);
+		return 0;
+	case TRY:
+		return try(step);
+	case RELEASE:
+		return release(step);
+	case CANCEL:
+		evdeferred_cancel(d);
+		return 0;
+	case FREE:
+		free_deferred(step.who);
+		return 0;
+	case PAUSE:
+		return evdeferred_pause(d);
+	case UNPAUSE:
+		return evdeferred_unpause(d);
+	case CLOSE:
+		evrwlock_free(run.locks[step.lock]);
+		return 0;
+	case END_OWNER:
+		end_owner(step.who);
+		return 0;
+	case TURN:
+		turn();
+		return 0;
+	case PASS_TIME:
+		clock_advance(2000);
+		return 0;
+	case END_BASE:
+		evdefer_base_free(run.base);
+		return 0;
+	case RETURN:
+		break;
+	}
+	return 0;
+}
+
+static void
+take(struct step step)
+{
+	const int ought = model_begin(&run.m, step);
+	const char *wrong;
+	char text[128];
+	int client;
+
+	log_begin(step, ought);
+	errno = 0;
+	if (call(step) == 0)
+		errno = 0;
+	if (errno != ought) {
+		snprintf(text, sizeof(text), "it gave errno %d, and not %d",
+		    errno, ought);
+		log_fail(text);
+	}
+	wrong = model_end(&run.m, &client);
+	if (wrong != NULL) {
+		log_missing(client, model_code(&run.m, client));
+		fail_for(client, wrong);
+	}
+	log_end(&run.m);
+	compare_all();
+}
+
+static void
+take_steps(void)
+{
+	struct step step;
+
+	while (run.taken < run.count) {
+		step = run.steps[run.taken++];
+		if (step.kind == RETURN)
+			return;
+		take(step);
+	}
+	if (run.over)
+		return;
+	run.over = true;
+	if (run.arrived != NULL)
+		run.arrived(&run.m, run.arg);
+}
+
+/*
+ * The end of a run.
+ */
+
+static void
+take_if_allowed(enum kind kind, int who, int lock, int mode)
+{
+	const struct step step = {
+	    (uint8_t)kind, (uint8_t)who, (uint8_t)lock, (uint8_t)mode};
+
+	if (model_allows(&run.m, step))
+		take(step);
+}
+
+static void
+release_all(void)
+{
+	int party, lock, mode;
+
+	for (party = 0; party < run.m.party_count; party++)
+		for (lock = 0; lock < LOCKS; lock++)
+			for (mode = READ; mode <= WRITE; mode++)
+				while (run.m.received[party][lock][mode] > 0)
+					take_if_allowed(
+					    RELEASE, party, lock, mode);
+}
+
+static void
+for_clients(enum kind kind)
+{
+	int c;
+
+	for (c = 0; c < run.m.client_count; c++)
+		take_if_allowed(kind, c, 0, 0);
+}
+
+static bool
+is_quiet(void)
+{
+	int c, lock;
+
+	for (c = 0; c < run.m.client_count; c++)
+		if (run.m.clients[c].phase != IDLE)
+			return false;
+	for (lock = 0; lock < LOCKS; lock++)
+		if (run.m.status[lock] != GONE &&
+		    model_inside(&run.m, lock, READ) +
+			    model_inside(&run.m, lock, WRITE) >
+			0)
+			return false;
+	return true;
+}
+
+/* Everybody is granted and releases: nothing is ever stuck. */
+static void
+finish(void)
+{
+	int left = 2 * CLIENTS;
+
+	while (!is_quiet()) {
+		if (--left == 0)
+			log_fail("it does not come to an end");
+		for_clients(UNPAUSE);
+		take_if_allowed(TURN, 0, 0, 0);
+		release_all();
+	}
+}
+
+static void
+end_all(int ending)
+{
+	int i;
+
+	if (ending == 1)
+		take_if_allowed(END_BASE, 0, 0, 0);
+	if (ending == 2)
+		for_clients(FREE);
+	if (ending == 3)
+		for (i = 1; i < run.m.party_count; i++)
+			take_if_allowed(END_OWNER, i, 0, 0);
+	finish();
+	for (i = 0; i < LOCKS; i++)
+		if (run.m.status[i] == OPEN)
+			take((struct step){.kind = CLOSE, .lock = (uint8_t)i});
+}
+
+static void
+ignore(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd;
+	(void)what;
+	(void)arg;
+}
+
+/* The loop keeps the memory that its timers once took. */
+static void
+make_room_for_timers(void)
+{
+	static const struct timeval second = {1, 0};
+	struct event *events[2 * CLIENTS];
+	int i;
+
+	for (i = 0; i < 2 * CLIENTS; i++) {
+		events[i] = evtimer_new(loop, ignore, NULL);
+		if (events[i] == NULL || event_add(events[i], &second) == -1)
+			abort();
+	}
+	for (i = 0; i < 2 * CLIENTS; i++)
+		event_free(events[i]);
+}
+
+void
+driver_init(void)
+{
+	struct event_config *config = event_config_new();
+
+	event_config_set_flag(config, EVENT_BASE_FLAG_NOLOCK);
+	loop = event_base_new_with_config(config);
+	event_config_free(config);
+	if (loop == NULL)
+		abort();
+	make_room_for_timers();
+}
+
+static void
+start(void)
+{
+	const unsigned flags = run.setting->fast ? EVRWLOCK_FAST : 0;
+	int i;
+
+	model_init(&run.m, run.setting->clients, run.setting->parties,
+	    run.setting->fast);
+	run.base = evdefer_base_new(loop);
+	evdefer_base_set_unhandled(run.base, note_report, NULL);
+	for (i = 0; i < LOCKS; i++)
+		run.locks[i] = evrwlock_new(run.base, flags);
+	for (i = 1; i < run.m.party_count; i++)
+		run.owners[i] = evowner_new(run.base, "an owner");
+}
+
+void
+driver_run(const struct setting *setting, const struct step *steps,
+    size_t count, int ending, driver_arrived_fn arrived, void *arg)
+{
+	const long before = alloc_live();
+	int i;
+
+	memset(run.clients, 0, sizeof(run.clients));
+	memset(run.owners, 0, sizeof(run.owners));
+	run.setting = setting;
+	run.steps = steps;
+	run.count = count;
+	run.arrived = arrived;
+	run.arg = arg;
+	run.taken = run.ask_count = 0;
+	run.reports = 0;
+	run.over = false;
+	log_start(setting, ending, &run.m);
+	start();
+	take_steps();
+	end_all(ending);
+	for (i = 1; i < run.m.party_count; i++)
+		evowner_free(run.owners[i]);
+	if (!run.m.base_closed)
+		evdefer_base_free(run.base);
+	if (alloc_works() && alloc_live() != before)
+		log_fail("memory is left at the end");
+}

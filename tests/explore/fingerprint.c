@@ -1,0 +1,193 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A state in a form that does not depend on the names of clients, owners and
+ * locks: the least of the numbers that come out with each way of naming them.
+ */
+#include "model.h"
+
+/* A way to name things anew: what was i is now of[i]. */
+struct names {
+	uint8_t clients[CLIENTS];
+	uint8_t parties[PARTIES];
+	uint8_t locks[LOCKS];
+};
+
+static uint64_t
+mix(uint64_t hash, uint64_t word)
+{
+	hash = (hash ^ word) * UINT64_C(0x9e3779b97f4a7c15);
+	return hash ^ hash >> 29;
+}
+
+/* How many at the same lock, in the same phase, came before. */
+static unsigned
+rank(const struct model *m, const struct client *client)
+{
+	const struct client *other;
+	unsigned before = 0;
+	int c;
+
+	for (c = 0; c < m->client_count; c++) {
+		other = &m->clients[c];
+		if (other->phase == client->phase &&
+		    other->lock == client->lock &&
+		    other->serial < client->serial)
+			before++;
+	}
+	return before;
+}
+
+static uint64_t
+hash_client(const struct model *m, const struct client *client,
+    const struct names *names)
+{
+	uint64_t word = names->parties[client->party];
+
+	if (client->phase == IDLE)
+		return word << 1 | client->asking;
+	word = word << 3 | client->phase;
+	word = word << 1 | names->locks[client->lock];
+	word = word << 1 | client->mode;
+	word = word << 1 | client->paused;
+	word = word << 1 | client->timed;
+	word = word << 1 | client->expired;
+	word = word << 1 | client->asking;
+	if (client->phase == WAITING || client->phase == GRANTED)
+		word = word << 3 | rank(m, client);
+	if (client->phase == FAILED)
+		word = word << 12 | client->codes << 8 | client->due;
+	else if (m->depth > 0)
+		word = word << 8 | client->due;
+	return word;
+}
+
+static uint64_t
+hash_frame(const struct frame *frame, const struct names *names)
+{
+	const struct step *step = &frame->step;
+	uint64_t word = (uint64_t)step->kind << 1 | frame->callback_mode;
+
+	switch ((enum kind)step->kind) {
+	case ACQUIRE:
+	case ACQUIRE_TIMED:
+	case CANCEL:
+	case FREE:
+	case PAUSE:
+	case UNPAUSE:
+		return word << 4 | names->clients[step->who];
+	case END_OWNER:
+		return word << 4 | names->parties[step->who];
+	case CLOSE:
+		return word << 4 | names->locks[step->lock];
+	default:
+		return word << 4;
+	}
+}
+
+static uint64_t
+hash(const struct model *m, const struct names *names)
+{
+	uint64_t words[CLIENTS], locks[LOCKS], parties[PARTIES];
+	uint64_t number = m->base_closed;
+	int i, lock;
+
+	for (i = 0; i < m->client_count; i++)
+		words[names->clients[i]] =
+		    hash_client(m, &m->clients[i], names);
+	for (lock = 0; lock < LOCKS; lock++)
+		locks[names->locks[lock]] = m->status[lock];
+	for (i = 0; i < m->party_count; i++) {
+		uint64_t word = m->ending[i];
+
+		for (lock = 0; lock < LOCKS; lock++)
+			word |= (uint64_t)(m->received[i][lock][READ] << 4 |
+					   m->received[i][lock][WRITE])
+				<< (8 + 8 * names->locks[lock]);
+		parties[names->parties[i]] = word;
+	}
+	for (i = 0; i < m->client_count; i++)
+		number = mix(number, words[i]);
+	for (lock = 0; lock < LOCKS; lock++)
+		number = mix(number, locks[lock]);
+	for (i = 0; i < m->party_count; i++)
+		number = mix(number, parties[i]);
+	for (i = 0; i < m->depth; i++)
+		number = mix(number, hash_frame(&m->frames[i], names));
+	return mix(number, m->depth);
+}
+
+/* The parties are named after their clients, in the order that these have now;
+ * false where two clients of one party would be of two. */
+static bool
+name_parties(const struct model *m, struct names *names)
+{
+	uint8_t party_at[CLIENTS];
+	int c;
+
+	for (c = 0; c < m->client_count; c++)
+		party_at[names->clients[c]] = m->clients[c].party;
+	for (c = 0; c < PARTIES; c++)
+		names->parties[c] = 0;
+	for (c = 0; c < m->client_count; c++) {
+		const uint8_t from = party_at[c], to = m->clients[c].party;
+
+		if ((from == 0) != (to == 0))
+			return false;
+		if (names->parties[from] != 0 && names->parties[from] != to)
+			return false;
+		names->parties[from] = to;
+	}
+	/* Two of them must not become one. */
+	for (c = 0; c < m->client_count; c++) {
+		int i;
+
+		for (i = 0; i < c; i++)
+			if ((party_at[i] == party_at[c]) !=
+			    (m->clients[i].party == m->clients[c].party))
+				return false;
+	}
+	return true;
+}
+
+static uint64_t
+least_of_locks(const struct model *m, struct names *names)
+{
+	uint64_t straight, crossed;
+
+	names->locks[0] = 0;
+	names->locks[1] = 1;
+	straight = hash(m, names);
+	names->locks[0] = 1;
+	names->locks[1] = 0;
+	crossed = hash(m, names);
+	return straight < crossed ? straight : crossed;
+}
+
+/* Gives the clients from c on each name that is left. */
+static uint64_t
+least(const struct model *m, struct names *names, int c, unsigned used)
+{
+	uint64_t found = UINT64_MAX, other;
+	int name;
+
+	if (c == m->client_count)
+		return name_parties(m, names) ? least_of_locks(m, names)
+					      : UINT64_MAX;
+	for (name = 0; name < m->client_count; name++) {
+		if (used & 1u << name)
+			continue;
+		names->clients[c] = (uint8_t)name;
+		other = least(m, names, c + 1, used | 1u << name);
+		if (other < found)
+			found = other;
+	}
+	return found;
+}
+
+uint64_t
+model_fingerprint(const struct model *m)
+{
+	struct names names;
+
+	return least(m, &names, 0, 0);
+}

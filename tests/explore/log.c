@@ -1,0 +1,581 @@
+/* SPDX-License-Identifier: MIT */
+#include "log.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#define EVENTS 1024
+
+enum type { BEGAN, ENDED, CALLED, MISSING };
+
+struct event_of_run {
+	enum type type;
+	int inside; /* number of the callback that it is in, 0: none */
+	struct step step;
+	int result;
+	int client;
+	int call;	    /* number of this callback */
+	struct model model; /* after it */
+};
+
+static const struct setting *setting;
+static int ending;
+static const struct model *model;
+static struct event_of_run events[EVENTS];
+static int event_count;
+static int calls;
+static int stack[FRAMES + 1]; /* of the callbacks we are in */
+static int depth;
+
+void
+log_start(
+    const struct setting *new_setting, int new_ending, const struct model *m)
+{
+	model = m;
+	setting = new_setting;
+	ending = new_ending;
+	event_count = calls = depth = 0;
+}
+
+static struct event_of_run *
+append(enum type type)
+{
+	struct event_of_run *event = &events[event_count];
+
+	if (event_count < EVENTS - 1)
+		event_count++;
+	event->type = type;
+	event->inside = stack[depth];
+	return event;
+}
+
+void
+log_begin(struct step step, int result)
+{
+	struct event_of_run *event = append(BEGAN);
+
+	event->step = step;
+	event->result = result;
+}
+
+void
+log_end(const struct model *m)
+{
+	append(ENDED)->model = *m;
+}
+
+void
+log_called(const struct model *m, int client, int code)
+{
+	struct event_of_run *event = append(CALLED);
+
+	event->client = client;
+	event->result = code;
+	event->call = ++calls;
+	event->model = *m;
+	stack[++depth] = calls;
+}
+
+void
+log_returned(const struct model *m)
+{
+	(void)m;
+	depth--;
+}
+
+void
+log_missing(int client, int code)
+{
+	struct event_of_run *event = append(MISSING);
+
+	event->client = client;
+	event->result = code;
+}
+
+/*
+ * Printing.  With write(), for it may come from a signal handler.
+ */
+
+static char buffer[1 << 16];
+static size_t used;
+
+__attribute__((format(printf, 1, 2))) static void
+print(const char *format, ...)
+{
+	va_list args;
+	int length;
+
+	va_start(args, format);
+	length = vsnprintf(buffer + used, sizeof(buffer) - used, format, args);
+	va_end(args);
+	if (length > 0 && used + (size_t)length < sizeof(buffer))
+		used += (size_t)length;
+}
+
+static void
+flush(void)
+{
+	size_t done = 0;
+	ssize_t written;
+
+	while (done < used) {
+		written = write(STDOUT_FILENO, buffer + done, used - done);
+		if (written <= 0)
+			break;
+		done += (size_t)written;
+	}
+}
+
+static const char preamble[] =
+    "/* SPDX-License-Identifier: MIT */\n"
+    "#include \"support.h\"\n"
+    "\n"
+    "#include <errno.h>\n"
+    "#include <stdio.h>\n"
+    "#include <string.h>\n"
+    "\n"
+    "static struct evrwlock *locks[2];\n"
+    "static struct evdefer_base *own_base; /* also when it is freed */\n"
+    "static struct evowner *owners[5];\n"
+    "static struct evdeferred *deferreds[4]; /* by client */\n"
+    "static int clients[] = {0, 1, 2, 3};\n"
+    "static bool reads[4];\n"
+    "static int calls;\n"
+    "\n"
+    "static void inside(int call);\n"
+    "\n"
+    "static void\n"
+    "told(int client, int code)\n"
+    "{\n"
+    "	struct evdeferred *d = deferreds[client];\n"
+    "	const bool reader = reads[client];\n"
+    "	char text[32];\n"
+    "\n"
+    "	deferreds[client] = NULL;\n"
+    "	snprintf(text, sizeof(text), \"%d:%d \", client, code);\n"
+    "	trace_add(text);\n"
+    "	if (reader)\n"
+    "		evdeferred_free(d);\n"
+    "	inside(++calls);\n"
+    "	if (!reader)\n"
+    "		evdeferred_free(d);\n"
+    "}\n"
+    "\n"
+    "static struct evresult\n"
+    "on_grant(void *value, void *client)\n"
+    "{\n"
+    "	(void)value;\n"
+    "	told(*(int *)client, 0);\n"
+    "	return evresult_value(NULL);\n"
+    "}\n"
+    "\n"
+    "static struct evresult\n"
+    "on_loss(struct evfailure *failure, void *client)\n"
+    "{\n"
+    "	told(*(int *)client, evfailure_code(failure));\n"
+    "	return evresult_value(NULL);\n"
+    "}\n"
+    "\n"
+    "static void\n"
+    "ask(int client, bool reader, bool timed, struct evdeferred *d)\n"
+    "{\n"
+    "	static const struct timeval second = {1, 0};\n"
+    "\n"
+    "	ck_assert_ptr_nonnull(d);\n"
+    "	deferreds[client] = d;\n"
+    "	reads[client] = reader;\n"
+    "	if (timed)\n"
+    "		ck_assert_int_eq(evdeferred_add_timeout(d, &second), 0);\n"
+    "	ck_assert_int_eq(evdeferred_add_callbacks(d, on_grant, on_loss,\n"
+    "	    &clients[client]), 0);\n"
+    "}\n"
+    "\n"
+    "static void\n"
+    "gives(int result, int code)\n"
+    "{\n"
+    "	ck_assert_int_eq(result == 0 ? 0 : errno, code);\n"
+    "}\n"
+    "\n"
+    "static void\n"
+    "drop(int client)\n"
+    "{\n"
+    "	struct evdeferred *d = deferreds[client];\n"
+    "\n"
+    "	deferreds[client] = NULL;\n"
+    "	evdeferred_free(d);\n"
+    "}\n"
+    "\n"
+    "/* Each client that was told since, with the code or 0 for a grant. */\n"
+    "static void\n"
+    "was_told(const char *who)\n"
+    "{\n"
+    "	ck_assert_str_eq(trace, who);\n"
+    "	trace[0] = '\\0';\n"
+    "}\n"
+    "\n"
+    "static void\n"
+    "counts(int lock, size_t reading, size_t writing, size_t readers_waiting,\n"
+    "    size_t writers_waiting)\n"
+    "{\n"
+    "	struct evrwlock_stats stats;\n"
+    "\n"
+    "	evrwlock_get_stats(locks[lock], &stats);\n"
+    "	ck_assert_uint_eq(stats.readers_inside, reading);\n"
+    "	ck_assert_uint_eq(stats.writers_inside, writing);\n"
+    "	ck_assert_uint_eq(stats.readers_waiting, readers_waiting);\n"
+    "	ck_assert_uint_eq(stats.writers_waiting, writers_waiting);\n"
+    "}\n"
+    "\n"
+    "static void\n"
+    "leave(int owner)\n"
+    "{\n"
+    "	struct evowner *next = evowner_new(own_base, NULL);\n"
+    "\n"
+    "	evowner_free(owners[owner]);\n"
+    "	owners[owner] = next;\n"
+    "}\n"
+    "\n"
+    "static void\n"
+    "totals(int lock, size_t readers, size_t writers, size_t longest_queue)\n"
+    "{\n"
+    "	struct evrwlock_stats stats;\n"
+    "\n"
+    "	evrwlock_get_stats(locks[lock], &stats);\n"
+    "	ck_assert_uint_eq(stats.readers_granted, readers);\n"
+    "	ck_assert_uint_eq(stats.writers_granted, writers);\n"
+    "	ck_assert_uint_eq(stats.longest_queue, longest_queue);\n"
+    "}\n"
+    "\n"
+    "/* Ends a lock that is open. */\n"
+    "static void\n"
+    "tidy(int lock)\n"
+    "{\n"
+    "	while (evrwlock_reader_release(locks[lock]) == 0)\n"
+    "		continue;\n"
+    "	while (evrwlock_writer_release(locks[lock]) == 0)\n"
+    "		continue;\n"
+    "	evrwlock_free(locks[lock]);\n"
+    "}\n"
+    "\n";
+
+static const char *const codes[][2] = {{"reader", "writer"}, {"true", "false"}};
+
+static const char *
+code_name(int code)
+{
+	switch (code) {
+	case 0:
+		return "0";
+	case EBUSY:
+		return "EBUSY";
+	case EPERM:
+		return "EPERM";
+	case EDEADLK:
+		return "EDEADLK";
+	case ESHUTDOWN:
+		return "ESHUTDOWN";
+	default:
+		return "?";
+	}
+}
+
+static void
+print_held(const char *verb, struct step step, int party)
+{
+	print("evrwlock_%s_%s%s(locks[%d]", codes[0][step.mode], verb,
+	    party > 0 ? "_as" : "", step.lock);
+	if (party > 0)
+		print(", owners[%d]", party);
+	print(")");
+}
+
+static void
+print_step(const struct event_of_run *event, const char *indent)
+{
+	const struct step step = event->step;
+
+	print("%s", indent);
+	switch ((enum kind)step.kind) {
+	case ACQUIRE:
+	case ACQUIRE_TIMED:
+		print("ask(%d, %s, %s, ", step.who, codes[1][step.mode],
+		    step.kind == ACQUIRE_TIMED ? "true" : "false");
+		print_held("acquire", step, setting->parties[step.who]);
+		print(");\n");
+		break;
+	case TRY:
+	case RELEASE:
+		print("gives(");
+		print_held(
+		    step.kind == TRY ? "try" : "release", step, step.who);
+		print(", %s);\n", code_name(event->result));
+		break;
+	case CANCEL:
+		print("evdeferred_cancel(deferreds[%d]);\n", step.who);
+		break;
+	case FREE:
+		print("drop(%d);\n", step.who);
+		break;
+	case PAUSE:
+		print("evdeferred_pause(deferreds[%d]);\n", step.who);
+		break;
+	case UNPAUSE:
+		print("evdeferred_unpause(deferreds[%d]);\n", step.who);
+		break;
+	case CLOSE:
+		print("evrwlock_free(locks[%d]);\n", step.lock);
+		break;
+	case END_OWNER:
+		print("leave(%d);\n", step.who);
+		break;
+	case TURN:
+		print("turns(4);\n");
+		break;
+	case PASS_TIME:
+		print("clock_advance(2000);\n");
+		break;
+	case END_BASE:
+		print("support_free_base();\n");
+		break;
+	case RETURN:
+		break;
+	}
+}
+
+/* Is what the locks count foreseeable? */
+static bool
+is_sure(const struct model *m)
+{
+	int i;
+
+	for (i = 0; i < m->depth; i++)
+		if (m->frames[i].step.kind == END_OWNER ||
+		    m->frames[i].step.kind == CLOSE)
+			return false;
+	return true;
+}
+
+static void
+print_counts(const struct event_of_run *event, const char *indent)
+{
+	const struct model *m = &event->model;
+	int lock;
+
+	for (lock = 0; lock < LOCKS && is_sure(m); lock++)
+		if (m->status[lock] != GONE)
+			print("%scounts(%d, %d, %d, %d, %d);\n", indent, lock,
+			    model_inside(m, lock, READ),
+			    model_inside(m, lock, WRITE),
+			    model_waiting(m, lock, READ),
+			    model_waiting(m, lock, WRITE));
+}
+
+/* What happens in one callback, or with 0 outside of all. */
+static void
+print_inside(int call, const char *indent)
+{
+	const struct event_of_run *event;
+	int i;
+
+	for (i = 0; i < event_count; i++) {
+		event = &events[i];
+		if (event->type == CALLED && event->call == call && call > 0)
+			print_counts(event, indent);
+		if (event->inside != call)
+			continue;
+		if (event->type == BEGAN)
+			print_step(event, indent);
+		else if (event->type == ENDED)
+			print_counts(event, indent);
+	}
+}
+
+/* Is there anything to do or to check in that callback? */
+static bool
+is_worth_printing(int call)
+{
+	int i;
+
+	for (i = 0; i < event_count; i++)
+		if (events[i].inside == call && events[i].type == BEGAN)
+			return true;
+	return false;
+}
+
+static void
+print_callbacks(void)
+{
+	int call;
+
+	print("/* What is done in the callbacks, by their number. */\n"
+	      "static void\ninside(int call)\n{\n\tswitch (call) {\n");
+	for (call = 1; call <= calls; call++) {
+		if (!is_worth_printing(call))
+			continue;
+		print("\tcase %d:\n", call);
+		print_inside(call, "\t\t");
+		print("\t\tbreak;\n");
+	}
+	print("\tdefault:\n\t\tbreak;\n\t}\n}\n\n");
+}
+
+static void
+print_told(int from, int to)
+{
+	print("\twas_told(\"");
+	for (; from < to; from++)
+		if (events[from].type == CALLED || events[from].type == MISSING)
+			print(
+			    "%d:%d ", events[from].client, events[from].result);
+	print("\");\n");
+}
+
+static void
+print_outside(void)
+{
+	const struct event_of_run *event;
+	int i, began = 0;
+
+	for (i = 0; i < event_count; i++) {
+		event = &events[i];
+		if (event->inside != 0)
+			continue;
+		if (event->type == BEGAN) {
+			print_step(event, "\t");
+			began = i;
+		} else if (event->type == ENDED) {
+			print_told(began, i);
+			print_counts(event, "\t");
+			began = i;
+		}
+	}
+	print_told(began, event_count);
+}
+
+/* Owners are numbered from 1. */
+static int
+owner_count(void)
+{
+	int c, count = 0;
+
+	for (c = 0; c < setting->clients; c++)
+		if (setting->parties[c] > count)
+			count = setting->parties[c];
+	return count;
+}
+
+/* What the locks count, if nothing is under way that would go on. */
+static void
+print_totals(void)
+{
+	const struct totals *totals;
+	int lock;
+
+	for (lock = 0; lock < LOCKS && model->depth == 0; lock++) {
+		totals = &model->totals[lock];
+		if (model->status[lock] != GONE &&
+		    totals->granted_slack[READ] +
+			    totals->granted_slack[WRITE] ==
+			0)
+			print("\ttotals(%d, %u, %u, %u);\n", lock,
+			    totals->granted[READ], totals->granted[WRITE],
+			    totals->longest);
+	}
+	if (model->depth == 0 && model->reports_slack == 0)
+		print(
+		    "\tck_assert_int_eq(report.count, %u);\n", model->reports);
+}
+
+/* The run may have been cut short anywhere. */
+static void
+print_end(void)
+{
+	int i, mode, count;
+
+	print("\n\t/* The end, wherever that was. */\n");
+	for (i = 0; i < setting->clients; i++)
+		print("\tdrop(%d);\n", i);
+	for (i = 1; i <= owner_count(); i++)
+		print("\tevowner_free(owners[%d]);\n", i);
+	for (i = 0; i < LOCKS; i++) {
+		if (model->status[i] == OPEN)
+			print("\ttidy(%d);\n", i);
+		for (mode = READ; mode <= WRITE && model->status[i] == CLOSED;
+		     mode++)
+			for (count = model->received[0][i][mode]; count > 0;
+			     count--)
+				print("\tevrwlock_%s_release(locks[%d]);\n",
+				    codes[0][mode], i);
+	}
+	print("\treport.count = 0;\n");
+}
+
+static void
+print_start(void)
+{
+	const char *flags = setting->fast ? "EVRWLOCK_FAST" : "0";
+	int i;
+
+	print("\town_base = base;\n");
+	for (i = 0; i < LOCKS; i++)
+		print("\tlocks[%d] = evrwlock_new(base, %s);\n", i, flags);
+	for (i = 1; i <= owner_count(); i++)
+		print("\towners[%d] = evowner_new(base, NULL);\n", i);
+}
+
+static void
+print_test(void)
+{
+	print("%s", preamble);
+	print_callbacks();
+	print("START_TEST(explored)\n{\n");
+	print_start();
+	print_outside();
+	print_totals();
+	print_end();
+	print("}\nEND_TEST\n\n"
+	      "int\nmain(void)\n{\n"
+	      "\tSuite *suite = suite_create(\"explored\");\n"
+	      "\tTCase *tcase = tcase_create(\"explored\");\n\n"
+	      "\tsuite_add_tcase(suite, tcase);\n"
+	      "\ttcase_add_checked_fixture(\n"
+	      "\t    tcase, support_setup, support_teardown);\n"
+	      "\ttcase_add_test(tcase, explored);\n"
+	      "\treturn support_main(suite);\n}\n");
+}
+
+_Noreturn void
+log_fail(const char *wrong)
+{
+	print("explore: found a difference, %s, ending %d: %s\n"
+	      "explore: as a test:\n",
+	    setting->name, ending, wrong);
+	print_test();
+	flush();
+	_exit(1);
+}
+
+static void
+on_signal(int number)
+{
+	char text[64];
+
+	snprintf(text, sizeof(text), "%s (signal %d)",
+	    number == SIGALRM ? "it does not return" : "a crash", number);
+	log_fail(text);
+}
+
+void
+log_catch_signals(void)
+{
+	static const int numbers[] = {
+	    SIGSEGV, SIGBUS, SIGABRT, SIGFPE, SIGILL, SIGALRM};
+	size_t i;
+
+	for (i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++)
+		signal(numbers[i], on_signal);
+}

@@ -1,0 +1,642 @@
+/* SPDX-License-Identifier: MIT */
+#include "model.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "deadlock.h"
+
+void
+model_init(struct model *m, int clients, const uint8_t *parties, bool fast)
+{
+	int c;
+
+	memset(m, 0, sizeof(*m));
+	m->client_count = (uint8_t)clients;
+	m->fast = fast;
+	m->party_count = 1;
+	for (c = 0; c < clients; c++) {
+		m->clients[c].party = parties[c];
+		if (parties[c] >= m->party_count)
+			m->party_count = (uint8_t)(parties[c] + 1);
+	}
+}
+
+/*
+ * Who is where.
+ */
+
+static bool
+is_inside(const struct client *client, int lock, int mode)
+{
+	return (client->phase == GRANTED || client->phase == FIRED) &&
+	       client->lock == lock && client->mode == mode;
+}
+
+static bool
+is_waiting(const struct client *client, int lock, int mode)
+{
+	return client->phase == WAITING && client->lock == lock &&
+	       client->mode == mode;
+}
+
+/* How often a party is inside. */
+static int
+party_inside(const struct model *m, int party, int lock, int mode)
+{
+	int count = m->received[party][lock][mode];
+	int c;
+
+	for (c = 0; c < m->client_count; c++)
+		if (m->clients[c].party == party)
+			count += is_inside(&m->clients[c], lock, mode);
+	return count;
+}
+
+int
+model_inside(const struct model *m, int lock, enum mode mode)
+{
+	int count = 0, i;
+
+	for (i = 0; i < m->party_count; i++)
+		count += m->received[i][lock][mode];
+	for (i = 0; i < m->client_count; i++)
+		count += is_inside(&m->clients[i], lock, (int)mode);
+	return count;
+}
+
+int
+model_waiting(const struct model *m, int lock, enum mode mode)
+{
+	int count = 0, c;
+
+	for (c = 0; c < m->client_count; c++)
+		count += is_waiting(&m->clients[c], lock, (int)mode);
+	return count;
+}
+
+static int
+all_inside(const struct model *m, int lock)
+{
+	return model_inside(m, lock, READ) + model_inside(m, lock, WRITE);
+}
+
+bool
+model_is_in(const struct model *m, enum kind kind, int object)
+{
+	const struct step *step;
+	int i;
+
+	for (i = 0; i < m->depth; i++) {
+		step = &m->frames[i].step;
+		if (step->kind == kind &&
+		    (kind == CLOSE ? step->lock : step->who) == object)
+			return true;
+	}
+	return false;
+}
+
+static struct frame *
+innermost(struct model *m)
+{
+	return &m->frames[m->depth - 1];
+}
+
+/* Grants are delivered inside the call that makes them. */
+static bool
+is_fast(const struct model *m)
+{
+	return m->fast || m->base_closed;
+}
+
+/*
+ * The lock.
+ */
+
+/* Whoever is told late is told so by the end of the call under way, or of the
+ * acquire that has not returned its Deferred yet. */
+static void
+set_due(struct model *m, struct client *client)
+{
+	if (!client->asking)
+		client->due = (uint8_t)(m->depth - 1);
+}
+
+static void
+grant(struct model *m, struct client *client)
+{
+	client->phase = GRANTED;
+	client->serial = ++m->serial;
+	set_due(m, client);
+	m->totals[client->lock].granted[client->mode]++;
+}
+
+static void
+fail(struct model *m, struct client *client, int codes)
+{
+	client->phase = FAILED;
+	client->codes = (uint8_t)codes;
+	set_due(m, client);
+}
+
+/* The one who waits longest. */
+static struct client *
+first_waiting(struct model *m, int lock, int mode)
+{
+	struct client *first = NULL;
+	int c;
+
+	for (c = 0; c < m->client_count; c++)
+		if (is_waiting(&m->clients[c], lock, mode) &&
+		    (first == NULL || m->clients[c].serial < first->serial))
+			first = &m->clients[c];
+	return first;
+}
+
+/* Rules 4 and 5. */
+static void
+admit(struct model *m, int lock)
+{
+	struct client *next;
+
+	if (m->status[lock] == CLOSED && all_inside(m, lock) == 0)
+		m->status[lock] = GONE;
+	if (m->status[lock] != OPEN || model_inside(m, lock, WRITE) > 0)
+		return;
+	if (model_waiting(m, lock, WRITE) == 0) {
+		while ((next = first_waiting(m, lock, READ)) != NULL)
+			grant(m, next);
+	} else if (model_inside(m, lock, READ) == 0) {
+		grant(m, first_waiting(m, lock, WRITE));
+	}
+}
+
+/* Rules 1 and 2. */
+static bool
+may_enter(const struct model *m, int lock, int mode)
+{
+	if (model_inside(m, lock, WRITE) > 0)
+		return false;
+	if (mode == READ)
+		return model_waiting(m, lock, WRITE) == 0;
+	return model_inside(m, lock, READ) == 0;
+}
+
+/* 0: it enters, EBUSY: it has to wait, or why it cannot. */
+static int
+answer(const struct model *m, int party, int lock, int mode)
+{
+	if (m->status[lock] != OPEN || m->base_closed || m->ending[party])
+		return ESHUTDOWN;
+	if (party != 0) {
+		if (party_inside(m, party, lock, WRITE) > 0)
+			return 0;
+		if (party_inside(m, party, lock, READ) > 0)
+			return mode == READ ? 0 : EDEADLK;
+	}
+	return may_enter(m, lock, mode) ? 0 : EBUSY;
+}
+
+static void
+note_queue(struct model *m, int lock)
+{
+	const int length =
+	    model_waiting(m, lock, READ) + model_waiting(m, lock, WRITE);
+
+	if ((uint32_t)length > m->totals[lock].longest)
+		m->totals[lock].longest = (uint32_t)length;
+}
+
+/*
+ * The calls.
+ */
+
+static int
+begin_acquire(struct model *m, struct step step)
+{
+	struct client *client = &m->clients[step.who];
+	const int lock = step.lock;
+	int error = answer(m, client->party, lock, step.mode);
+
+	client->lock = step.lock;
+	client->mode = step.mode;
+	client->paused = client->expired = false;
+	client->timed = step.kind == ACQUIRE_TIMED;
+	client->due = (uint8_t)(m->depth - 1);
+	client->asking = true;
+	if (error == EBUSY &&
+	    deadlock_closes(m, client->party, lock, step.mode))
+		error = EDEADLK;
+	switch (error) {
+	case 0:
+		grant(m, client);
+		break;
+	case EBUSY:
+		client->phase = WAITING;
+		client->serial = ++m->serial;
+		note_queue(m, lock);
+		break;
+	case EDEADLK:
+		fail(m, client, CODE_DEADLK);
+		break;
+	default:
+		fail(m, client, CODE_SHUTDOWN);
+	}
+	return 0;
+}
+
+static int
+begin_try(struct model *m, struct step step)
+{
+	const int error = answer(m, step.who, step.lock, step.mode);
+
+	if (error != 0)
+		return error;
+	m->received[step.who][step.lock][step.mode]++;
+	m->totals[step.lock].granted[step.mode]++;
+	return 0;
+}
+
+static int
+begin_release(struct model *m, struct step step)
+{
+	uint8_t *received = &m->received[step.who][step.lock][step.mode];
+
+	if (*received == 0)
+		return EPERM;
+	--*received;
+	admit(m, step.lock);
+	return 0;
+}
+
+/* One who is to be failed by the close of its lock, in a moment. */
+static bool
+is_being_closed(const struct model *m, const struct client *client)
+{
+	return client->phase == FAILED && (client->codes & CODE_SHUTDOWN) &&
+	       model_is_in(m, CLOSE, client->lock);
+}
+
+static void
+cancel(struct model *m, struct client *client, int code)
+{
+	if (client->phase == WAITING || client->phase == GRANTED) {
+		m->totals[client->lock].cancelled++;
+		fail(m, client, code);
+		admit(m, client->lock);
+	} else if (is_being_closed(m, client)) {
+		client->codes |= CODE_CANCELED;
+		m->totals[client->lock].cancelled_slack++;
+	}
+}
+
+static void
+begin_free(struct model *m, struct client *client)
+{
+	const int phase = client->phase;
+
+	if (is_being_closed(m, client))
+		m->totals[client->lock].cancelled_slack++;
+	client->phase = IDLE;
+	client->timed = client->expired = false;
+	if (phase == FAILED) {
+		if (client->codes == CODE_CANCELED)
+			return;
+		if (client->due == SETTLED && !(client->codes & CODE_CANCELED))
+			m->reports++;
+		else
+			m->reports_slack++;
+		return;
+	}
+	if (phase != FIRED)
+		m->totals[client->lock].cancelled++;
+	admit(m, client->lock);
+}
+
+static void
+begin_close(struct model *m, int lock)
+{
+	struct client *client;
+	int mode;
+
+	m->status[lock] = CLOSED;
+	for (mode = READ; mode <= WRITE; mode++)
+		while ((client = first_waiting(m, lock, mode)) != NULL)
+			fail(m, client, CODE_SHUTDOWN);
+	admit(m, lock);
+}
+
+/* Gives back all of a party's on one lock. */
+static void
+give_back(struct model *m, int party, int lock)
+{
+	struct client *client;
+	int c;
+
+	m->received[party][lock][READ] = m->received[party][lock][WRITE] = 0;
+	for (c = 0; c < m->client_count; c++) {
+		client = &m->clients[c];
+		if (client->party != party || client->lock != lock)
+			continue;
+		if (is_being_closed(m, client)) {
+			cancel(m, client, CODE_CANCELED);
+			continue;
+		}
+		if (client->phase == GRANTED && m->depth > 1 &&
+		    (client->paused || client->asking))
+			/* Its Deferred may have fired in the call under way. */
+			m->totals[lock].cancelled_slack++;
+		else if (client->phase == WAITING || client->phase == GRANTED)
+			m->totals[lock].cancelled++;
+		/* Another of its own may leave before, and let it in. */
+		if (client->phase == WAITING)
+			m->totals[lock].granted_slack[client->mode]++;
+		if (client->phase != IDLE && client->phase != FAILED)
+			fail(m, client, CODE_CANCELED);
+	}
+	admit(m, lock);
+}
+
+static void
+begin_end_owner(struct model *m, int party)
+{
+	int lock;
+
+	m->ending[party] = true;
+	for (lock = 0; lock < LOCKS; lock++)
+		give_back(m, party, lock);
+}
+
+static void
+pass_time(struct model *m)
+{
+	int c;
+
+	for (c = 0; c < m->client_count; c++)
+		if (m->clients[c].timed && (m->clients[c].phase == WAITING ||
+					       m->clients[c].phase == GRANTED))
+			m->clients[c].expired = true;
+}
+
+static void
+begin_end_base(struct model *m)
+{
+	int c;
+
+	m->base_closed = true;
+	for (c = 0; c < m->client_count; c++) {
+		m->clients[c].timed = m->clients[c].expired = false;
+		m->clients[c].due = 0;
+	}
+}
+
+int
+model_begin(struct model *m, struct step step)
+{
+	struct client *client = &m->clients[step.who];
+	struct frame *frame = &m->frames[m->depth++];
+
+	*frame = (struct frame){.step = step};
+	switch ((enum kind)step.kind) {
+	case ACQUIRE:
+	case ACQUIRE_TIMED:
+		return begin_acquire(m, step);
+	case TRY:
+		return begin_try(m, step);
+	case RELEASE:
+		return begin_release(m, step);
+	case CANCEL:
+		cancel(m, client, CODE_CANCELED);
+		break;
+	case FREE:
+		begin_free(m, client);
+		break;
+	case PAUSE:
+		client->paused = true;
+		break;
+	case UNPAUSE:
+		client->paused = false;
+		if (client->phase == FIRED || client->due == SETTLED)
+			set_due(m, client);
+		break;
+	case CLOSE:
+		begin_close(m, step.lock);
+		break;
+	case END_OWNER:
+		begin_end_owner(m, step.who);
+		break;
+	case PASS_TIME:
+		pass_time(m);
+		break;
+	case END_BASE:
+		begin_end_base(m);
+		break;
+	case TURN:
+	case RETURN:
+		break;
+	}
+	return 0;
+}
+
+/*
+ * The callbacks.
+ */
+
+static int
+code_bit(int code)
+{
+	switch (code) {
+	case ECANCELED:
+		return CODE_CANCELED;
+	case ETIMEDOUT:
+		return CODE_TIMEDOUT;
+	case ESHUTDOWN:
+		return CODE_SHUTDOWN;
+	case EDEADLK:
+		return CODE_DEADLK;
+	default:
+		return 0;
+	}
+}
+
+int
+model_code(const struct model *m, int client)
+{
+	static const int codes[] = {
+	    ECANCELED, ETIMEDOUT, ESHUTDOWN, EDEADLK, 0};
+	int i = 0;
+
+	if (m->clients[client].expired)
+		return ETIMEDOUT;
+	if (m->clients[client].phase != FAILED)
+		return 0;
+	while (codes[i] != 0 &&
+	       (m->clients[client].codes & code_bit(codes[i])) == 0)
+		i++;
+	return codes[i];
+}
+
+/* May a grant be delivered in the call under way? */
+static bool
+delivers(struct model *m, const struct client *client)
+{
+	const struct step *step = &innermost(m)->step;
+	const bool unpaused =
+	    step->kind == UNPAUSE && &m->clients[step->who] == client;
+
+	if (client->phase == FIRED)
+		return unpaused;
+	if (is_fast(m) || step->kind == TURN)
+		return true;
+	return unpaused && model_is_in(m, TURN, 0);
+}
+
+static const char *
+granted(struct model *m, struct client *client)
+{
+	struct client *other;
+	int c;
+
+	if (!delivers(m, client))
+		return "a grant is delivered by a call that is not to do that";
+	for (c = 0; c < m->client_count && client->phase == GRANTED; c++) {
+		other = &m->clients[c];
+		if (other->phase != GRANTED || other->lock != client->lock ||
+		    other->mode != client->mode ||
+		    other->serial >= client->serial)
+			continue;
+		/* It may have fired before it got its callback. */
+		if (other->asking)
+			continue;
+		if (!other->paused)
+			return "an older grant was not delivered first";
+		other->phase = FIRED;
+	}
+	m->received[client->party][client->lock][client->mode]++;
+	return NULL;
+}
+
+/* Is what is told right as things stand? */
+static const char *
+judge(struct model *m, struct client *client, int code)
+{
+	if (client->paused)
+		return "a callback is called though its Deferred is paused";
+	if (client->phase == IDLE)
+		return "a second callback is called";
+	if (client->phase == WAITING)
+		return code == 0 ? "granted out of turn"
+				 : "a waiter fails without a reason";
+	if (client->phase == FAILED)
+		return client->codes & code_bit(code)
+			   ? NULL
+			   : "failed is not what it should have";
+	return code == 0 ? granted(m, client) : "one inside is failed";
+}
+
+/* Time limits run out in the midst of a turn of the loop, in an order that
+ * shows only in what comes of it. */
+static const char *
+judge_after_expiry(struct model *m, struct client *client, int code)
+{
+	struct model copy = *m;
+	const char *wrong = judge(m, client, code);
+	int c;
+
+	for (c = 0; wrong != NULL && c < m->client_count; c++) {
+		if (!copy.clients[c].expired)
+			continue;
+		*m = copy;
+		m->clients[c].expired = false;
+		cancel(m, &m->clients[c], CODE_TIMEDOUT);
+		if (judge(m, client, code) == NULL)
+			return NULL;
+		*m = copy;
+	}
+	return wrong;
+}
+
+const char *
+model_called(struct model *m, int c, int code)
+{
+	struct client *client = &m->clients[c];
+	const char *wrong;
+
+	if (innermost(m)->step.kind == TURN)
+		wrong = judge_after_expiry(m, client, code);
+	else
+		wrong = judge(m, client, code);
+	if (wrong != NULL)
+		return wrong;
+	client->phase = IDLE;
+	client->asking = client->timed = client->expired = false;
+	innermost(m)->in_callback = true;
+	innermost(m)->callback_mode = client->mode;
+	return NULL;
+}
+
+void
+model_returned(struct model *m)
+{
+	innermost(m)->in_callback = false;
+}
+
+bool
+model_turn_is_due(const struct model *m)
+{
+	const struct client *client;
+	int c;
+
+	for (c = 0; c < m->client_count; c++) {
+		client = &m->clients[c];
+		if (client->expired || client->phase == GRANTED)
+			return true;
+	}
+	return false;
+}
+
+/* What the call should have told a client. */
+static const char *
+check_told(const struct model *m, struct client *client, bool delivers_all)
+{
+	const int depth = m->depth - 1;
+
+	if (client->phase == FAILED && client->due >= depth) {
+		if (!client->paused)
+			return "an errback was not called";
+		client->due = SETTLED;
+	}
+	if (client->phase == FIRED && !client->paused && client->due >= depth)
+		return "unpaused, but its callback was not called";
+	if (client->phase != GRANTED)
+		return NULL;
+	if (!delivers_all && !(is_fast(m) && client->due >= depth))
+		return NULL;
+	if (!client->paused)
+		return "a grant was not delivered";
+	client->phase = FIRED;
+	return NULL;
+}
+
+const char *
+model_end(struct model *m, int *who)
+{
+	const struct step step = innermost(m)->step;
+	const char *wrong;
+	int c;
+
+	if (step.kind == ACQUIRE || step.kind == ACQUIRE_TIMED)
+		m->clients[step.who].asking = false;
+	if (step.kind == END_OWNER)
+		m->ending[step.who] = false;
+	for (c = 0; c < m->client_count; c++) {
+		*who = c;
+		if (step.kind == TURN && m->clients[c].expired)
+			return "its time is over, and it was not told";
+		wrong = check_told(m, &m->clients[c], step.kind == TURN);
+		if (wrong != NULL)
+			return wrong;
+	}
+	m->depth--;
+	return NULL;
+}

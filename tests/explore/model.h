@@ -1,0 +1,153 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The reference: what locks, owners and asks are to do, written from section 5
+ * of the design and the two headers and nothing else.  Plain arrays, no
+ * pointers: it can be copied and compared.
+ *
+ * It does not foresee in which order callbacks come where the contract leaves
+ * that open.  It is told of each one, and says whether it is allowed then; at
+ * the end of each call it says what should have come and did not.
+ */
+#ifndef EXPLORE_MODEL_H
+#define EXPLORE_MODEL_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#define CLIENTS 4 /* at most */
+#define LOCKS 2
+#define PARTIES (1 + CLIENTS) /* 0: nobody in particular, then owners */
+#define FRAMES 8	      /* calls under way, each inside the one before */
+#define MOST_NESTED 2	      /* callbacks inside callbacks that take steps */
+
+enum mode { READ, WRITE };
+
+/* What a step does.  Some only with a client, a lock, a mode or a party. */
+enum kind {
+	ACQUIRE,       /* a client asks for a lock */
+	ACQUIRE_TIMED, /* and gives that a time limit */
+	TRY,	       /* a party tries a lock */
+	RELEASE,       /* a party releases a lock */
+	CANCEL,	       /* a client cancels its Deferred */
+	FREE,	       /* frees it */
+	PAUSE,
+	UNPAUSE,
+	CLOSE,	   /* evrwlock_free() */
+	END_OWNER, /* evowner_free(), and a new owner in its place */
+	TURN,	   /* the loop polls and delivers all that it has */
+	PASS_TIME, /* until all time limits are over; no turn yet */
+	END_BASE,  /* evdefer_base_free() */
+	RETURN	   /* the end of the innermost callback */
+};
+
+struct step {
+	uint8_t kind;
+	uint8_t who; /* client, or party for TRY, RELEASE and END_OWNER */
+	uint8_t lock;
+	uint8_t mode;
+};
+
+/* Where the Deferred of a client stands. */
+enum phase {
+	IDLE,	 /* it has none, or its callback was called */
+	WAITING, /* in the queue of the lock */
+	GRANTED, /* inside, and not told */
+	FIRED,	 /* the same, and its Deferred has fired, but is paused */
+	FAILED	 /* its errback was not called yet */
+};
+
+struct client {
+	uint8_t phase;
+	uint8_t party;
+	uint8_t lock;
+	uint8_t mode;
+	bool paused;
+	bool timed;
+	bool expired; /* its time limit is over */
+	bool asking;  /* the acquire has not returned */
+	uint8_t due;  /* the call by whose end it has to be told */
+	uint8_t codes;
+	uint16_t serial; /* of the ask or the grant */
+};
+
+/* What a client may fail with; a set in client.codes. */
+enum {
+	CODE_CANCELED = 1,
+	CODE_TIMEDOUT = 2,
+	CODE_SHUTDOWN = 4,
+	CODE_DEADLK = 8
+};
+
+/* client.due of one who has failed and is paused: its Deferred has fired. */
+#define SETTLED 0xff
+
+enum status { OPEN, CLOSED, GONE };
+
+struct totals {
+	uint32_t granted[2];
+	uint32_t granted_slack[2]; /* to who was cancelled at once */
+	uint32_t cancelled;
+	uint32_t cancelled_slack;
+	uint32_t longest;
+};
+
+/* A call under way, and whether we are in a callback that it made. */
+struct frame {
+	struct step step;
+	bool in_callback;
+	uint8_t callback_mode;
+};
+
+struct model {
+	uint8_t client_count;
+	uint8_t party_count;
+	bool fast;
+	bool base_closed;
+	uint8_t depth;
+	uint16_t serial;
+	uint8_t status[LOCKS];
+	bool ending[PARTIES];
+	uint8_t received[PARTIES][LOCKS][2];
+	struct client clients[CLIENTS];
+	struct frame frames[FRAMES];
+	struct totals totals[LOCKS];
+	uint32_t reports; /* failures that nobody handled, at least */
+	uint32_t reports_slack;
+};
+
+/* Parties of the clients, 0 for nobody in particular. */
+void model_init(
+    struct model *m, int clients, const uint8_t *parties, bool fast);
+
+int model_inside(const struct model *m, int lock, enum mode mode);
+int model_waiting(const struct model *m, int lock, enum mode mode);
+
+/* Is the step one that a program may take now, and worth taking? */
+bool model_allows(const struct model *m, struct step step);
+
+/* The call begins: what it changes is changed.  The errno that it has to give,
+ * or 0. */
+int model_begin(struct model *m, struct step step);
+
+/* A callback was called, with a code or 0 for a grant.  NULL, or what is wrong
+ * with that.  If it is right, we are in that callback from then on. */
+const char *model_called(struct model *m, int client, int code);
+void model_returned(struct model *m);
+
+/* For a turn of the loop: is anything left that it has to deliver? */
+bool model_turn_is_due(const struct model *m);
+
+/* The call ends.  NULL, or what it left undone, and whom that concerns. */
+const char *model_end(struct model *m, int *client);
+
+/* What the client is to be told: a code, or 0 for a grant. */
+int model_code(const struct model *m, int client);
+
+/* Is there a call of that kind under way, on that lock or by that party? */
+bool model_is_in(const struct model *m, enum kind kind, int object);
+
+/* A number for the state, the same for states that differ only in the names of
+ * clients, owners and locks. */
+uint64_t model_fingerprint(const struct model *m);
+
+#endif
