@@ -25,6 +25,7 @@ struct evdeferred *
 evdeferred_later(struct evdefer_base *base, const struct timeval *delay,
     evdeferred_body_fn body, void *arg)
 {
+	struct evtimeout *timeout;
 	struct evdeferred *d;
 
 	if (base == NULL) {
@@ -37,13 +38,15 @@ evdeferred_later(struct evdefer_base *base, const struct timeval *delay,
 	d = evdeferred_new(base, stop, NULL);
 	if (d == NULL)
 		return NULL;
-	d->u.canceller.arg = evtimeout_start_(d, delay, expire);
-	if (d->u.canceller.arg == NULL) {
+	timeout = evtimeout_start_(d, delay, expire);
+	if (timeout == NULL) {
 		evdeferred_callback(d, NULL);
 		evdeferred_free(d);
 		errno = ENOMEM;
 		return NULL;
 	}
+	timeout->fires = true;
+	d->u.canceller.arg = timeout;
 	evdeferred_keep_(d);
 	/* The link that runs a body for a value runs this one for none. */
 	if (body != NULL && evdeferred_add_with_(d, body, arg) == -1) {

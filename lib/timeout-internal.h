@@ -26,6 +26,8 @@ struct evtimeout {
 	struct evdeferred *deferred;
 	evtimeout_expire_fn expire;
 	bool expired;
+	bool running;
+	bool fires; /* its Deferred, rather than to cancel it */
 };
 
 /* Whether a timer may be started.  0, or -1 with EINVAL or ESHUTDOWN. */

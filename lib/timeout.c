@@ -45,6 +45,7 @@ allocate(struct evdefer_base *base)
 static void
 give_back(struct evtimeout *timeout)
 {
+	timeout->running = false;
 	timeout->next_free = timeout->base->free_timeouts;
 	timeout->base->free_timeouts = timeout;
 }
@@ -81,6 +82,8 @@ evtimeout_start_(struct evdeferred *d, const struct timeval *duration,
 	timeout->deferred = d;
 	timeout->expire = expire;
 	timeout->expired = false;
+	timeout->fires = false;
+	timeout->running = true;
 	if (bounded.tv_sec > LONGEST_SECONDS)
 		bounded.tv_sec = LONGEST_SECONDS;
 	if (event_add(timeout->event, &bounded) == 0)
@@ -109,6 +112,12 @@ evtimeout_drop_all_(struct evdefer_base *base)
 	     timeout = timeout->next) {
 		event_free(timeout->event);
 		timeout->event = NULL;
+	}
+	/* Those that nobody else will ever fire. */
+	for (timeout = base->timeouts; timeout != NULL;
+	     timeout = timeout->next) {
+		if (timeout->running && timeout->fires)
+			evdeferred_cancel(timeout->deferred);
 	}
 }
 

@@ -189,6 +189,17 @@ START_TEST(later_does_not_fire_after_the_base_is_freed)
 }
 END_TEST
 
+/* Nobody was left to end it: it leaked, and the base with it. */
+START_TEST(later_that_is_detached_ends_with_the_base)
+{
+	struct body b = returning(evresult_value(NULL));
+
+	evdeferred_detach(evdeferred_later(base, &three_seconds, body, &b));
+	support_free_base();
+	ck_assert_int_eq(b.calls, 0);
+}
+END_TEST
+
 START_TEST(later_refuses_what_is_no_delay)
 {
 	const struct timeval negative = {-1, 0}, odd = {0, 1000000};
@@ -361,6 +372,7 @@ main(void)
 	tcase_add_test(tc, later_is_fired_by_its_timer_alone);
 	tcase_add_test(tc, later_keeps_its_timer_for_the_next_one);
 	tcase_add_test(tc, later_does_not_fire_after_the_base_is_freed);
+	tcase_add_test(tc, later_that_is_detached_ends_with_the_base);
 	tcase_add_test(tc, later_refuses_what_is_no_delay);
 	tcase_add_test(tc, later_refuses_a_base_that_is_freed);
 	tcase_add_test(tc, later_without_memory);

@@ -52,11 +52,12 @@ struct evdefer_base *evdefer_base_new(struct event_base *event_base);
 /**
  * Takes the base off its event_base.  NULL is allowed.
  *
- * What is ready is delivered before this returns, and timeouts that are still
- * running are dropped.  Deferreds and locks that are left can be used on to
- * finish and to free them: deliveries are then made at once, as with
- * EVRWLOCK_FAST, and a new acquire or timeout fails with ESHUTDOWN.  The
- * memory goes with the last of them.  Call it before event_base_free().
+ * What is ready is delivered before this returns, timeouts that are still
+ * running are dropped, and what evdeferred_later() delays is cancelled.
+ * Deferreds and locks that are left can be used on to finish and to free them:
+ * deliveries are then made at once, as with EVRWLOCK_FAST, and a new acquire or
+ * timeout fails with ESHUTDOWN.  The memory goes with the last of them.  Call
+ * it before event_base_free().
  */
 void evdefer_base_free(struct evdefer_base *base);
 

@@ -119,8 +119,8 @@ struct evdeferred *evdeferred_maybe(
  *   the result of the body.  A cancel before that stops the timer: the body
  *   does not run, and the Deferred fails with ECANCELED.  NULL with errno
  *   EINVAL (no base; a delay that is missing, negative, or not normalized),
- *   ESHUTDOWN (evdefer_base_free() was called, after which one that is under
- *   way does not fire any more) or ENOMEM.  One libevent timer from the pool:
+ *   ESHUTDOWN (evdefer_base_free() was called, which cancels those that are
+ *   under way) or ENOMEM.  One libevent timer from the pool:
  *   O(log n) for n timers.
  */
 struct evdeferred *evdeferred_later(struct evdefer_base *base,

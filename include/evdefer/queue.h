@@ -46,7 +46,8 @@ struct evqueue;
  * @param backlog the most gets that wait; SIZE_MAX for no limit.
  * @param flags 0 or EVQUEUE_FAST.
  * @return the queue, to be freed with evqueue_free(); NULL with errno EINVAL
- *   (no base, unknown flag), ENOMEM, or ESHUTDOWN (evdefer_base_free() was called).
+ *   (no base, unknown flag), ENOMEM, or ESHUTDOWN (evdefer_base_free() was
+ *   called).
  */
 struct evqueue *evqueue_new(
     struct evdefer_base *base, size_t size, size_t backlog, unsigned flags);

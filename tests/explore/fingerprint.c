@@ -55,7 +55,7 @@ hash_client(const struct model *m, const struct client *client,
 	if (client->phase == WAITING || client->phase == GRANTED)
 		word = word << 3 | rank(m, client);
 	if (client->phase == FAILED)
-		word = word << 12 | client->codes << 8 | client->due;
+		word = word << 12 | (uint64_t)client->codes << 8 | client->due;
 	else if (m->depth > 0)
 		word = word << 8 | client->due;
 	return word;

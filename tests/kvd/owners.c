@@ -240,6 +240,7 @@ END_TEST
 
 START_TEST(test_lock_timeout_holds_for_named_locks)
 {
+	struct peer other;
 	double begin;
 
 	start_with("--lock-timeout=0.2");
@@ -248,7 +249,10 @@ START_TEST(test_lock_timeout_holds_for_named_locks)
 	expect(&b, "-BUSY", "LOCK key READ");
 	ck_assert_double_lt(now() - begin, 10.0);
 	wait_in(&b, "LOCK key READ 20000");
-	usleep(400000);
+	/* By the time that this one is refused b would have been. */
+	peer_open(&other, &kvd);
+	expect(&other, "-BUSY", "LOCK key READ");
+	peer_close(&other);
 	ck_assert_int_eq(client_info(client, "named_lock_waiters"), 1);
 	expect(&a, "+OK", "UNLOCK key");
 	expect_granted(&b);
