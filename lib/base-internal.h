@@ -50,7 +50,7 @@ struct evdefer_base {
 	unsigned depth;
 	bool scheduled;
 	uint64_t deliveries; /* so far */
-	size_t users;	     /* the memory goes when there are none */
+	size_t users;	     /* that need it, besides the Deferreds */
 	struct evpool deferreds;
 	struct evpool links;
 	struct evpool hold_pool;
@@ -92,20 +92,22 @@ evdefer_base_closed_(const struct evdefer_base *base)
 	return base->event_base == NULL;
 }
 
-/* Each Deferred and each lock keeps its base alive. */
+/* The memory of a closed base goes when nothing needs it any more: no lock or
+ * other user, no Deferred, no delivery on the stack. */
+void evdefer_base_collect_(struct evdefer_base *base);
+
 static inline void
 evdefer_base_use_(struct evdefer_base *base)
 {
 	base->users++;
 }
 
-void evdefer_base_destroy_(struct evdefer_base *base);
-
 static inline void
 evdefer_base_unuse_(struct evdefer_base *base)
 {
-	if (--base->users == 0)
-		evdefer_base_destroy_(base);
+	base->users--;
+	if (evdefer_base_closed_(base))
+		evdefer_base_collect_(base);
 }
 
 void evdefer_base_run_nested_(struct evdefer_base *base);
@@ -114,7 +116,6 @@ void evdefer_base_run_nested_(struct evdefer_base *base);
 static inline void
 evdefer_base_enter_(struct evdefer_base *base)
 {
-	evdefer_base_use_(base);
 	base->depth++;
 	base->deliveries++;
 }
@@ -125,7 +126,8 @@ evdefer_base_leave_(struct evdefer_base *base)
 	if (base->depth == 1 && !evlist_empty_(&base->nested))
 		evdefer_base_run_nested_(base);
 	base->depth--;
-	evdefer_base_unuse_(base);
+	if (evdefer_base_closed_(base))
+		evdefer_base_collect_(base);
 }
 
 /* Has the loop deliver what is in ready, after its next poll. */

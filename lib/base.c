@@ -111,7 +111,6 @@ turn(evutil_socket_t fd, short what, void *arg)
 	(void)fd;
 	(void)what;
 	evdefer_base_check_(base);
-	evdefer_base_use_(base);
 	/* Not entered with evdefer_base_enter_(): what the deliveries nest too
 	 * deeply counts for the batch as well. */
 	base->depth++;
@@ -123,7 +122,8 @@ turn(evutil_socket_t fd, short what, void *arg)
 	base->scheduled = false;
 	if (!evlist_empty_(&base->nested) || !evlist_empty_(&base->ready))
 		schedule(base);
-	evdefer_base_unuse_(base);
+	if (evdefer_base_closed_(base))
+		evdefer_base_collect_(base);
 }
 
 struct evdefer_base *
@@ -143,7 +143,7 @@ evdefer_base_new(struct event_base *event_base)
 		goto no_memory;
 
 	base->event_base = event_base;
-	base->users = 1;
+	base->users = 1; /* until evdefer_base_free() */
 	base->thread = pthread_self();
 	base->unhandled = log_unhandled;
 	base->unhandled_arg = base;
@@ -180,8 +180,11 @@ evdefer_base_free(struct evdefer_base *base)
 }
 
 void
-evdefer_base_destroy_(struct evdefer_base *base)
+evdefer_base_collect_(struct evdefer_base *base)
 {
+	if (base->users > 0 || base->depth > 0 ||
+	    !evpool_is_unused_(&base->deferreds))
+		return;
 	evtimeout_destroy_all_(base);
 	evholds_destroy_(&base->holds);
 	evpool_destroy_(&base->objects);
@@ -227,7 +230,7 @@ evdefer_base_set_debug(struct evdefer_base *base, bool on)
 	if (base->debug == on)
 		return 0;
 	pool = &base->deferreds;
-	if (pool->free_count < pool->total) {
+	if (!evpool_is_unused_(pool)) {
 		errno = EBUSY;
 		return -1;
 	}

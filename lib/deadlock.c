@@ -39,7 +39,6 @@ static bool
 is_over(struct search *search)
 {
 	const struct evhold *hold;
-	const struct evrwlock_stats *stats;
 
 	if (search->awaited)
 		return false;
@@ -47,10 +46,9 @@ is_over(struct search *search)
 		return true;
 	hold = EVLIST_ELEMENT(search->hold, const struct evhold, owner_node);
 	search->hold = hold->owner_node.next;
-	stats = &hold->lock->stats;
 	/* Who waits for one thing only is nobody's rival. */
 	search->awaited =
-	    stats->readers_waiting + stats->writers_waiting > 0 &&
+	    evrwlock_waiting_(hold->lock) > 0 &&
 	    (hold != search->ask->hold || search->owner->ask_count > 1);
 	return false;
 }

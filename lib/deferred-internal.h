@@ -13,10 +13,12 @@
 #include <evdefer/deferred.h>
 #include <evdefer/rwlock.h>
 
+#include "base-internal.h"
+#include "creation-internal.h"
 #include "list-internal.h"
+#include "pool-internal.h"
 
 struct evcoro;
-struct evcreation;
 struct evlink;
 
 enum evdeferred_flags {
@@ -40,8 +42,14 @@ enum evdeferred_flags {
 	/* A link of another Deferred points to it, and will fire it. */
 	EVDEFERRED_CHAINED = 0x100,
 	/* Only its producer, a part of the library, may fire it. */
-	EVDEFERRED_PRIVATE = 0x200
+	EVDEFERRED_PRIVATE = 0x200,
+
+	/* The upper half counts the pauses, so that one look at the flags tells
+	 * whether anything holds the chain back. */
+	EVDEFERRED_PAUSE = 0x10000
 };
+
+#define EVDEFERRED_PAUSES UINT32_C(0xffff0000)
 
 struct evdeferred {
 	struct evlist node; /* in the producer's queue or in base->nested */
@@ -57,16 +65,51 @@ struct evdeferred {
 	} u;
 	struct evdeferred *waiter; /* it gets our result, and owns us */
 	struct evlink *links; /* the last one, and it points to the first */
-	uint16_t flags;
-	uint16_t pauses;
+	uint32_t flags;
 	uint32_t ticket; /* for the producer's queue */
 };
+
+static inline unsigned
+evdeferred_pauses_(const struct evdeferred *d)
+{
+	return d->flags / EVDEFERRED_PAUSE;
+}
 
 /* Where it was made; only with evdefer_base_set_debug(). */
 static inline struct evcreation *
 evdeferred_creation_(const struct evdeferred *d)
 {
 	return (struct evcreation *)(d + 1);
+}
+
+/* A new Deferred, which lacks what is in the union.  NULL with ENOMEM. */
+static inline struct evdeferred *
+evdeferred_make_(struct evdefer_base *base, unsigned flags)
+{
+	struct evdeferred *d = evpool_get_(&base->deferreds);
+
+	if (d == NULL)
+		return NULL;
+	evlist_init_(&d->node);
+	d->base = base;
+	d->waiter = NULL;
+	d->links = NULL;
+	d->flags = flags;
+	d->ticket = 0;
+	if (base->debug)
+		evcreation_record_(evdeferred_creation_(d));
+	return d;
+}
+
+/* A new Deferred that has fired with a plain value.  NULL with ENOMEM. */
+static inline struct evdeferred *
+evdeferred_make_fired_(struct evdefer_base *base, struct evresult value)
+{
+	struct evdeferred *d = evdeferred_make_(base, EVDEFERRED_FIRED);
+
+	if (d != NULL)
+		d->u.result = value;
+	return d;
 }
 
 /* Runs a Deferred that was taken from base->nested. */
@@ -85,7 +128,7 @@ void evdeferred_disown_(struct evdeferred *d);
  * queue of a gate needs no such word. */
 void evdeferred_keep_(struct evdeferred *d);
 
-/* Fires a Deferred that was kept. */
+/* Fires a Deferred that was kept, or was in the queue of a gate. */
 void evdeferred_produce_(struct evdeferred *d, struct evresult result);
 
 /* Fires a Deferred that was chained to another one, whose link ends here. */

@@ -18,23 +18,29 @@ _Static_assert(sizeof(void *) != 8 || sizeof(struct evdeferred) == 64,
 static void
 set_flags(struct evdeferred *d, unsigned flags)
 {
-	d->flags = (uint16_t)(d->flags | flags);
+	d->flags |= flags;
 }
 
 static void
 clear_flags(struct evdeferred *d, unsigned flags)
 {
-	d->flags = (uint16_t)(d->flags & ~flags);
+	d->flags &= ~flags;
+}
+
+static bool
+is_paused(const struct evdeferred *d)
+{
+	return (d->flags & EVDEFERRED_PAUSES) != 0;
 }
 
 /* Has it fired, with nothing that keeps its links from running? */
 static bool
 is_idle(const struct evdeferred *d)
 {
-	const unsigned flags = EVDEFERRED_FIRED | EVDEFERRED_WAITING |
-			       EVDEFERRED_RUNNING | EVDEFERRED_QUEUED;
+	const unsigned busy = EVDEFERRED_WAITING | EVDEFERRED_RUNNING |
+			      EVDEFERRED_QUEUED | EVDEFERRED_PAUSES;
 
-	return (d->flags & flags) == EVDEFERRED_FIRED && d->pauses == 0;
+	return (d->flags & (EVDEFERRED_FIRED | busy)) == EVDEFERRED_FIRED;
 }
 
 /* Is it idle, and its result the final one? */
@@ -59,6 +65,23 @@ is_over(const struct evdeferred *d)
  * Its end.
  */
 
+/* Is there nothing to do with it but to give its memory back? */
+static inline bool
+is_spent(const struct evdeferred *d)
+{
+	return d->links == NULL && d->u.result.dispose == NULL;
+}
+
+static void
+give_back(struct evdeferred *d)
+{
+	struct evdefer_base *base = d->base;
+
+	evpool_put_(&base->deferreds, d);
+	if (evdefer_base_closed_(base))
+		evdefer_base_collect_(base);
+}
+
 /* Gives the memory back once consumer and producer are done. */
 static void
 collect(struct evdeferred *d)
@@ -67,12 +90,9 @@ collect(struct evdeferred *d)
 	const unsigned needed = EVDEFERRED_RUNNING | EVDEFERRED_QUEUED |
 				EVDEFERRED_PINNED | EVDEFERRED_LATE |
 				EVDEFERRED_CHAINED;
-	struct evdefer_base *base = d->base;
 
-	if ((d->flags & (over | needed)) != over)
-		return;
-	evpool_put_(&base->deferreds, d);
-	evdefer_base_unuse_(base);
+	if ((d->flags & (over | needed)) == over)
+		give_back(d);
 }
 
 /* Takes the result away; d waits no longer. */
@@ -175,6 +195,11 @@ evdeferred_free(struct evdeferred *d)
 	if (d == NULL)
 		return;
 	evdefer_base_check_(d->base);
+	/* The usual end. */
+	if (d->flags == EVDEFERRED_FIRED && is_spent(d)) {
+		give_back(d);
+		return;
+	}
 	set_flags(d, EVDEFERRED_FREED);
 	if (d->flags & (EVDEFERRED_RUNNING | EVDEFERRED_PINNED))
 		return;
@@ -295,6 +320,25 @@ wait_for_result(struct evdeferred *d)
 	return (d->flags & EVDEFERRED_WAITING) != 0;
 }
 
+/* Is a callback next that gets a plain value?  Most links are that. */
+static inline bool
+is_call(const struct evdeferred *d)
+{
+	const struct evlink *first = d->links->next;
+
+	return first->kind == EVLINK_CALLBACKS &&
+	       first->u.fns.callback != NULL && evresult_is_plain_(d->u.result);
+}
+
+static inline void
+call(struct evdeferred *d)
+{
+	const struct evlink link = evlink_pop_(d);
+
+	d->u.result =
+	    evresult_take_(link.u.fns.callback(d->u.result.data, link.arg));
+}
+
 static void
 run_links(struct evdeferred *d)
 {
@@ -304,11 +348,15 @@ run_links(struct evdeferred *d)
 	while (!(d->flags & EVDEFERRED_FREED)) {
 		if (evresult_is_deferred_(d->u.result) && wait_for_result(d))
 			return;
-		if (d->links == NULL || d->pauses > 0)
+		if (d->links == NULL || is_paused(d))
 			return;
 		if (coro_of(d) != NULL && in_a_row++ == EVCORO_MAX_IN_A_ROW) {
 			queue(d);
 			return;
+		}
+		if (is_call(d)) {
+			call(d);
+			continue;
 		}
 		link = evlink_pop_(d);
 		evlink_run_(&link, d);
@@ -333,6 +381,10 @@ hand_over(struct evdeferred *d)
 static struct evdeferred *
 finish(struct evdeferred *d)
 {
+	if (d->flags == (EVDEFERRED_FIRED | EVDEFERRED_FREED) && is_spent(d)) {
+		give_back(d);
+		return NULL;
+	}
 	if (is_over(d)) {
 		if (!(d->flags & EVDEFERRED_PINNED))
 			reap(d);
@@ -343,17 +395,20 @@ finish(struct evdeferred *d)
 	return NULL;
 }
 
-/* Runs d, and all that wait for it, as far as they can go.  If there is a
- * link given, that one comes first. */
+static inline void
+begin(struct evdeferred *d)
+{
+	evdefer_base_enter_(d->base);
+	set_flags(d, EVDEFERRED_RUNNING);
+}
+
+/* Goes on with d, which was begun, and with all that wait for it, as far as
+ * they can go. */
 static void
-run(struct evdeferred *d, const struct evlink *first)
+run_on(struct evdeferred *d)
 {
 	struct evdefer_base *base = d->base;
 
-	evdefer_base_enter_(base);
-	set_flags(d, EVDEFERRED_RUNNING);
-	if (first != NULL)
-		evlink_run_(first, d);
 	for (;;) {
 		run_links(d);
 		clear_flags(d, EVDEFERRED_RUNNING);
@@ -363,6 +418,13 @@ run(struct evdeferred *d, const struct evlink *first)
 		set_flags(d, EVDEFERRED_RUNNING);
 	}
 	evdefer_base_leave_(base);
+}
+
+static void
+run(struct evdeferred *d)
+{
+	begin(d);
+	run_on(d);
 }
 
 static bool
@@ -378,11 +440,12 @@ deliver(struct evdeferred *d)
 {
 	if (!is_idle(d) || (d->flags & EVDEFERRED_FREED))
 		return;
-	if (is_through(d) && d->waiter == NULL &&
-	    !(d->flags & EVDEFERRED_DETACHED))
+	if (d->links == NULL && d->waiter == NULL &&
+	    !(d->flags & EVDEFERRED_DETACHED) &&
+	    !evresult_is_deferred_(d->u.result))
 		return;
 	if (!is_stack_full(d)) {
-		run(d, NULL);
+		run(d);
 		return;
 	}
 	queue(d);
@@ -412,7 +475,7 @@ evdeferred_run_queued_(struct evdeferred *d)
 {
 	clear_flags(d, EVDEFERRED_QUEUED);
 	if (is_idle(d))
-		run(d, NULL);
+		run(d);
 }
 
 /*
@@ -430,21 +493,11 @@ evdeferred_new(
 		return NULL;
 	}
 	evdefer_base_check_(base);
-	d = evpool_get_(&base->deferreds);
+	d = evdeferred_make_(base, 0);
 	if (d == NULL)
 		return NULL;
-	evdefer_base_use_(base);
-	evlist_init_(&d->node);
-	d->base = base;
 	d->u.canceller.fn = canceller;
 	d->u.canceller.arg = arg;
-	d->waiter = NULL;
-	d->links = NULL;
-	d->flags = 0;
-	d->pauses = 0;
-	d->ticket = 0;
-	if (base->debug)
-		evcreation_record_(evdeferred_creation_(d));
 	return d;
 }
 
@@ -478,7 +531,7 @@ void
 evdeferred_produce_(struct evdeferred *d, struct evresult result)
 {
 	clear_flags(d, EVDEFERRED_PRIVATE);
-	evdeferred_fire(d, result);
+	fire(d, evresult_take_(result));
 }
 
 struct evdeferred *
@@ -537,7 +590,7 @@ is_private(const struct evdeferred *d)
 }
 
 /* Whether it takes a result; -1 with errno if not. */
-static int
+static inline int
 check_fire(const struct evdeferred *d)
 {
 	if (d == NULL) {
@@ -609,18 +662,26 @@ evdeferred_fire_chained_(struct evdeferred *d, struct evresult result)
  * The consumer's side.
  */
 
-static int
+static inline int
+append(struct evdeferred *d, const struct evlink *link)
+{
+	if (evlink_append_(d, link) == -1)
+		return -1;
+	if (d->flags & EVDEFERRED_FIRED)
+		deliver(d);
+	return 0;
+}
+
+static inline int
 add(struct evdeferred *d, const struct evlink *link)
 {
 	evdefer_base_check_(d->base);
-	/* The usual case with a lock that is free: no link needs to be kept. */
-	if (is_through(d) && !is_stack_full(d)) {
-		run(d, link);
-		return 0;
-	}
-	if (evlink_append_(d, link) == -1)
-		return -1;
-	deliver(d);
+	/* A link that can run at once need not be kept. */
+	if (!is_through(d) || is_stack_full(d))
+		return append(d, link);
+	begin(d);
+	evlink_run_(link, d);
+	run_on(d);
 	return 0;
 }
 
@@ -638,11 +699,38 @@ evdeferred_add_callbacks(struct evdeferred *d, evdeferred_callback_fn callback,
 	return add(d, &link);
 }
 
+/* Would a callback be called at once, with the plain value that is there?  That
+ * is so for the grant of a lock that was free, if it delivers fast. */
+static inline bool
+can_call(const struct evdeferred *d)
+{
+	return is_idle(d) && d->links == NULL && !is_stack_full(d) &&
+	       evresult_is_plain_(d->u.result);
+}
+
 int
 evdeferred_add_callback(
     struct evdeferred *d, evdeferred_callback_fn callback, void *arg)
 {
-	return evdeferred_add_callbacks(d, callback, NULL, arg);
+	struct evdefer_base *base;
+
+	if (d == NULL || callback == NULL || !can_call(d))
+		return evdeferred_add_callbacks(d, callback, NULL, arg);
+	evdefer_base_check_(d->base);
+	base = d->base;
+	begin(d);
+	d->u.result = callback(d->u.result.data, arg);
+	/* Nothing more has come of it, mostly. */
+	if (d->u.result.dispose == NULL && d->links == NULL &&
+	    d->waiter == NULL &&
+	    d->flags == (EVDEFERRED_FIRED | EVDEFERRED_RUNNING)) {
+		d->flags = EVDEFERRED_FIRED;
+		evdefer_base_leave_(base);
+		return 0;
+	}
+	d->u.result = evresult_take_(d->u.result);
+	run_on(d);
+	return 0;
 }
 
 int
@@ -672,10 +760,7 @@ evdeferred_add_with_(struct evdeferred *d, evrwlock_body_fn body, void *arg)
 	    .kind = EVLINK_WITH, .u.body = body, .arg = arg};
 
 	/* Never run directly: it needs the memory of a link. */
-	if (evlink_append_(d, &link) == -1)
-		return -1;
-	deliver(d);
-	return 0;
+	return append(d, &link);
 }
 
 void
@@ -724,11 +809,11 @@ evdeferred_pause(struct evdeferred *d)
 		return -1;
 	}
 	evdefer_base_check_(d->base);
-	if (d->pauses == UINT16_MAX) {
+	if ((d->flags & EVDEFERRED_PAUSES) == EVDEFERRED_PAUSES) {
 		errno = EOVERFLOW;
 		return -1;
 	}
-	d->pauses++;
+	d->flags += EVDEFERRED_PAUSE;
 	return 0;
 }
 
@@ -740,11 +825,11 @@ evdeferred_unpause(struct evdeferred *d)
 		return -1;
 	}
 	evdefer_base_check_(d->base);
-	if (d->pauses == 0) {
+	if (!is_paused(d)) {
 		errno = EPERM;
 		return -1;
 	}
-	d->pauses--;
+	d->flags -= EVDEFERRED_PAUSE;
 	deliver(d);
 	return 0;
 }

@@ -40,8 +40,8 @@ add_state(struct evtext *text, const struct evdeferred *d)
 		add_result(text, d->u.result);
 	if (d->flags & EVDEFERRED_LATE)
 		evtext_add_(text, ", cancelled before its result came");
-	if (d->pauses > 0)
-		evtext_add_(text, ", paused %d times", d->pauses);
+	if (evdeferred_pauses_(d) > 0)
+		evtext_add_(text, ", paused %u times", evdeferred_pauses_(d));
 }
 
 int
@@ -94,7 +94,7 @@ state_of(const struct evrwlock_stats *stats)
 int
 evrwlock_describe(const struct evrwlock *lock, char *buffer, size_t size)
 {
-	const struct evrwlock_stats *stats;
+	struct evrwlock_stats stats;
 	struct evtext text;
 
 	if (lock == NULL || (buffer == NULL && size > 0)) {
@@ -102,14 +102,13 @@ evrwlock_describe(const struct evrwlock *lock, char *buffer, size_t size)
 		return -1;
 	}
 	evdefer_base_check_(lock->gate.base);
-	stats = &lock->stats;
+	evrwlock_get_stats(lock, &stats);
 	evtext_init_(&text, buffer, size);
 	evtext_add_(&text,
 	    "%s (%p): %s%s, inside: %zu readers, %zu writers, "
 	    "waiting: %zu readers, %zu writers",
-	    evrwlock_name(lock), (const void *)lock, state_of(stats),
-	    lock->gate.closed ? " and closed" : "", stats->readers_inside,
-	    stats->writers_inside, stats->readers_waiting,
-	    stats->writers_waiting);
+	    evrwlock_name(lock), (const void *)lock, state_of(&stats),
+	    lock->gate.closed ? " and closed" : "", stats.readers_inside,
+	    stats.writers_inside, stats.readers_waiting, stats.writers_waiting);
 	return evtext_length_(&text);
 }

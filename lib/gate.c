@@ -128,7 +128,7 @@ evgate_fail_all_(struct evlist *list, size_t *count)
 {
 	while (!evlist_empty_(list)) {
 		--*count;
-		evdeferred_fire(
+		evdeferred_produce_(
 		    EVLIST_ELEMENT(evlist_pop_(list), struct evdeferred, node),
 		    evresult_fixed_(EVFAILURE_SHUT_DOWN));
 	}

@@ -104,8 +104,8 @@ void evask_forget_(struct evask *ask);
 
 void evask_unref_(struct evask *ask);
 
-/* The dispose function of a grant to an owner, whose data is the ask. */
-void evask_dispose_(void *ask);
+/* For a grant that nobody receives. */
+void evask_dispose_(struct evask *ask);
 
 /* The value that it stands for: the lock, or NULL if it was given back. */
 void *evask_value_(const struct evask *ask);

@@ -272,9 +272,8 @@ evask_unref_(struct evask *ask)
 }
 
 void
-evask_dispose_(void *data)
+evask_dispose_(struct evask *ask)
 {
-	struct evask *ask = data;
 	struct evhold *hold = ask->hold;
 	const enum evmode mode = ask->mode;
 

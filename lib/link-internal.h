@@ -9,6 +9,10 @@
 #include <evdefer/deferred.h>
 #include <evdefer/rwlock.h>
 
+#include "base-internal.h"
+#include "deferred-internal.h"
+#include "pool-internal.h"
+
 struct evcoro;
 struct evpart;
 struct evtimeout;
@@ -46,10 +50,38 @@ struct evlink {
 };
 
 /* Puts a copy of link at the end of the chain.  0, or -1 with ENOMEM. */
-int evlink_append_(struct evdeferred *d, const struct evlink *link);
+static inline int
+evlink_append_(struct evdeferred *d, const struct evlink *link)
+{
+	struct evlink *last = evpool_get_(&d->base->links);
+
+	if (last == NULL)
+		return -1;
+	*last = *link;
+	if (d->links == NULL) {
+		last->next = last;
+	} else {
+		last->next = d->links->next;
+		d->links->next = last;
+	}
+	d->links = last;
+	return 0;
+}
 
 /* Takes the first link out of the chain, which must not be empty. */
-struct evlink evlink_pop_(struct evdeferred *d);
+static inline struct evlink
+evlink_pop_(struct evdeferred *d)
+{
+	struct evlink *first = d->links->next;
+	const struct evlink link = *first;
+
+	if (first == d->links)
+		d->links = NULL;
+	else
+		d->links->next = first->next;
+	evpool_put_(&d->base->links, first);
+	return link;
+}
 
 /* Runs a link that was taken out of d (or never was in it): it gets the result
  * of d, and what it returns is the result of d afterwards. */

@@ -12,38 +12,6 @@
 #include "result-internal.h"
 #include "timeout-internal.h"
 
-int
-evlink_append_(struct evdeferred *d, const struct evlink *link)
-{
-	struct evlink *last = evpool_get_(&d->base->links);
-
-	if (last == NULL)
-		return -1;
-	*last = *link;
-	if (d->links == NULL) {
-		last->next = last;
-	} else {
-		last->next = d->links->next;
-		d->links->next = last;
-	}
-	d->links = last;
-	return 0;
-}
-
-struct evlink
-evlink_pop_(struct evdeferred *d)
-{
-	struct evlink *first = d->links->next;
-	struct evlink link = *first;
-
-	if (first == d->links)
-		d->links = NULL;
-	else
-		d->links->next = first->next;
-	evpool_put_(&d->base->links, first);
-	return link;
-}
-
 /* Hands the result of d on.  While its receiver runs, d has none. */
 static struct evresult
 take_result(struct evdeferred *d)
@@ -117,12 +85,12 @@ run_both(const struct evlink *link, struct evdeferred *d)
 		run_both_with_grant(link, d);
 		return;
 	}
-	result = lent = take_result(d);
+	result = take_result(d);
 	if (!evresult_is_failure_(result)) {
 		d->u.result = evresult_take_(link->u.both(result, link->arg));
 		return;
 	}
-	lent.dispose = evresult_dispose_lent_;
+	lent = evresult_of_kind_(EVRESULT_LENT, result.data);
 	d->u.result = evresult_take_(link->u.both(lent, link->arg));
 	evfailure_unref(result.data);
 }

@@ -84,7 +84,7 @@ give_back(struct evhold *hold)
 	for (mode = EVMODE_READ; mode <= EVMODE_WRITE; mode++) {
 		while (hold->inside.of[mode] > 0) {
 			evhold_exit_(hold, mode);
-			--*evrwlock_inside_(lock, mode);
+			lock->sides[mode].inside--;
 		}
 	}
 	evhold_tidy_(hold);

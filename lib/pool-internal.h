@@ -6,6 +6,7 @@
 #ifndef EVDEFER_POOL_INTERNAL_H
 #define EVDEFER_POOL_INTERNAL_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #if defined(__has_feature)
@@ -47,6 +48,13 @@ void evpool_destroy_(struct evpool *pool);
 
 /* Makes at least count objects free.  0, or -1 with ENOMEM. */
 int evpool_reserve_(struct evpool *pool, size_t count);
+
+/* Are all of its objects free? */
+static inline bool
+evpool_is_unused_(const struct evpool *pool)
+{
+	return pool->free_count == pool->total;
+}
 
 /* NULL with ENOMEM. */
 static inline void *

@@ -62,7 +62,7 @@ deliver(struct evgate *gate, struct evdeferred *d)
 	struct evqueue *queue = queue_of(gate);
 
 	queue->got++;
-	evdeferred_fire(d, take_first(queue));
+	evdeferred_produce_(d, take_first(queue));
 }
 
 /* What it hands out is given away for good. */

@@ -1,24 +1,46 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * What kind of result an evresult is shows in its dispose function: NULL or
- * the user's own for a value, and one of the three below.
+ * the user's own for a plain value, and otherwise a small number that is the
+ * address of no function, so that one comparison tells plain values.
  */
 #ifndef EVDEFER_RESULT_INTERNAL_H
 #define EVDEFER_RESULT_INTERNAL_H
 
 #include <stdarg.h>
+#include <stdint.h>
 
 #include <evdefer/combine.h>
 #include <evdefer/result.h>
 
 #include "hold-internal.h"
 
-/* A failure that the result holds a reference to. */
-void evresult_dispose_failure_(void *failure);
-/* A failure that is only named: whoever takes the result takes a reference. */
-void evresult_dispose_lent_(void *failure);
-/* A Deferred to wait for. */
-void evresult_dispose_deferred_(void *deferred);
+enum evresult_kind {
+	/* A failure that the result holds a reference to. */
+	EVRESULT_FAILURE = 1,
+	/* A failure that is only named: whoever takes the result takes a
+	 * reference. */
+	EVRESULT_LENT,
+	/* A Deferred to wait for. */
+	EVRESULT_DEFERRED,
+	/* The grant of a lock to an owner: an ask. */
+	EVRESULT_ASK
+};
+
+static inline struct evresult
+evresult_of_kind_(enum evresult_kind kind, const void *data)
+{
+	struct evresult result = {
+	    (void *)(uintptr_t)data, (void (*)(void *))(uintptr_t)kind};
+
+	return result;
+}
+
+static inline bool
+evresult_has_kind_(struct evresult result, enum evresult_kind kind)
+{
+	return (uintptr_t)result.dispose == (uintptr_t)kind;
+}
 
 /* The failures that the library makes by itself.  They need no memory. */
 enum evfailure_fixed {
@@ -54,40 +76,38 @@ bool evresult_is_cancelled_(struct evresult result);
 static inline bool
 evresult_is_failure_(struct evresult result)
 {
-	return result.dispose == evresult_dispose_failure_ ||
-	       result.dispose == evresult_dispose_lent_;
+	return evresult_has_kind_(result, EVRESULT_FAILURE) ||
+	       evresult_has_kind_(result, EVRESULT_LENT);
 }
 
 static inline bool
 evresult_is_deferred_(struct evresult result)
 {
-	return result.dispose == evresult_dispose_deferred_;
+	return evresult_has_kind_(result, EVRESULT_DEFERRED);
 }
 
-/* The grant of a lock to an owner. */
 static inline bool
 evresult_is_ask_(struct evresult result)
 {
-	return result.dispose == evask_dispose_;
+	return evresult_has_kind_(result, EVRESULT_ASK);
 }
+
+/* A value that a callback gets as it is. */
+static inline bool
+evresult_is_plain_(struct evresult result)
+{
+	return (uintptr_t)result.dispose - 1 >= EVRESULT_ASK;
+}
+
+struct evresult evresult_take_special_(struct evresult result);
 
 /* Every result that comes in from outside passes here: what was lent is held
  * from now on. */
 static inline struct evresult
 evresult_take_(struct evresult result)
 {
-	struct evask *ask;
-
-	if (result.dispose == NULL)
-		return result;
-	if (result.dispose == evresult_dispose_lent_) {
-		evfailure_ref(result.data);
-		result.dispose = evresult_dispose_failure_;
-	} else if (evresult_is_ask_(result)) {
-		ask = result.data;
-		ask->lent = ask->kept = false;
-	}
-	return result;
+	return evresult_is_plain_(result) ? result
+					  : evresult_take_special_(result);
 }
 
 #endif

@@ -52,10 +52,7 @@ static const struct evfailure fixed[] = {
 struct evresult
 evresult_fixed_(enum evfailure_fixed which)
 {
-	struct evresult result = {
-	    (void *)&fixed[which], evresult_dispose_failure_};
-
-	return result;
+	return evresult_of_kind_(EVRESULT_FAILURE, &fixed[which]);
 }
 
 bool
@@ -83,7 +80,6 @@ struct evresult
 evresult_vfail_(const char *file, int line, struct evfailure *cause, int code,
     const char *format, va_list args)
 {
-	struct evresult result = {NULL, evresult_dispose_failure_};
 	struct evfailure *failure;
 	char *text;
 	size_t size;
@@ -110,8 +106,7 @@ evresult_vfail_(const char *file, int line, struct evfailure *cause, int code,
 	failure->place = 0;
 	failure->cancelled = false;
 	failure->refs = 1;
-	result.data = failure;
-	return result;
+	return evresult_of_kind_(EVRESULT_FAILURE, failure);
 }
 
 struct evresult
@@ -191,39 +186,32 @@ evresult_group_(struct evresults *failures)
 struct evresult
 evresult_failure(struct evfailure *failure)
 {
-	struct evresult result = {failure, evresult_dispose_lent_};
-
 	if (failure == NULL)
 		return evresult_fixed_(EVFAILURE_INVALID);
-	return result;
+	return evresult_of_kind_(EVRESULT_LENT, failure);
 }
 
 struct evresult
 evresult_deferred(struct evdeferred *d)
 {
-	struct evresult result = {d, evresult_dispose_deferred_};
-
 	if (d == NULL)
 		return evresult_fail(errno, NULL);
+	return evresult_of_kind_(EVRESULT_DEFERRED, d);
+}
+
+struct evresult
+evresult_take_special_(struct evresult result)
+{
+	struct evask *ask;
+
+	if (evresult_has_kind_(result, EVRESULT_LENT)) {
+		result = evresult_of_kind_(
+		    EVRESULT_FAILURE, evfailure_ref(result.data));
+	} else if (evresult_is_ask_(result)) {
+		ask = result.data;
+		ask->lent = ask->kept = false;
+	}
 	return result;
-}
-
-void
-evresult_dispose_failure_(void *failure)
-{
-	evfailure_unref(failure);
-}
-
-void
-evresult_dispose_lent_(void *failure)
-{
-	(void)failure;
-}
-
-void
-evresult_dispose_deferred_(void *deferred)
-{
-	evdeferred_free(deferred);
 }
 
 bool
@@ -257,8 +245,25 @@ evresult_get_failure(struct evresult result)
 void
 evresult_dispose(struct evresult result)
 {
-	if (result.dispose != NULL)
+	if (result.dispose == NULL)
+		return;
+	if (evresult_is_plain_(result)) {
 		result.dispose(result.data);
+		return;
+	}
+	switch ((enum evresult_kind)(uintptr_t)result.dispose) {
+	case EVRESULT_FAILURE:
+		evfailure_unref(result.data);
+		break;
+	case EVRESULT_LENT:
+		break;
+	case EVRESULT_DEFERRED:
+		evdeferred_free(result.data);
+		break;
+	case EVRESULT_ASK:
+		evask_dispose_(result.data);
+		break;
+	}
 }
 
 int

@@ -12,22 +12,33 @@
  * readers are granted in one step.  A reader waits if its ticket is higher than
  * the last one granted.
  */
-struct evrwlock {
-	struct evgate gate;
-	struct evlist waiting[2]; /* by evmode */
-	uint32_t last_ticket;
-	uint32_t granted_ticket; /* of readers */
-	/* Holds of nobody in particular that were delivered. */
-	struct evcounts anonymous;
-	struct evlist holders; /* holds of owners that are inside */
-	struct evlist rivals;  /* asks to write, see deadlock.c */
-	uint64_t seen;	       /* for deadlock.c */
-	char *name;
-	struct evrwlock_stats stats;
+struct evrwlock_side {
+	struct evlist queue;
+	size_t waiting; /* how many are in the queue */
+	size_t inside;
+	size_t anonymous; /* of these, delivered to nobody in particular */
+	uint64_t granted; /* so far */
 };
 
-/* How many are inside, by mode. */
-size_t *evrwlock_inside_(struct evrwlock *lock, enum evmode mode);
+struct evrwlock {
+	struct evgate gate;
+	struct evrwlock_side sides[2]; /* by evmode */
+	uint32_t last_ticket;
+	uint32_t granted_ticket; /* of readers */
+	struct evlist holders;	 /* holds of owners that are inside */
+	struct evlist rivals;	 /* asks to write, see deadlock.c */
+	uint64_t seen;		 /* for deadlock.c */
+	uint64_t cancelled;	 /* so far */
+	size_t longest_queue;	 /* so far */
+	char *name;
+};
+
+static inline size_t
+evrwlock_waiting_(const struct evrwlock *lock)
+{
+	return lock->sides[EVMODE_READ].waiting +
+	       lock->sides[EVMODE_WRITE].waiting;
+}
 
 /* The ask that an undelivered Deferred belongs to; NULL for an anonymous one. */
 struct evask *evrwlock_ask_of_(const struct evdeferred *d);

@@ -19,39 +19,23 @@ lock_of(struct evgate *gate)
 	return EVLIST_ELEMENT(gate, struct evrwlock, gate);
 }
 
-size_t *
-evrwlock_inside_(struct evrwlock *lock, enum evmode mode)
-{
-	return mode == EVMODE_READ ? &lock->stats.readers_inside
-				   : &lock->stats.writers_inside;
-}
-
-static size_t *
-waiting(struct evrwlock *lock, enum evmode mode)
-{
-	return mode == EVMODE_READ ? &lock->stats.readers_waiting
-				   : &lock->stats.writers_waiting;
-}
-
 static void
 enter(struct evrwlock *lock, enum evmode mode, size_t count)
 {
-	uint64_t *granted = mode == EVMODE_READ ? &lock->stats.readers_granted
-						: &lock->stats.writers_granted;
-
-	*evrwlock_inside_(lock, mode) += count;
-	*granted += count;
+	lock->sides[mode].inside += count;
+	lock->sides[mode].granted += count;
 }
 
 /* May an owner or a nobody that is not inside come in without waiting? */
 static bool
 may_enter(const struct evrwlock *lock, enum evmode mode)
 {
-	const struct evrwlock_stats *stats = &lock->stats;
+	const struct evrwlock_side *readers = &lock->sides[EVMODE_READ];
+	const struct evrwlock_side *writers = &lock->sides[EVMODE_WRITE];
 
 	if (mode == EVMODE_READ)
-		return stats->writers_inside + stats->writers_waiting == 0;
-	return stats->writers_inside + stats->readers_inside == 0;
+		return writers->inside + writers->waiting == 0;
+	return writers->inside + readers->inside == 0;
 }
 
 struct evask *
@@ -112,8 +96,8 @@ deliver(struct evgate *gate, struct evdeferred *d)
 	if (ask == NULL) {
 		mode = d->u.canceller.fn == leave_reader ? EVMODE_READ
 							 : EVMODE_WRITE;
-		lock->anonymous.of[mode]++;
-		evdeferred_fire(d,
+		lock->sides[mode].anonymous++;
+		evdeferred_produce_(d,
 		    evresult_owned(lock,
 			mode == EVMODE_READ ? release_reader : release_writer));
 		return;
@@ -123,7 +107,7 @@ deliver(struct evgate *gate, struct evdeferred *d)
 	evlist_remove_(&ask->node);
 	evlist_append_(&ask->hold->delivered, &ask->node);
 	ask->d = NULL;
-	evdeferred_fire(d, evresult_owned(ask, evask_dispose_));
+	evdeferred_produce_(d, evresult_of_kind_(EVRESULT_ASK, ask));
 }
 
 static bool
@@ -131,17 +115,25 @@ is_held(const struct evgate *gate)
 {
 	const struct evrwlock *lock = lock_of((struct evgate *)gate);
 
-	return lock->stats.readers_inside + lock->stats.writers_inside > 0;
+	return lock->sides[EVMODE_READ].inside +
+		   lock->sides[EVMODE_WRITE].inside >
+	       0;
+}
+
+static struct evdeferred *
+pop_waiter(struct evrwlock_side *side)
+{
+	side->waiting--;
+	return EVLIST_ELEMENT(
+	    evlist_pop_(&side->queue), struct evdeferred, node);
 }
 
 static void
 grant_writer(struct evrwlock *lock)
 {
-	struct evdeferred *d = EVLIST_ELEMENT(
-	    evlist_pop_(&lock->waiting[EVMODE_WRITE]), struct evdeferred, node);
+	struct evdeferred *d = pop_waiter(&lock->sides[EVMODE_WRITE]);
 	struct evask *ask = evrwlock_ask_of_(d);
 
-	lock->stats.writers_waiting--;
 	enter(lock, EVMODE_WRITE, 1);
 	if (ask != NULL)
 		set_granted(ask);
@@ -151,52 +143,49 @@ grant_writer(struct evrwlock *lock)
 static void
 grant_readers(struct evrwlock *lock)
 {
-	const size_t count = lock->stats.readers_waiting;
+	struct evrwlock_side *readers = &lock->sides[EVMODE_READ];
 
-	lock->stats.readers_waiting = 0;
-	enter(lock, EVMODE_READ, count);
+	enter(lock, EVMODE_READ, readers->waiting);
 	lock->granted_ticket = lock->last_ticket;
-	evgate_grant_all_(&lock->gate, &lock->waiting[EVMODE_READ], count);
+	evgate_grant_all_(&lock->gate, &readers->queue, readers->waiting);
+	readers->waiting = 0;
 }
 
 static void
 admit(struct evgate *gate)
 {
 	struct evrwlock *lock = lock_of(gate);
-	const struct evrwlock_stats *stats = &lock->stats;
 
-	if (stats->writers_inside > 0)
+	if (lock->sides[EVMODE_WRITE].inside > 0)
 		return;
-	if (stats->writers_waiting > 0) {
-		if (stats->readers_inside == 0)
+	if (lock->sides[EVMODE_WRITE].waiting > 0) {
+		if (lock->sides[EVMODE_READ].inside == 0)
 			grant_writer(lock);
-	} else if (stats->readers_waiting > 0) {
+	} else if (lock->sides[EVMODE_READ].waiting > 0) {
 		grant_readers(lock);
 	}
 }
 
 static void
-fail_waiters(struct evrwlock *lock, enum evmode mode)
+fail_waiters(struct evrwlock_side *side)
 {
 	struct evdeferred *d;
 	struct evask *ask;
 
-	while (!evlist_empty_(&lock->waiting[mode])) {
-		d = EVLIST_ELEMENT(
-		    evlist_pop_(&lock->waiting[mode]), struct evdeferred, node);
-		--*waiting(lock, mode);
+	while (side->waiting > 0) {
+		d = pop_waiter(side);
 		ask = evrwlock_ask_of_(d);
 		if (ask != NULL)
 			evask_forget_(ask);
-		evdeferred_fire(d, evresult_fixed_(EVFAILURE_SHUT_DOWN));
+		evdeferred_produce_(d, evresult_fixed_(EVFAILURE_SHUT_DOWN));
 	}
 }
 
 static void
 fail_all_waiters(struct evgate *gate)
 {
-	fail_waiters(lock_of(gate), EVMODE_WRITE);
-	fail_waiters(lock_of(gate), EVMODE_READ);
+	fail_waiters(&lock_of(gate)->sides[EVMODE_WRITE]);
+	fail_waiters(&lock_of(gate)->sides[EVMODE_READ]);
 }
 
 static void
@@ -220,13 +209,13 @@ static void
 withdraw(
     struct evrwlock *lock, struct evdeferred *d, enum evmode mode, bool granted)
 {
-	lock->stats.cancelled++;
+	lock->cancelled++;
 	if (granted) {
 		evgate_withdraw_(&lock->gate, d);
-		--*evrwlock_inside_(lock, mode);
+		lock->sides[mode].inside--;
 	} else {
 		evlist_remove_(&d->node);
-		--*waiting(lock, mode);
+		lock->sides[mode].waiting--;
 	}
 }
 
@@ -290,15 +279,16 @@ leave_as(struct evdeferred *d, void *arg)
 static void
 renumber(struct evrwlock *lock)
 {
-	struct evlist *node;
+	struct evlist *queue, *node;
 	enum evmode mode;
 
 	lock->last_ticket = lock->granted_ticket;
-	for (mode = EVMODE_READ; mode <= EVMODE_WRITE; mode++)
-		for (node = lock->waiting[mode].next;
-		     node != &lock->waiting[mode]; node = node->next)
+	for (mode = EVMODE_READ; mode <= EVMODE_WRITE; mode++) {
+		queue = &lock->sides[mode].queue;
+		for (node = queue->next; node != queue; node = node->next)
 			EVLIST_ELEMENT(node, struct evdeferred, node)->ticket =
 			    ++lock->last_ticket;
+	}
 }
 
 /* For one who comes in, and for one who has to wait. */
@@ -313,18 +303,30 @@ draw_ticket(struct evrwlock *lock)
 static void
 enqueue(struct evrwlock *lock, struct evdeferred *d, enum evmode mode)
 {
-	struct evrwlock_stats *stats = &lock->stats;
-	size_t length;
+	evlist_append_(&lock->sides[mode].queue, &d->node);
+	lock->sides[mode].waiting++;
+	if (evrwlock_waiting_(lock) > lock->longest_queue)
+		lock->longest_queue = evrwlock_waiting_(lock);
+}
 
-	evlist_append_(&lock->waiting[mode], &d->node);
-	++*waiting(lock, mode);
-	length = stats->readers_waiting + stats->writers_waiting;
-	if (length > stats->longest_queue)
-		stats->longest_queue = length;
+/* Tells one who may enter so before it can have added a callback, if none is
+ * before it.  NULL with ENOMEM. */
+static inline struct evdeferred *
+enter_at_once(struct evrwlock *lock, enum evmode mode)
+{
+	struct evdeferred *d = evdeferred_make_fired_(lock->gate.base,
+	    evresult_owned(
+		lock, mode == EVMODE_READ ? release_reader : release_writer));
+
+	if (d == NULL)
+		return NULL;
+	enter(lock, mode, 1);
+	lock->sides[mode].anonymous++;
+	return d;
 }
 
 static struct evdeferred *
-acquire(struct evrwlock *lock, enum evmode mode)
+acquire_slowly(struct evrwlock *lock, enum evmode mode)
 {
 	struct evdeferred *d;
 
@@ -349,6 +351,15 @@ acquire(struct evrwlock *lock, enum evmode mode)
 	evgate_grant_(&lock->gate, d);
 	evgate_hand_out_(&lock->gate);
 	return d;
+}
+
+static inline struct evdeferred *
+acquire(struct evrwlock *lock, enum evmode mode)
+{
+	if (lock != NULL && lock->gate.fast && evgate_is_open_(&lock->gate) &&
+	    lock->gate.undelivered == 0 && may_enter(lock, mode))
+		return enter_at_once(lock, mode);
+	return acquire_slowly(lock, mode);
 }
 
 static bool
@@ -405,7 +416,7 @@ wait_for(struct evrwlock *lock, struct evask *ask)
 		return;
 	}
 	evask_forget_(ask);
-	evdeferred_fire(d, deadlock);
+	evdeferred_produce_(d, deadlock);
 }
 
 /* Makes the Deferred of an owner that may enter or has to wait. */
@@ -514,7 +525,7 @@ try(struct evrwlock *lock, enum evmode mode)
 	if (!may_enter(lock, mode))
 		return refuse_try(EBUSY);
 	enter(lock, mode, 1);
-	lock->anonymous.of[mode]++;
+	lock->sides[mode].anonymous++;
 	return 0;
 }
 
@@ -572,7 +583,15 @@ evrwlock_writer_try_as(struct evrwlock *lock, struct evowner *owner)
  * Releasing.
  */
 
-static int
+/* Is there nothing to do when somebody leaves? */
+static bool
+is_idle(const struct evrwlock *lock)
+{
+	return evrwlock_waiting_(lock) + lock->gate.undelivered == 0 &&
+	       !lock->gate.closed;
+}
+
+static inline int
 release(struct evrwlock *lock, enum evmode mode)
 {
 	if (lock == NULL) {
@@ -580,13 +599,14 @@ release(struct evrwlock *lock, enum evmode mode)
 		return -1;
 	}
 	evdefer_base_check_(lock->gate.base);
-	if (lock->anonymous.of[mode] == 0) {
+	if (lock->sides[mode].anonymous == 0) {
 		errno = EPERM;
 		return -1;
 	}
-	lock->anonymous.of[mode]--;
-	--*evrwlock_inside_(lock, mode);
-	evgate_changed_(&lock->gate);
+	lock->sides[mode].anonymous--;
+	lock->sides[mode].inside--;
+	if (!is_idle(lock))
+		evgate_changed_(&lock->gate);
 	return 0;
 }
 
@@ -597,7 +617,7 @@ evrwlock_give_back_(struct evhold *hold, enum evmode mode)
 
 	evhold_exit_(hold, mode);
 	evhold_tidy_(hold);
-	--*evrwlock_inside_(lock, mode);
+	lock->sides[mode].inside--;
 	evgate_changed_(&lock->gate);
 }
 
@@ -696,8 +716,8 @@ evrwlock_new(struct evdefer_base *base, unsigned flags)
 		return NULL;
 	}
 	evgate_init_(&lock->gate, &gate_type, base, flags);
-	evlist_init_(&lock->waiting[EVMODE_READ]);
-	evlist_init_(&lock->waiting[EVMODE_WRITE]);
+	evlist_init_(&lock->sides[EVMODE_READ].queue);
+	evlist_init_(&lock->sides[EVMODE_WRITE].queue);
 	evlist_init_(&lock->holders);
 	evlist_init_(&lock->rivals);
 	return lock;
@@ -737,19 +757,31 @@ evrwlock_name(const struct evrwlock *lock)
 bool
 evrwlock_is_reading(const struct evrwlock *lock)
 {
-	return lock != NULL && lock->stats.readers_inside > 0;
+	return lock != NULL && lock->sides[EVMODE_READ].inside > 0;
 }
 
 bool
 evrwlock_is_writing(const struct evrwlock *lock)
 {
-	return lock != NULL && lock->stats.writers_inside > 0;
+	return lock != NULL && lock->sides[EVMODE_WRITE].inside > 0;
 }
 
 void
 evrwlock_get_stats(const struct evrwlock *lock, struct evrwlock_stats *stats)
 {
-	static const struct evrwlock_stats none;
+	const struct evrwlock_side *readers, *writers;
 
-	*stats = lock != NULL ? lock->stats : none;
+	*stats = (struct evrwlock_stats){0};
+	if (lock == NULL)
+		return;
+	readers = &lock->sides[EVMODE_READ];
+	writers = &lock->sides[EVMODE_WRITE];
+	stats->readers_inside = readers->inside;
+	stats->writers_inside = writers->inside;
+	stats->readers_waiting = readers->waiting;
+	stats->writers_waiting = writers->waiting;
+	stats->readers_granted = readers->granted;
+	stats->writers_granted = writers->granted;
+	stats->cancelled = lock->cancelled;
+	stats->longest_queue = lock->longest_queue;
 }

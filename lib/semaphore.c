@@ -55,7 +55,7 @@ deliver(struct evgate *gate, struct evdeferred *d)
 	struct evsemaphore *semaphore = semaphore_of(gate);
 
 	semaphore->received++;
-	evdeferred_fire(d, evresult_owned(semaphore, release));
+	evdeferred_produce_(d, evresult_owned(semaphore, release));
 }
 
 static bool
