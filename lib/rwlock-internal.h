@@ -2,6 +2,8 @@
 #ifndef EVDEFER_RWLOCK_INTERNAL_H
 #define EVDEFER_RWLOCK_INTERNAL_H
 
+#include <errno.h>
+
 #include <evdefer/rwlock.h>
 
 #include "gate-internal.h"
@@ -39,6 +41,48 @@ evrwlock_waiting_(const struct evrwlock *lock)
 	return lock->sides[EVMODE_READ].waiting +
 	       lock->sides[EVMODE_WRITE].waiting;
 }
+
+/* May an owner or a nobody that is not inside come in without waiting? */
+static inline bool
+evrwlock_may_enter_(const struct evrwlock *lock, enum evmode mode)
+{
+	const struct evrwlock_side *readers = &lock->sides[EVMODE_READ];
+	const struct evrwlock_side *writers = &lock->sides[EVMODE_WRITE];
+
+	if (mode == EVMODE_READ)
+		return writers->inside + writers->waiting == 0;
+	return writers->inside + readers->inside == 0;
+}
+
+/* Counts those who come in. */
+static inline void
+evrwlock_enter_(struct evrwlock *lock, enum evmode mode, size_t count)
+{
+	lock->sides[mode].inside += count;
+	lock->sides[mode].granted += count;
+}
+
+/* For one who comes in, and for one who has to wait. */
+uint32_t evrwlock_draw_ticket_(struct evrwlock *lock);
+
+/* -1, with errno. */
+static inline int
+evrwlock_refuse_(int error)
+{
+	errno = error;
+	return -1;
+}
+
+/* Puts one at the end of a queue. */
+void evrwlock_enqueue_(
+    struct evrwlock *lock, struct evdeferred *d, enum evmode mode);
+
+/* Takes out a Deferred that was granted or waits. */
+void evrwlock_remove_(struct evrwlock *lock, struct evdeferred *d,
+    enum evmode mode, bool granted);
+
+/* The canceller of an ask. */
+void evrwlock_leave_as_(struct evdeferred *d, void *ask);
 
 /* The ask that an undelivered Deferred belongs to; NULL for an anonymous one. */
 struct evask *evrwlock_ask_of_(const struct evdeferred *d);

@@ -9,7 +9,6 @@
 #include "owner-internal.h"
 #include "result-internal.h"
 
-static void leave_as(struct evdeferred *d, void *arg);
 static void leave_reader(struct evdeferred *d, void *arg);
 static void leave_writer(struct evdeferred *d, void *arg);
 
@@ -19,29 +18,11 @@ lock_of(struct evgate *gate)
 	return EVLIST_ELEMENT(gate, struct evrwlock, gate);
 }
 
-static void
-enter(struct evrwlock *lock, enum evmode mode, size_t count)
-{
-	lock->sides[mode].inside += count;
-	lock->sides[mode].granted += count;
-}
-
-/* May an owner or a nobody that is not inside come in without waiting? */
-static bool
-may_enter(const struct evrwlock *lock, enum evmode mode)
-{
-	const struct evrwlock_side *readers = &lock->sides[EVMODE_READ];
-	const struct evrwlock_side *writers = &lock->sides[EVMODE_WRITE];
-
-	if (mode == EVMODE_READ)
-		return writers->inside + writers->waiting == 0;
-	return writers->inside + readers->inside == 0;
-}
-
 struct evask *
 evrwlock_ask_of_(const struct evdeferred *d)
 {
-	return d->u.canceller.fn == leave_as ? d->u.canceller.arg : NULL;
+	return d->u.canceller.fn == evrwlock_leave_as_ ? d->u.canceller.arg
+						       : NULL;
 }
 
 /* Readers are granted all at once, without a look at each. */
@@ -134,7 +115,7 @@ grant_writer(struct evrwlock *lock)
 	struct evdeferred *d = pop_waiter(&lock->sides[EVMODE_WRITE]);
 	struct evask *ask = evrwlock_ask_of_(d);
 
-	enter(lock, EVMODE_WRITE, 1);
+	evrwlock_enter_(lock, EVMODE_WRITE, 1);
 	if (ask != NULL)
 		set_granted(ask);
 	evgate_grant_(&lock->gate, d);
@@ -145,7 +126,7 @@ grant_readers(struct evrwlock *lock)
 {
 	struct evrwlock_side *readers = &lock->sides[EVMODE_READ];
 
-	enter(lock, EVMODE_READ, readers->waiting);
+	evrwlock_enter_(lock, EVMODE_READ, readers->waiting);
 	lock->granted_ticket = lock->last_ticket;
 	evgate_grant_all_(&lock->gate, &readers->queue, readers->waiting);
 	readers->waiting = 0;
@@ -204,9 +185,8 @@ static const struct evgate_type gate_type = {
  * Leaving before the delivery: the cancellers.
  */
 
-/* Takes out a Deferred that was granted or waits. */
-static void
-withdraw(
+void
+evrwlock_remove_(
     struct evrwlock *lock, struct evdeferred *d, enum evmode mode, bool granted)
 {
 	lock->cancelled++;
@@ -224,7 +204,7 @@ leave_reader(struct evdeferred *d, void *arg)
 {
 	struct evrwlock *lock = arg;
 
-	withdraw(lock, d, EVMODE_READ, is_ticket_granted(d, lock));
+	evrwlock_remove_(lock, d, EVMODE_READ, is_ticket_granted(d, lock));
 	evgate_changed_(&lock->gate);
 }
 
@@ -233,41 +213,9 @@ leave_writer(struct evdeferred *d, void *arg)
 {
 	struct evrwlock *lock = arg;
 
-	withdraw(lock, d, EVMODE_WRITE, lock->gate.granted.next == &d->node);
+	evrwlock_remove_(
+	    lock, d, EVMODE_WRITE, lock->gate.granted.next == &d->node);
 	evgate_changed_(&lock->gate);
-}
-
-void
-evrwlock_withdraw_(struct evask *ask)
-{
-	struct evgate *gate = &ask->lock->gate;
-	struct evhold *hold = ask->hold;
-
-	/* Until leave_as(), which may come after the callbacks of others. */
-	gate->busy++;
-	withdraw(ask->lock, ask->d, ask->mode, evask_is_granted_(ask));
-	if (ask->granted)
-		evhold_exit_(hold, ask->mode);
-	evask_arrive_(ask);
-	evask_detach_(ask);
-	evhold_tidy_(hold);
-	if (!gate->closed)
-		gate->type->admit(gate);
-}
-
-static void
-leave_as(struct evdeferred *d, void *arg)
-{
-	struct evask *ask = arg;
-	struct evgate *gate = &ask->lock->gate;
-
-	(void)d;
-	if (ask->hold != NULL)
-		evrwlock_withdraw_(ask);
-	evlist_remove_(&ask->owner_node);
-	evask_unref_(ask);
-	gate->busy--;
-	evgate_changed_(gate);
 }
 
 /*
@@ -291,17 +239,16 @@ renumber(struct evrwlock *lock)
 	}
 }
 
-/* For one who comes in, and for one who has to wait. */
-static uint32_t
-draw_ticket(struct evrwlock *lock)
+uint32_t
+evrwlock_draw_ticket_(struct evrwlock *lock)
 {
 	if (lock->last_ticket - lock->granted_ticket > INT32_MAX / 2)
 		renumber(lock);
 	return ++lock->last_ticket;
 }
 
-static void
-enqueue(struct evrwlock *lock, struct evdeferred *d, enum evmode mode)
+void
+evrwlock_enqueue_(struct evrwlock *lock, struct evdeferred *d, enum evmode mode)
 {
 	evlist_append_(&lock->sides[mode].queue, &d->node);
 	lock->sides[mode].waiting++;
@@ -309,8 +256,45 @@ enqueue(struct evrwlock *lock, struct evdeferred *d, enum evmode mode)
 		lock->longest_queue = evrwlock_waiting_(lock);
 }
 
-/* Tells one who may enter so before it can have added a callback, if none is
- * before it.  NULL with ENOMEM. */
+static struct evdeferred *
+new_waiter(struct evrwlock *lock, enum evmode mode)
+{
+	struct evdeferred *d = evdeferred_new(lock->gate.base,
+	    mode == EVMODE_READ ? leave_reader : leave_writer, lock);
+
+	if (d != NULL)
+		d->ticket = evrwlock_draw_ticket_(lock);
+	return d;
+}
+
+static struct evdeferred *
+wait(struct evrwlock *lock, enum evmode mode)
+{
+	struct evdeferred *d = new_waiter(lock, mode);
+
+	if (d != NULL)
+		evrwlock_enqueue_(lock, d, mode);
+	return d;
+}
+
+/* For one who is to be told by the loop, or after others. */
+static struct evdeferred *
+enter_in_turn(struct evrwlock *lock, enum evmode mode)
+{
+	struct evdeferred *d = new_waiter(lock, mode);
+
+	if (d == NULL)
+		return NULL;
+	if (mode == EVMODE_READ)
+		lock->granted_ticket = d->ticket;
+	evrwlock_enter_(lock, mode, 1);
+	evgate_grant_(&lock->gate, d);
+	evgate_hand_out_(&lock->gate);
+	return d;
+}
+
+/* The same as in turn where nobody is before it: no callback is there yet that
+ * could tell the difference. */
 static inline struct evdeferred *
 enter_at_once(struct evrwlock *lock, enum evmode mode)
 {
@@ -320,163 +304,26 @@ enter_at_once(struct evrwlock *lock, enum evmode mode)
 
 	if (d == NULL)
 		return NULL;
-	enter(lock, mode, 1);
+	evrwlock_enter_(lock, mode, 1);
 	lock->sides[mode].anonymous++;
-	return d;
-}
-
-static struct evdeferred *
-acquire_slowly(struct evrwlock *lock, enum evmode mode)
-{
-	struct evdeferred *d;
-
-	if (lock == NULL) {
-		errno = EINVAL;
-		return NULL;
-	}
-	if (!evgate_is_open_(&lock->gate))
-		return evgate_refuse_(&lock->gate);
-	d = evdeferred_new(lock->gate.base,
-	    mode == EVMODE_READ ? leave_reader : leave_writer, lock);
-	if (d == NULL)
-		return NULL;
-	d->ticket = draw_ticket(lock);
-	if (!may_enter(lock, mode)) {
-		enqueue(lock, d, mode);
-		return d;
-	}
-	if (mode == EVMODE_READ)
-		lock->granted_ticket = d->ticket;
-	enter(lock, mode, 1);
-	evgate_grant_(&lock->gate, d);
-	evgate_hand_out_(&lock->gate);
 	return d;
 }
 
 static inline struct evdeferred *
 acquire(struct evrwlock *lock, enum evmode mode)
 {
-	if (lock != NULL && lock->gate.fast && evgate_is_open_(&lock->gate) &&
-	    lock->gate.undelivered == 0 && may_enter(lock, mode))
-		return enter_at_once(lock, mode);
-	return acquire_slowly(lock, mode);
-}
-
-static bool
-is_inside(const struct evhold *hold, enum evmode mode)
-{
-	const struct evask *oldest;
-
-	if (hold == NULL)
-		return false;
-	if (hold->inside.of[mode] > 0)
-		return true;
-	if (mode == EVMODE_WRITE || evlist_empty_(&hold->queued[mode]))
-		return false;
-	oldest = EVLIST_ELEMENT(hold->queued[mode].next, struct evask, node);
-	return evask_is_granted_(oldest);
-}
-
-enum answer { ANSWER_ENTER, ANSWER_WAIT, ANSWER_DEADLOCK };
-
-/* What an owner gets that asks for the lock. */
-static enum answer
-answer(struct evrwlock *lock, struct evowner *owner, enum evmode mode)
-{
-	const struct evhold *hold = evhold_find_(lock, owner);
-
-	if (is_inside(hold, EVMODE_WRITE))
-		return ANSWER_ENTER;
-	if (is_inside(hold, EVMODE_READ))
-		return mode == EVMODE_READ ? ANSWER_ENTER : ANSWER_DEADLOCK;
-	return may_enter(lock, mode) ? ANSWER_ENTER : ANSWER_WAIT;
-}
-
-/* Undoes evhold_get_() and evask_new_() when memory runs out. */
-static struct evdeferred *
-give_up(struct evhold *hold, struct evask *ask)
-{
-	if (ask != NULL)
-		evask_forget_(ask);
-	else
-		evhold_tidy_(hold);
-	errno = ENOMEM;
-	return NULL;
-}
-
-/* Puts an ask into the queue, unless it would wait there for itself. */
-static void
-wait_for(struct evrwlock *lock, struct evask *ask)
-{
-	const struct evresult deadlock = evrwlock_check_deadlock_(ask);
-	struct evdeferred *d = ask->d;
-
-	if (!evresult_is_failure_(deadlock)) {
-		enqueue(lock, d, ask->mode);
-		return;
-	}
-	evask_forget_(ask);
-	evdeferred_produce_(d, deadlock);
-}
-
-/* Makes the Deferred of an owner that may enter or has to wait. */
-static struct evdeferred *
-ask_for(struct evrwlock *lock, struct evowner *owner, enum evmode mode,
-    bool granted)
-{
-	struct evhold *hold = evhold_get_(lock, owner);
-	struct evask *ask;
-	struct evdeferred *d;
-
-	if (hold == NULL)
-		return NULL;
-	ask = evask_new_(hold, mode, granted);
-	if (ask == NULL)
-		return give_up(hold, NULL);
-	d = evdeferred_new(lock->gate.base, leave_as, ask);
-	if (d == NULL)
-		return give_up(hold, ask);
-	ask->d = d;
-	d->ticket = draw_ticket(lock);
-	if (!granted) {
-		wait_for(lock, ask);
-		return d;
-	}
-	evhold_enter_(hold, mode);
-	enter(lock, mode, 1);
-	evgate_grant_(&lock->gate, d);
-	evgate_hand_out_(&lock->gate);
-	return d;
-}
-
-static int
-check_owner(const struct evrwlock *lock, const struct evowner *owner)
-{
-	if (lock == NULL || owner == NULL || owner->base != lock->gate.base) {
+	if (lock == NULL) {
 		errno = EINVAL;
-		return -1;
-	}
-	evdefer_base_check_(owner->base);
-	return 0;
-}
-
-static struct evdeferred *
-acquire_as(struct evrwlock *lock, struct evowner *owner, enum evmode mode)
-{
-	if (check_owner(lock, owner) == -1)
 		return NULL;
-	if (!evgate_is_open_(&lock->gate) || owner->freed)
-		return evgate_refuse_(&lock->gate);
-	switch (answer(lock, owner, mode)) {
-	case ANSWER_ENTER:
-		return ask_for(lock, owner, mode, true);
-	case ANSWER_DEADLOCK:
-		return evdeferred_fired(
-		    lock->gate.base, evresult_fixed_(EVFAILURE_UPGRADE));
-	case ANSWER_WAIT:
-		break;
 	}
-	return ask_for(lock, owner, mode, false);
+	evdefer_base_check_(lock->gate.base);
+	if (!evgate_is_open_(&lock->gate))
+		return evgate_refuse_(&lock->gate);
+	if (!evrwlock_may_enter_(lock, mode))
+		return wait(lock, mode);
+	if (lock->gate.fast && lock->gate.undelivered == 0)
+		return enter_at_once(lock, mode);
+	return enter_in_turn(lock, mode);
 }
 
 struct evdeferred *
@@ -491,67 +338,22 @@ evrwlock_writer_acquire(struct evrwlock *lock)
 	return acquire(lock, EVMODE_WRITE);
 }
 
-struct evdeferred *
-evrwlock_reader_acquire_as(struct evrwlock *lock, struct evowner *owner)
-{
-	return acquire_as(lock, owner, EVMODE_READ);
-}
-
-struct evdeferred *
-evrwlock_writer_acquire_as(struct evrwlock *lock, struct evowner *owner)
-{
-	return acquire_as(lock, owner, EVMODE_WRITE);
-}
-
 /*
  * Trying.
  */
 
 static int
-refuse_try(int error)
-{
-	errno = error;
-	return -1;
-}
-
-static int
 try(struct evrwlock *lock, enum evmode mode)
 {
 	if (lock == NULL)
-		return refuse_try(EINVAL);
+		return evrwlock_refuse_(EINVAL);
 	evdefer_base_check_(lock->gate.base);
 	if (!evgate_is_open_(&lock->gate))
-		return refuse_try(ESHUTDOWN);
-	if (!may_enter(lock, mode))
-		return refuse_try(EBUSY);
-	enter(lock, mode, 1);
+		return evrwlock_refuse_(ESHUTDOWN);
+	if (!evrwlock_may_enter_(lock, mode))
+		return evrwlock_refuse_(EBUSY);
+	evrwlock_enter_(lock, mode, 1);
 	lock->sides[mode].anonymous++;
-	return 0;
-}
-
-static int
-try_as(struct evrwlock *lock, struct evowner *owner, enum evmode mode)
-{
-	struct evhold *hold;
-
-	if (check_owner(lock, owner) == -1)
-		return -1;
-	if (!evgate_is_open_(&lock->gate) || owner->freed)
-		return refuse_try(ESHUTDOWN);
-	switch (answer(lock, owner, mode)) {
-	case ANSWER_WAIT:
-		return refuse_try(EBUSY);
-	case ANSWER_DEADLOCK:
-		return refuse_try(EDEADLK);
-	case ANSWER_ENTER:
-		break;
-	}
-	hold = evhold_get_(lock, owner);
-	if (hold == NULL)
-		return -1;
-	evhold_enter_(hold, mode);
-	hold->received.of[mode]++;
-	enter(lock, mode, 1);
 	return 0;
 }
 
@@ -565,18 +367,6 @@ int
 evrwlock_writer_try(struct evrwlock *lock)
 {
 	return try(lock, EVMODE_WRITE);
-}
-
-int
-evrwlock_reader_try_as(struct evrwlock *lock, struct evowner *owner)
-{
-	return try_as(lock, owner, EVMODE_READ);
-}
-
-int
-evrwlock_writer_try_as(struct evrwlock *lock, struct evowner *owner)
-{
-	return try_as(lock, owner, EVMODE_WRITE);
 }
 
 /*
@@ -594,46 +384,15 @@ is_idle(const struct evrwlock *lock)
 static inline int
 release(struct evrwlock *lock, enum evmode mode)
 {
-	if (lock == NULL) {
-		errno = EINVAL;
-		return -1;
-	}
+	if (lock == NULL)
+		return evrwlock_refuse_(EINVAL);
 	evdefer_base_check_(lock->gate.base);
-	if (lock->sides[mode].anonymous == 0) {
-		errno = EPERM;
-		return -1;
-	}
+	if (lock->sides[mode].anonymous == 0)
+		return evrwlock_refuse_(EPERM);
 	lock->sides[mode].anonymous--;
 	lock->sides[mode].inside--;
 	if (!is_idle(lock))
 		evgate_changed_(&lock->gate);
-	return 0;
-}
-
-void
-evrwlock_give_back_(struct evhold *hold, enum evmode mode)
-{
-	struct evrwlock *lock = hold->lock;
-
-	evhold_exit_(hold, mode);
-	evhold_tidy_(hold);
-	lock->sides[mode].inside--;
-	evgate_changed_(&lock->gate);
-}
-
-static int
-release_as(struct evrwlock *lock, struct evowner *owner, enum evmode mode)
-{
-	struct evhold *hold;
-
-	if (check_owner(lock, owner) == -1)
-		return -1;
-	hold = evhold_find_(lock, owner);
-	if (hold == NULL || !evhold_take_(hold, mode)) {
-		errno = EPERM;
-		return -1;
-	}
-	evrwlock_give_back_(hold, mode);
 	return 0;
 }
 
@@ -647,18 +406,6 @@ int
 evrwlock_writer_release(struct evrwlock *lock)
 {
 	return release(lock, EVMODE_WRITE);
-}
-
-int
-evrwlock_reader_release_as(struct evrwlock *lock, struct evowner *owner)
-{
-	return release_as(lock, owner, EVMODE_READ);
-}
-
-int
-evrwlock_writer_release_as(struct evrwlock *lock, struct evowner *owner)
-{
-	return release_as(lock, owner, EVMODE_WRITE);
 }
 
 /*
@@ -679,24 +426,6 @@ evrwlock_with_writer(struct evrwlock *lock, evrwlock_body_fn body, void *arg)
 	if (evgate_check_body_(body) == -1)
 		return NULL;
 	return evgate_with_(acquire(lock, EVMODE_WRITE), body, arg);
-}
-
-struct evdeferred *
-evrwlock_with_reader_as(struct evrwlock *lock, struct evowner *owner,
-    evrwlock_body_fn body, void *arg)
-{
-	if (evgate_check_body_(body) == -1)
-		return NULL;
-	return evgate_with_(acquire_as(lock, owner, EVMODE_READ), body, arg);
-}
-
-struct evdeferred *
-evrwlock_with_writer_as(struct evrwlock *lock, struct evowner *owner,
-    evrwlock_body_fn body, void *arg)
-{
-	if (evgate_check_body_(body) == -1)
-		return NULL;
-	return evgate_with_(acquire_as(lock, owner, EVMODE_WRITE), body, arg);
 }
 
 /*
@@ -735,10 +464,8 @@ evrwlock_set_name(struct evrwlock *lock, const char *name)
 {
 	char *copy = NULL;
 
-	if (lock == NULL) {
-		errno = EINVAL;
-		return -1;
-	}
+	if (lock == NULL)
+		return evrwlock_refuse_(EINVAL);
 	if (name != NULL && (copy = strdup(name)) == NULL) {
 		errno = ENOMEM;
 		return -1;

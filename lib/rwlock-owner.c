@@ -1,0 +1,284 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The readers-writer lock for owners: who asks again for what it holds gets it,
+ * and who would wait for itself is told so.
+ */
+#include "rwlock-internal.h"
+
+#include <errno.h>
+
+#include "owner-internal.h"
+#include "result-internal.h"
+
+/*
+ * Leaving before the delivery.
+ */
+
+void
+evrwlock_withdraw_(struct evask *ask)
+{
+	struct evgate *gate = &ask->lock->gate;
+	struct evhold *hold = ask->hold;
+
+	/* Until leave_as(), which may come after the callbacks of others. */
+	gate->busy++;
+	evrwlock_remove_(ask->lock, ask->d, ask->mode, evask_is_granted_(ask));
+	if (ask->granted)
+		evhold_exit_(hold, ask->mode);
+	evask_arrive_(ask);
+	evask_detach_(ask);
+	evhold_tidy_(hold);
+	if (!gate->closed)
+		gate->type->admit(gate);
+}
+
+void
+evrwlock_leave_as_(struct evdeferred *d, void *arg)
+{
+	struct evask *ask = arg;
+	struct evgate *gate = &ask->lock->gate;
+
+	(void)d;
+	if (ask->hold != NULL)
+		evrwlock_withdraw_(ask);
+	evlist_remove_(&ask->owner_node);
+	evask_unref_(ask);
+	gate->busy--;
+	evgate_changed_(gate);
+}
+
+/*
+ * Acquiring.
+ */
+
+static bool
+is_inside(const struct evhold *hold, enum evmode mode)
+{
+	const struct evask *oldest;
+
+	if (hold == NULL)
+		return false;
+	if (hold->inside.of[mode] > 0)
+		return true;
+	if (mode == EVMODE_WRITE || evlist_empty_(&hold->queued[mode]))
+		return false;
+	oldest = EVLIST_ELEMENT(hold->queued[mode].next, struct evask, node);
+	return evask_is_granted_(oldest);
+}
+
+enum answer { ANSWER_ENTER, ANSWER_WAIT, ANSWER_DEADLOCK };
+
+/* What an owner gets that asks for the lock. */
+static enum answer
+answer(struct evrwlock *lock, struct evowner *owner, enum evmode mode)
+{
+	const struct evhold *hold = evhold_find_(lock, owner);
+
+	if (is_inside(hold, EVMODE_WRITE))
+		return ANSWER_ENTER;
+	if (is_inside(hold, EVMODE_READ))
+		return mode == EVMODE_READ ? ANSWER_ENTER : ANSWER_DEADLOCK;
+	return evrwlock_may_enter_(lock, mode) ? ANSWER_ENTER : ANSWER_WAIT;
+}
+
+/* Undoes evhold_get_() and evask_new_() when memory runs out. */
+static struct evdeferred *
+give_up(struct evhold *hold, struct evask *ask)
+{
+	if (ask != NULL)
+		evask_forget_(ask);
+	else
+		evhold_tidy_(hold);
+	errno = ENOMEM;
+	return NULL;
+}
+
+/* Puts an ask into the queue, unless it would wait there for itself. */
+static void
+wait_for(struct evrwlock *lock, struct evask *ask)
+{
+	const struct evresult deadlock = evrwlock_check_deadlock_(ask);
+	struct evdeferred *d = ask->d;
+
+	if (!evresult_is_failure_(deadlock)) {
+		evrwlock_enqueue_(lock, d, ask->mode);
+		return;
+	}
+	evask_forget_(ask);
+	evdeferred_produce_(d, deadlock);
+}
+
+/* Makes the Deferred of an owner that may enter or has to wait. */
+static struct evdeferred *
+ask_for(struct evrwlock *lock, struct evowner *owner, enum evmode mode,
+    bool granted)
+{
+	struct evhold *hold = evhold_get_(lock, owner);
+	struct evask *ask;
+	struct evdeferred *d;
+
+	if (hold == NULL)
+		return NULL;
+	ask = evask_new_(hold, mode, granted);
+	if (ask == NULL)
+		return give_up(hold, NULL);
+	d = evdeferred_new(lock->gate.base, evrwlock_leave_as_, ask);
+	if (d == NULL)
+		return give_up(hold, ask);
+	ask->d = d;
+	d->ticket = evrwlock_draw_ticket_(lock);
+	if (!granted) {
+		wait_for(lock, ask);
+		return d;
+	}
+	evhold_enter_(hold, mode);
+	evrwlock_enter_(lock, mode, 1);
+	evgate_grant_(&lock->gate, d);
+	evgate_hand_out_(&lock->gate);
+	return d;
+}
+
+static int
+check_owner(const struct evrwlock *lock, const struct evowner *owner)
+{
+	if (lock == NULL || owner == NULL || owner->base != lock->gate.base)
+		return evrwlock_refuse_(EINVAL);
+	evdefer_base_check_(owner->base);
+	return 0;
+}
+
+static struct evdeferred *
+acquire_as(struct evrwlock *lock, struct evowner *owner, enum evmode mode)
+{
+	if (check_owner(lock, owner) == -1)
+		return NULL;
+	if (!evgate_is_open_(&lock->gate) || owner->freed)
+		return evgate_refuse_(&lock->gate);
+	switch (answer(lock, owner, mode)) {
+	case ANSWER_ENTER:
+		return ask_for(lock, owner, mode, true);
+	case ANSWER_DEADLOCK:
+		return evdeferred_fired(
+		    lock->gate.base, evresult_fixed_(EVFAILURE_UPGRADE));
+	case ANSWER_WAIT:
+		break;
+	}
+	return ask_for(lock, owner, mode, false);
+}
+
+struct evdeferred *
+evrwlock_reader_acquire_as(struct evrwlock *lock, struct evowner *owner)
+{
+	return acquire_as(lock, owner, EVMODE_READ);
+}
+
+struct evdeferred *
+evrwlock_writer_acquire_as(struct evrwlock *lock, struct evowner *owner)
+{
+	return acquire_as(lock, owner, EVMODE_WRITE);
+}
+
+/*
+ * Trying.
+ */
+
+static int
+try_as(struct evrwlock *lock, struct evowner *owner, enum evmode mode)
+{
+	struct evhold *hold;
+
+	if (check_owner(lock, owner) == -1)
+		return -1;
+	if (!evgate_is_open_(&lock->gate) || owner->freed)
+		return evrwlock_refuse_(ESHUTDOWN);
+	switch (answer(lock, owner, mode)) {
+	case ANSWER_WAIT:
+		return evrwlock_refuse_(EBUSY);
+	case ANSWER_DEADLOCK:
+		return evrwlock_refuse_(EDEADLK);
+	case ANSWER_ENTER:
+		break;
+	}
+	hold = evhold_get_(lock, owner);
+	if (hold == NULL)
+		return -1;
+	evhold_enter_(hold, mode);
+	hold->received.of[mode]++;
+	evrwlock_enter_(lock, mode, 1);
+	return 0;
+}
+
+int
+evrwlock_reader_try_as(struct evrwlock *lock, struct evowner *owner)
+{
+	return try_as(lock, owner, EVMODE_READ);
+}
+
+int
+evrwlock_writer_try_as(struct evrwlock *lock, struct evowner *owner)
+{
+	return try_as(lock, owner, EVMODE_WRITE);
+}
+
+/*
+ * Releasing.
+ */
+
+void
+evrwlock_give_back_(struct evhold *hold, enum evmode mode)
+{
+	struct evrwlock *lock = hold->lock;
+
+	evhold_exit_(hold, mode);
+	evhold_tidy_(hold);
+	lock->sides[mode].inside--;
+	evgate_changed_(&lock->gate);
+}
+
+static int
+release_as(struct evrwlock *lock, struct evowner *owner, enum evmode mode)
+{
+	struct evhold *hold;
+
+	if (check_owner(lock, owner) == -1)
+		return -1;
+	hold = evhold_find_(lock, owner);
+	if (hold == NULL || !evhold_take_(hold, mode))
+		return evrwlock_refuse_(EPERM);
+	evrwlock_give_back_(hold, mode);
+	return 0;
+}
+
+int
+evrwlock_reader_release_as(struct evrwlock *lock, struct evowner *owner)
+{
+	return release_as(lock, owner, EVMODE_READ);
+}
+
+int
+evrwlock_writer_release_as(struct evrwlock *lock, struct evowner *owner)
+{
+	return release_as(lock, owner, EVMODE_WRITE);
+}
+
+/*
+ * With: acquire, run, release.
+ */
+
+struct evdeferred *
+evrwlock_with_reader_as(struct evrwlock *lock, struct evowner *owner,
+    evrwlock_body_fn body, void *arg)
+{
+	if (evgate_check_body_(body) == -1)
+		return NULL;
+	return evgate_with_(acquire_as(lock, owner, EVMODE_READ), body, arg);
+}
+
+struct evdeferred *
+evrwlock_with_writer_as(struct evrwlock *lock, struct evowner *owner,
+    evrwlock_body_fn body, void *arg)
+{
+	if (evgate_check_body_(body) == -1)
+		return NULL;
+	return evgate_with_(acquire_as(lock, owner, EVMODE_WRITE), body, arg);
+}
