@@ -342,7 +342,6 @@ call(struct evdeferred *d)
 static void
 run_links(struct evdeferred *d)
 {
-	struct evlink link;
 	int in_a_row = 0;
 
 	while (!(d->flags & EVDEFERRED_FREED)) {
@@ -354,12 +353,10 @@ run_links(struct evdeferred *d)
 			queue(d);
 			return;
 		}
-		if (is_call(d)) {
+		if (is_call(d))
 			call(d);
-			continue;
-		}
-		link = evlink_pop_(d);
-		evlink_run_(&link, d);
+		else
+			evlink_run_first_(d);
 	}
 }
 

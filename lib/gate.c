@@ -23,7 +23,7 @@ deliver_ready(struct evready *ready)
 	/* They take turns: one with many waiters does not hold up another. */
 	evlist_remove_(&ready->node);
 	if (gate->undelivered > 1)
-		evdefer_base_make_ready_(gate->base, ready);
+		evlist_append_(&gate->base->ready, &ready->node);
 	deliver_first(gate);
 }
 

@@ -87,6 +87,9 @@ evlink_pop_(struct evdeferred *d)
  * of d, and what it returns is the result of d afterwards. */
 void evlink_run_(const struct evlink *link, struct evdeferred *d);
 
+/* Takes the first link out, and runs it. */
+void evlink_run_first_(struct evdeferred *d);
+
 /* Takes all links out of the chain without running them. */
 void evlink_drop_all_(struct evdeferred *d);
 

@@ -191,6 +191,14 @@ evlink_run_(const struct evlink *link, struct evdeferred *d)
 	}
 }
 
+void
+evlink_run_first_(struct evdeferred *d)
+{
+	const struct evlink link = evlink_pop_(d);
+
+	evlink_run_(&link, d);
+}
+
 static void
 drop(const struct evlink *link)
 {

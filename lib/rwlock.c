@@ -373,12 +373,12 @@ evrwlock_writer_try(struct evrwlock *lock)
  * Releasing.
  */
 
-/* Is there nothing to do when somebody leaves? */
-static bool
-is_idle(const struct evrwlock *lock)
+/* Does it concern others when somebody leaves? */
+static inline bool
+is_contended(const struct evrwlock *lock)
 {
-	return evrwlock_waiting_(lock) + lock->gate.undelivered == 0 &&
-	       !lock->gate.closed;
+	return lock->gate.closed || evrwlock_waiting_(lock) > 0 ||
+	       (lock->gate.fast && lock->gate.undelivered > 0);
 }
 
 static inline int
@@ -391,7 +391,7 @@ release(struct evrwlock *lock, enum evmode mode)
 		return evrwlock_refuse_(EPERM);
 	lock->sides[mode].anonymous--;
 	lock->sides[mode].inside--;
-	if (!is_idle(lock))
+	if (is_contended(lock))
 		evgate_changed_(&lock->gate);
 	return 0;
 }
