@@ -1,0 +1,181 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The end of a Deferred: freed, detached or cancelled.
+ */
+#include "chain-internal.h"
+
+#include "combine-internal.h"
+#include "coro-internal.h"
+
+void
+evdeferred_collect_(struct evdeferred *d)
+{
+	const unsigned over = EVDEFERRED_FIRED | EVDEFERRED_FREED;
+	const unsigned needed = EVDEFERRED_RUNNING | EVDEFERRED_QUEUED |
+				EVDEFERRED_PINNED | EVDEFERRED_LATE |
+				EVDEFERRED_CHAINED;
+
+	if ((d->flags & (over | needed)) == over)
+		evdeferred_give_back_(d);
+}
+
+struct evresult
+evdeferred_take_result_(struct evdeferred *d)
+{
+	struct evresult result = d->u.result;
+	struct evdeferred *inner = result.data;
+
+	if (d->flags & EVDEFERRED_WAITING) {
+		inner->waiter = NULL;
+		evdeferred_clear_(d, EVDEFERRED_WAITING);
+	}
+	d->u.result = evresult_value(NULL);
+	return result;
+}
+
+/* Ends one Deferred that has fired and waits for none. */
+static void
+end(struct evdeferred *d)
+{
+	struct evresult result;
+
+	evdeferred_set_(d, EVDEFERRED_FREED | EVDEFERRED_PINNED);
+	/* A link has asked to wait and d was freed meanwhile: first what it
+	 * would wait for, then what was held for that. */
+	if (evresult_is_deferred_(d->u.result))
+		evresult_dispose(evdeferred_take_result_(d));
+	evlink_drop_all_(d);
+	result = evdeferred_take_result_(d);
+	if (result.dispose != NULL)
+		evdefer_base_drop_of_(d->base, d, result);
+	evdeferred_clear_(d, EVDEFERRED_PINNED);
+	evdeferred_collect_(d);
+}
+
+/*
+ * Ends a Deferred that has fired, with all that it waits for.  From the
+ * innermost outwards: a lock that a link holds is given back only when what it
+ * was held for has been called off.  These may be a million, so no recursion.
+ */
+void
+evdeferred_reap_(struct evdeferred *d)
+{
+	const unsigned flags = EVDEFERRED_WAITING | EVDEFERRED_PINNED;
+	struct evdeferred *inner = d, *outer;
+
+	while ((inner->flags & flags) == EVDEFERRED_WAITING) {
+		evdeferred_set_(inner, EVDEFERRED_FREED | EVDEFERRED_PINNED);
+		inner = inner->u.result.data;
+	}
+	while (inner != d) {
+		outer = inner->waiter;
+		evdeferred_take_result_(outer);
+		evdeferred_free(inner);
+		evdeferred_clear_(outer, EVDEFERRED_PINNED);
+		inner = outer;
+	}
+	end(d);
+}
+
+/* Undoes a pin, and does what had to wait for that. */
+static void
+unpin(struct evdeferred *d)
+{
+	evdeferred_clear_(d, EVDEFERRED_PINNED);
+	if (evdeferred_is_over_(d))
+		evdeferred_reap_(d);
+}
+
+/* Has the producer give up; it may fire d meanwhile. */
+static void
+call_off(struct evdeferred *d)
+{
+	if (d->u.canceller.fn != NULL)
+		d->u.canceller.fn(d, d->u.canceller.arg);
+	else if (!(d->flags & EVDEFERRED_CHAINED))
+		evdeferred_set_(d, EVDEFERRED_LATE);
+}
+
+/* Gets the producer out of a Deferred that was freed before it fired. */
+static void
+abandon(struct evdeferred *d)
+{
+	evdeferred_set_(d, EVDEFERRED_PINNED);
+	evlink_drop_all_(d);
+	if (!(d->flags & EVDEFERRED_FIRED))
+		call_off(d);
+	/* Whatever it answered to being given up is no news. */
+	if (d->flags & EVDEFERRED_FIRED)
+		evresult_dispose(evdeferred_take_result_(d));
+	d->u.result = evresult_value(NULL);
+	evdeferred_set_(d, EVDEFERRED_FIRED);
+	evdeferred_clear_(d, EVDEFERRED_PINNED);
+}
+
+void
+evdeferred_free(struct evdeferred *d)
+{
+	if (d == NULL)
+		return;
+	evdefer_base_check_(d->base);
+	/* The usual end. */
+	if (d->flags == EVDEFERRED_FIRED && evdeferred_is_spent_(d)) {
+		evdeferred_give_back_(d);
+		return;
+	}
+	evdeferred_set_(d, EVDEFERRED_FREED);
+	if (d->flags & (EVDEFERRED_RUNNING | EVDEFERRED_PINNED))
+		return;
+	if (d->flags & EVDEFERRED_QUEUED) {
+		evlist_remove_(&d->node);
+		evdeferred_clear_(d, EVDEFERRED_QUEUED);
+	}
+	if (!(d->flags & EVDEFERRED_FIRED))
+		abandon(d);
+	evdeferred_reap_(d);
+}
+
+void
+evdeferred_detach(struct evdeferred *d)
+{
+	if (d == NULL)
+		return;
+	evdefer_base_check_(d->base);
+	evdeferred_set_(d, EVDEFERRED_DETACHED);
+	if (evdeferred_is_over_(d) && !(d->flags & EVDEFERRED_PINNED))
+		evdeferred_reap_(d);
+}
+
+void
+evdeferred_cancel(struct evdeferred *d)
+{
+	struct evcoro *co = NULL;
+
+	if (d == NULL)
+		return;
+	evdefer_base_check_(d->base);
+	while (d->flags & EVDEFERRED_FIRED) {
+		if (evdeferred_coro_(d) != NULL)
+			co = evdeferred_coro_(d);
+		if (d->flags & EVDEFERRED_WAITING) {
+			d = d->u.result.data;
+			continue;
+		}
+		/* A coroutine is not through with its first result. */
+		if (co != NULL)
+			co->cancelled = true;
+		return;
+	}
+	/* Its canceller is at work. */
+	if (d->flags & EVDEFERRED_PINNED)
+		return;
+	/* A combination fires with what its parts answer. */
+	if (d->u.canceller.fn == evcombine_leave_ &&
+	    evcombine_cancel_(d->u.canceller.arg))
+		return;
+	evdeferred_set_(d, EVDEFERRED_PINNED);
+	call_off(d);
+	if (!(d->flags & EVDEFERRED_FIRED))
+		evdeferred_fire_(d, evresult_fixed_(EVFAILURE_CANCELLED));
+	unpin(d);
+}
