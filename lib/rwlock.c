@@ -268,7 +268,7 @@ new_waiter(struct evrwlock *lock, enum evmode mode)
 }
 
 static struct evdeferred *
-wait(struct evrwlock *lock, enum evmode mode)
+wait_in_turn(struct evrwlock *lock, enum evmode mode)
 {
 	struct evdeferred *d = new_waiter(lock, mode);
 
@@ -320,7 +320,7 @@ acquire(struct evrwlock *lock, enum evmode mode)
 	if (!evgate_is_open_(&lock->gate))
 		return evgate_refuse_(&lock->gate);
 	if (!evrwlock_may_enter_(lock, mode))
-		return wait(lock, mode);
+		return wait_in_turn(lock, mode);
 	if (lock->gate.fast && lock->gate.undelivered == 0)
 		return enter_at_once(lock, mode);
 	return enter_in_turn(lock, mode);
