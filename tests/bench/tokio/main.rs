@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: MIT
+//! tokio's RwLock, in one runtime of one thread.
+//!
+//! Without contention: read().await and the drop of the guard, in one task.
+//! Waiters are tasks, as nothing else can wait beside others.
+use std::cell::Cell;
+use std::rc::Rc;
+use std::time::Instant;
+
+use tokio::sync::RwLock;
+use tokio::task::{spawn_local, yield_now, LocalSet};
+
+const SLICE: u128 = 8_000_000;
+const TOTAL: u128 = 150_000_000;
+const MAX_SLICES: usize = 15;
+
+/// As bench_measure() of bench.c.
+macro_rules! measure {
+    ($operations:expr, $call:expr) => {{
+        let mut count = 1;
+        while $call(count).await < SLICE {
+            count *= 2;
+        }
+        let mut slices = Vec::new();
+        let mut total = 0;
+        while slices.is_empty() || (slices.len() < MAX_SLICES && total < TOTAL) {
+            let taken: u128 = $call(count).await;
+            total += taken;
+            slices.push(taken);
+        }
+        slices.sort_unstable();
+        slices[slices.len() / 2] as f64 / count as f64 / $operations as f64
+    }};
+}
+
+async fn readers(lock: &RwLock<u64>, count: usize) -> u128 {
+    let begun = Instant::now();
+    let mut sum = 0;
+    for _ in 0..count {
+        sum += *lock.read().await;
+    }
+    assert_eq!(sum, 0);
+    begun.elapsed().as_nanos()
+}
+
+async fn writers(lock: &RwLock<u64>, count: usize) -> u128 {
+    let begun = Instant::now();
+    for _ in 0..count {
+        *lock.write().await += 1;
+    }
+    begun.elapsed().as_nanos()
+}
+
+async fn reader(lock: Rc<RwLock<u64>>, granted: Rc<Cell<usize>>) {
+    let _guard = lock.read().await;
+    granted.set(granted.get() + 1);
+}
+
+async fn writer(lock: Rc<RwLock<u64>>, granted: Rc<Cell<usize>>) {
+    let _guard = lock.write().await;
+    granted.set(granted.get() + 1);
+}
+
+/// Tasks, nine readers to a writer, that wait behind a writer.
+async fn round_trips(n: usize, count: usize) -> u128 {
+    let lock = Rc::new(RwLock::new(0));
+    let granted = Rc::new(Cell::new(0));
+    let begun = Instant::now();
+    for round in 1..=count {
+        let guard = lock.write().await;
+        for i in 0..n {
+            if i % 10 == 9 {
+                spawn_local(writer(lock.clone(), granted.clone()));
+            } else {
+                spawn_local(reader(lock.clone(), granted.clone()));
+            }
+        }
+        // The tasks are polled in their order, and this one is the last.
+        spawn_local(async {}).await.unwrap();
+        drop(guard);
+        while granted.get() < round * n {
+            yield_now().await;
+        }
+    }
+    begun.elapsed().as_nanos()
+}
+
+async fn figure(work: &str, n: usize) -> Option<f64> {
+    let lock = RwLock::new(0);
+    match work {
+        "read-fast" => Some(measure!(n, |count| readers(&lock, count))),
+        "write-fast" => Some(measure!(n, |count| writers(&lock, count))),
+        "waiters" => Some(measure!(n, |count| round_trips(n, count))),
+        _ => None,
+    }
+}
+
+fn main() {
+    let args: Vec<String> = std::env::args().collect();
+    let n: usize = args[2].parse().expect("usage: tokio WORK N");
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .build()
+        .unwrap();
+    let figure = match args[1].as_str() {
+        // Tasks that are not Send need a set of their own.
+        "waiters" => LocalSet::new().block_on(&runtime, figure("waiters", n)),
+        work => runtime.block_on(figure(work, n)),
+    };
+    println!("{:.3}", figure.expect("no such work"));
+}
