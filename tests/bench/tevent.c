@@ -6,11 +6,16 @@
  * next one have its turn, by an immediate event of the loop.
  */
 #include <stdbool.h>
+#include <stdlib.h>
 
 #include <talloc.h>
 #include <tevent.h>
 
 #include "bench.h"
+
+/* About the bytes of a request with all its parts. */
+#define REQUEST 1000
+#define LARGEST_POOL 100000
 
 static TALLOC_CTX *context;
 static struct tevent_context *loop;
@@ -72,9 +77,12 @@ measured(size_t n)
 static double
 memory(size_t n)
 {
-	const size_t before = bench_allocated();
-	size_t i;
+	size_t before, i;
 
+	talloc_free(queue);
+	context = talloc_new(NULL);
+	queue = tevent_queue_create(context, "queue");
+	before = bench_allocated();
 	tevent_queue_stop(queue);
 	for (i = 0; i < n; i++)
 		enqueue();
@@ -91,9 +99,13 @@ main(int argc, char **argv)
 	    {"memory", memory},
 	    {NULL, NULL},
 	};
+	size_t n;
 	int status;
 
-	context = talloc_new(NULL);
+	/* Requests out of a pool are cheaper, but a pool has a largest size. */
+	n = argc == 3 ? strtoul(argv[2], NULL, 10) : 0;
+	context = n < LARGEST_POOL ? talloc_pool(NULL, (n + 100) * REQUEST)
+				   : talloc_new(NULL);
 	loop = tevent_context_init(context);
 	queue = tevent_queue_create(context, "queue");
 	bench_check(loop != NULL && queue != NULL);

@@ -1,0 +1,156 @@
+# SPDX-License-Identifier: MIT
+"""What is measured, by whom, and what is to be reached."""
+
+OURS = "libevdefer"
+
+# Contender: the program, or the server, and how it is called in tables.
+PROGRAMS = {
+    OURS: "evdefer",
+    "floor": "floor",
+    "pthread_rwlock": "pthread",
+    "event_base_once": "libevent",
+    "tevent_queue": "tevent",
+    "Eina": "eina",
+    "Twisted": "twisted_peer.py",
+    "tokio": "tokio",
+}
+
+KVD = "kvd"
+KVD_NO_LOCK = "kvd --no-lock"
+REDIS = "redis-server"
+SERVERS = [KVD, KVD_NO_LOCK, REDIS]
+
+
+class Work:
+    """One work with one number of waiters, links, or requests."""
+
+    def __init__(self, name, n, title, contenders, unit="ns", rounds=None,
+                 args=None):
+        self.name = name
+        self.n = n
+        self.key = "%s/%d" % (name, n)
+        self.title = title
+        self.contenders = contenders
+        self.unit = unit
+        self.rounds = rounds  # None: as many as are asked for
+        self.args = args      # of redis-benchmark
+
+
+def count(n):
+    return "{:,}".format(n)
+
+
+def all_works(scale):
+    """In groups that the table keeps together; scale is the million."""
+    alone = [OURS, "floor", "pthread_rwlock", "tokio"]
+    works = [
+        Work("read-fast", 1, "uncontended read, fast", alone),
+        Work("write-fast", 1, "uncontended write, fast", alone + ["Twisted"]),
+        Work("owner-read", 1, "the same read, by an owner", [OURS]),
+        Work("owner-write", 1, "the same write, by an owner", [OURS]),
+        Work("read-loop", 1, "uncontended read, a turn of the loop each",
+             [OURS, "event_base_once"]),
+        Work("write-loop", 1, "uncontended write, a turn of the loop each",
+             [OURS, "tevent_queue"]),
+        Work("batch", 1000, "1,000 uncontended reads in a batch of the loop",
+             [OURS, "event_base_once"]),
+        Work("grant", 1000, "grant of 1,000 waiters in a batch of the loop",
+             [OURS, "event_base_once"]),
+        Work("chain", 1, "Deferred: new, add_callback, fire, free",
+             [OURS, "Eina", "Twisted"]),
+        Work("chain", 10, "chain of 10, for a link",
+             [OURS, "Eina", "Twisted"]),
+        Work("chain", scale, "chain of %s, for a link" % count(scale), [OURS]),
+        Work("waits", scale, "%s Deferreds that wait for one another"
+             % count(scale), [OURS]),
+    ]
+    waiting = [OURS, "tevent_queue", "tokio"]
+    works += [
+        Work("waiters", 10, "10 waiters, for one", waiting + ["Twisted"]),
+        Work("waiters", 1000, "1,000 waiters, for one",
+             waiting + ["Twisted"]),
+        Work("waiters", scale, "%s waiters, for one" % count(scale), waiting),
+        Work("waiters-fast", 1000, "1,000 waiters, fast, for one", [OURS]),
+        Work("waiters-fast", scale, "%s waiters, fast, for one"
+             % count(scale), [OURS]),
+        Work("waiters-owners", 1000, "1,000 owners that wait, for one",
+             [OURS]),
+        Work("waiters-owners", scale, "%s owners that wait, for one"
+             % count(scale), [OURS]),
+        Work("timeouts", 1000, "1,000 waiters with timeouts, for one",
+             [OURS]),
+        Work("timeouts", scale, "%s waiters with timeouts, for one"
+             % count(scale), [OURS]),
+        Work("cancel", 1000, "cancel of one of 1,000, at random", [OURS]),
+        Work("cancel", scale, "cancel of one of %s, at random" % count(scale),
+             [OURS]),
+        Work("memory", scale, "memory of one of %s waiters" % count(scale),
+             [OURS, "tevent_queue", "Twisted"], unit="bytes", rounds=1),
+        Work("gap", scale, "longest time between two polls while %s are "
+             "granted" % count(scale), [OURS, "event_base_once"], unit="us"),
+    ]
+    return works + kvd_works()
+
+
+def kvd_works():
+    """Requests and their number; each kind of sync has servers of its own."""
+    return [
+        Work("kvd-get-P1", 100000, "GET, 50 clients", SERVERS, "requests/s",
+             args=("never", "get", 1)),
+        Work("kvd-get-P16", 400000, "GET, 50 clients, pipelines of 16",
+             SERVERS, "requests/s", args=("never", "get", 16)),
+        Work("kvd-set-P1", 50000, "SET, left to the system to write",
+             SERVERS, "requests/s", args=("never", "set", 1)),
+        Work("kvd-set-P16", 50000, "SET, pipelines of 16", SERVERS,
+             "requests/s", args=("never", "set", 16)),
+        Work("kvd-sync-P1", 2000, "SET, on the disk before the answer",
+             SERVERS, "requests/s", args=("always", "set", 1)),
+    ]
+
+
+class Target:
+    """A figure or the ratio of two, and the bound that it should keep."""
+
+    def __init__(self, title, work, contender, bound, at_least=False,
+                 to=None):
+        self.title = title
+        self.of = (work, contender)
+        self.to = to  # (work, contender), or None for the figure itself
+        self.bound = bound
+        self.at_least = at_least
+
+
+def all_targets(scale):
+    million = count(scale)
+    waiters = "waiters/%d" % scale
+    read, link = "read-fast/1", "chain/1"
+    return [
+        Target("uncontended read, fast, to pthread_rwlock's rdlock and unlock",
+               read, OURS, 1.0, to=(read, "pthread_rwlock")),
+        Target("uncontended read, fast, to tokio's", read, OURS, 0.4,
+               to=(read, "tokio")),
+        Target("uncontended read, fast, in floors", read, OURS, 4,
+               to=(read, "floor")),
+        Target("Deferred new, add_callback, fire, free, to Eina's",
+               link, OURS, 1 / 20, to=(link, "Eina")),
+        Target("Deferred new, add_callback, fire, free, to Twisted's",
+               link, OURS, 1 / 100, to=(link, "Twisted")),
+        Target("one of %s waiters to one of 1,000" % million,
+               waiters, OURS, 2, to=("waiters/1000", OURS)),
+        Target("one of %s waiters to one of tevent_queue's" % million,
+               waiters, OURS, 1 / 20, to=(waiters, "tevent_queue")),
+        Target("memory of one waiter, bytes", "memory/%d" % scale, OURS, 128),
+        Target("one grant through the loop, in a batch, to event_base_once",
+               "grant/1000", OURS, 1 / 5, to=("grant/1000",
+                                              "event_base_once")),
+        Target("cancel of one of %s to one of 1,000" % million,
+               "cancel/%d" % scale, OURS, 3, to=("cancel/1000", OURS)),
+        Target("kvd GET with its lock to --no-lock", "kvd-get-P1/100000", KVD,
+               0.97, True, to=("kvd-get-P1/100000", KVD_NO_LOCK)),
+        Target("the same in pipelines of 16", "kvd-get-P16/400000", KVD, 0.97,
+               True, to=("kvd-get-P16/400000", KVD_NO_LOCK)),
+        Target("kvd GET to redis-server's", "kvd-get-P1/100000", KVD, 0.9,
+               True, to=("kvd-get-P1/100000", REDIS)),
+        Target("the same in pipelines of 16", "kvd-get-P16/400000", KVD, 0.9,
+               True, to=("kvd-get-P16/400000", REDIS)),
+    ]
