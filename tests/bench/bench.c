@@ -8,21 +8,32 @@
 
 /* One call is long enough from here on. */
 #define SLICE ((uint64_t)8000000)
-/* All calls that are measured, unless MIN_SLICES need more. */
+/* All calls that are measured, or one if that takes longer. */
 #define TOTAL ((uint64_t)150000000)
 #define MAX_SLICES 15
-#define MIN_SLICES 1
 
 /* Of libcount.so, if that was loaded. */
 extern size_t count_allocated(void) __attribute__((weak));
 
-uint64_t
-bench_now(void)
+static uint64_t
+read_clock(clockid_t clock)
 {
 	struct timespec now;
 
-	clock_gettime(CLOCK_MONOTONIC, &now);
+	clock_gettime(clock, &now);
 	return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
+}
+
+uint64_t
+bench_now(void)
+{
+	return read_clock(CLOCK_PROCESS_CPUTIME_ID);
+}
+
+uint64_t
+bench_clock(void)
+{
+	return read_clock(CLOCK_MONOTONIC);
 }
 
 static int
@@ -36,15 +47,21 @@ compare(const void *a, const void *b)
 double
 bench_measure(bench_fn fn, size_t operations)
 {
-	uint64_t slices[MAX_SLICES], total = 0;
-	size_t count = 1, done = 0;
+	uint64_t slices[MAX_SLICES], total;
+	size_t count = 1, done = 1;
 
-	while (fn(count) < SLICE)
-		count *= 2;
+	total = fn(count);
 	do {
+		/* Long enough twice: the first could have been held up. */
+		for (; total < SLICE; total = fn(count))
+			count *= 2;
+		total = fn(count);
+	} while (total < SLICE / 2);
+	slices[0] = total;
+	while (done < MAX_SLICES && total < TOTAL) {
 		slices[done] = fn(count);
 		total += slices[done++];
-	} while (done < MIN_SLICES || (done < MAX_SLICES && total < TOTAL));
+	}
 	qsort(slices, done, sizeof(slices[0]), compare);
 	return (double)slices[done / 2] / (double)count / (double)operations;
 }

@@ -17,11 +17,16 @@ MAX_SLICES = 15
 
 
 def measure(fn, operations):
-    count = 1
-    while fn(count) < SLICE:
-        count *= 2
-    slices = []
-    while not slices or (len(slices) < MAX_SLICES and sum(slices) < TOTAL):
+    count, taken = 1, fn(1)
+    while True:
+        while taken < SLICE:
+            count *= 2
+            taken = fn(count)
+        taken = fn(count)
+        if taken >= SLICE / 2:
+            break
+    slices = [taken]
+    while len(slices) < MAX_SLICES and sum(slices) < TOTAL:
         slices.append(fn(count))
     return sorted(slices)[len(slices) // 2] / count / operations * 1e9
 
@@ -32,13 +37,13 @@ def pass_on(value):
 
 def chain(n):
     def chains(count):
-        begun = time.perf_counter()
+        begun = time.process_time()
         for _ in range(count):
             d = Deferred()
             for _ in range(n):
                 d.addCallback(pass_on)
             d.callback(None)
-        return time.perf_counter() - begun
+        return time.process_time() - begun
     return measure(chains, n)
 
 
@@ -50,10 +55,10 @@ def write_fast(n):
     lock = DeferredLock()
 
     def writers(count):
-        begun = time.perf_counter()
+        begun = time.process_time()
         for _ in range(count):
             lock.acquire().addCallback(release)
-        return time.perf_counter() - begun
+        return time.process_time() - begun
     return measure(writers, n)
 
 
@@ -61,7 +66,7 @@ def waiters(n):
     lock = DeferredLock()
 
     def round_trips(count):
-        begun = time.perf_counter()
+        begun = time.process_time()
         for _ in range(count):
             lock.acquire()
             for _ in range(n):
@@ -69,7 +74,7 @@ def waiters(n):
             # Not from inside the callbacks: that would recurse n times.
             for _ in range(n + 1):
                 lock.release()
-        return time.perf_counter() - begun
+        return time.process_time() - begun
     return measure(round_trips, n)
 
 
