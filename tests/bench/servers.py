@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
 """kvd with and without its lock, and redis-server, for redis-benchmark."""
+import glob
 import os
 import shutil
 import socket
@@ -51,6 +52,14 @@ class Server:
         raise SystemExit("bench: %s does not start; see %s"
                          % (self.name, self.log))
 
+    def processor_time(self):
+        """Nanoseconds so far, of all threads."""
+        total = 0
+        for path in glob.glob("/proc/%d/task/*/schedstat" % self.process.pid):
+            with open(path) as stat:
+                total += int(stat.read().split()[0])
+        return total
+
     def fill(self):
         """So that a GET finds something."""
         self.benchmark("set", 5 * KEYS if "never" in self.name else 200, 16)
@@ -95,5 +104,9 @@ class Servers:
             shutil.rmtree(os.path.dirname(server.log), ignore_errors=True)
 
     def measure(self, work, name):
+        """Requests in a second, and processor time of one, if that is told."""
         sync, test, pipeline = work.args
-        return self.started[name, sync].benchmark(test, work.n, pipeline)
+        server = self.started[name, sync]
+        before = server.processor_time()
+        rate = server.benchmark(test, work.n, pipeline)
+        return rate, (server.processor_time() - before) / work.n

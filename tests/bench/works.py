@@ -34,6 +34,11 @@ class Work:
         self.unit = unit
         self.rounds = rounds  # None: as many as are asked for
         self.args = args      # of redis-benchmark
+        self.measured_with_another = False
+        if args is not None:
+            self.of_processor = Work(
+                name + "-processor", n, title + ": processor time", contenders)
+            self.of_processor.measured_with_another = True
 
 
 def count(n):
@@ -94,7 +99,7 @@ def all_works(scale):
 
 def kvd_works():
     """Requests and their number; each kind of sync has servers of its own."""
-    return [
+    works = [
         Work("kvd-get-P1", 100000, "GET, 50 clients", SERVERS, "requests/s",
              args=("never", "get", 1)),
         Work("kvd-get-P16", 400000, "GET, 50 clients, pipelines of 16",
@@ -106,6 +111,7 @@ def kvd_works():
         Work("kvd-sync-P1", 2000, "SET, on the disk before the answer",
              SERVERS, "requests/s", args=("always", "set", 1)),
     ]
+    return works + [w.of_processor for w in works]
 
 
 class Target:
