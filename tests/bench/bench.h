@@ -35,7 +35,9 @@ uint64_t bench_clock(void);
  * The nanoseconds of one operation in the steady state, where fn() does so many
  * of them each time.  fn() is called with growing counts until it takes long
  * enough to be measured, which warms up caches, pools and the allocator; then
- * several times, of which the median counts.  The first call is never measured.
+ * several times, of which the median counts.  If fn(1) is long enough, the
+ * second call is the only one that is measured: however fast it is, the memory
+ * is in the same order.
  */
 double bench_measure(bench_fn fn, size_t operations);
 

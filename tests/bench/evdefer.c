@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "evdefer.h"
+#include "evdefer_works.h"
 
 struct event_base *loop;
 struct evdefer_base *base;
@@ -36,6 +36,7 @@ main(int argc, char **argv)
 	    {"owner-write", owner_write_fast},
 	    {"waiters", waiters_loop},
 	    {"waiters-fast", waiters_fast},
+	    {"waiters-mixed", waiters_mixed},
 	    {"waiters-owners", waiters_owners},
 	    {"grant", grant_loop},
 	    {"timeouts", timeouts},

@@ -2,7 +2,7 @@
 /*
  * Deferreds by themselves: new, add_callback, fire, free.
  */
-#include "evdefer.h"
+#include "evdefer_works.h"
 
 static size_t links, calls;
 

@@ -2,7 +2,7 @@
 /*
  * Acquire, add_callback, the callback runs and releases, free.
  */
-#include "evdefer.h"
+#include "evdefer_works.h"
 
 #include <stdlib.h>
 

@@ -26,7 +26,7 @@ def measure(fn, operations):
         if taken >= SLICE / 2:
             break
     slices = [taken]
-    while len(slices) < MAX_SLICES and sum(slices) < TOTAL:
+    while count > 1 and len(slices) < MAX_SLICES and sum(slices) < TOTAL:
         slices.append(fn(count))
     return sorted(slices)[len(slices) // 2] / count / operations * 1e9
 

@@ -75,6 +75,8 @@ def all_works(scale):
         Work("waiters", 1000, "1,000 waiters, for one",
              waiting + ["Twisted"]),
         Work("waiters", scale, "%s waiters, for one" % count(scale), waiting),
+        Work("waiters-mixed", scale, "%s waiters, their memory in mixed order"
+             % count(scale), [OURS]),
         Work("waiters-fast", 1000, "1,000 waiters, fast, for one", [OURS]),
         Work("waiters-fast", scale, "%s waiters, fast, for one"
              % count(scale), [OURS]),

@@ -49,7 +49,7 @@ macro_rules! measure {
             }
         }
         let mut slices = vec![total];
-        while slices.len() < MAX_SLICES && total < TOTAL {
+        while count > 1 && slices.len() < MAX_SLICES && total < TOTAL {
             let taken = $call(count).await;
             total += taken;
             slices.push(taken);

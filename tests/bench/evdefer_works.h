@@ -35,6 +35,7 @@ double owner_write_fast(size_t n);
 /* evdefer_waiters.c: n of them, nine readers to a writer. */
 double waiters_loop(size_t n);
 double waiters_fast(size_t n);
+double waiters_mixed(size_t n);
 double waiters_owners(size_t n);
 double grant_loop(size_t n);
 double timeouts(size_t n);
