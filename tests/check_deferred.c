@@ -269,6 +269,24 @@ START_TEST(late_deferred_is_freed)
 }
 END_TEST
 
+/* As where it is not late: it fails with EDEADLK and stays its consumer's. */
+START_TEST(late_result_that_is_its_own_deferred_frees_nothing)
+{
+	struct evdeferred *d = fresh();
+	struct seen seen = {0};
+
+	evdeferred_cancel(d);
+	ck_assert_int_eq(evdeferred_fire(d, evresult_deferred(d)), 0);
+	see(d, &seen);
+	ck_assert_int_eq(seen.code, ECANCELED);
+	evdeferred_free(d);
+
+	d = fresh();
+	evdeferred_free(d);
+	ck_assert_int_eq(evdeferred_fire(d, evresult_deferred(d)), 0);
+}
+END_TEST
+
 START_TEST(bad_arguments_are_einval_and_change_nothing)
 {
 	struct evdeferred *d = fresh();
@@ -3023,6 +3041,7 @@ add_point_1(Suite *suite)
 	tcase_add_test(tc, late_failure_is_not_reported);
 	tcase_add_test(tc, late_failure_that_is_lent_stays_its_owners);
 	tcase_add_test(tc, late_deferred_is_freed);
+	tcase_add_test(tc, late_result_that_is_its_own_deferred_frees_nothing);
 	tcase_add_test(tc, bad_arguments_are_einval_and_change_nothing);
 	suite_add_tcase(suite, tc);
 }
