@@ -478,14 +478,19 @@ coroutine(struct evcoro *co, void *arg)
 	EVCORO_END(co);
 }
 
-static void
+/* Who fires d is not to do so any more.  Where that was, or NULL. */
+static struct evdeferred **
 forget(const struct evdeferred *d)
 {
 	int i;
 
-	for (i = 0; i < SLOTS; i++)
-		if (w.producers[i] == d)
+	for (i = 0; i < SLOTS; i++) {
+		if (w.producers[i] == d) {
 			w.producers[i] = NULL;
+			return &w.producers[i];
+		}
+	}
+	return NULL;
 }
 
 static void
@@ -632,7 +637,7 @@ call_detach_or_chain(void)
 {
 	struct slot *slot = some_slot();
 	struct slot *other;
-	struct evdeferred *d;
+	struct evdeferred *d, **producer;
 
 	if (slot == NULL)
 		return;
@@ -643,12 +648,13 @@ call_detach_or_chain(void)
 	other = some_slot();
 	if (other == NULL || slot->raw || other->raw)
 		return;
-	/* The link is the producer then. */
+	/* The link is the producer then, and may fire it at once. */
 	d = other->d;
-	if (evdeferred_chain(slot->d, d) == 0) {
-		forget(d);
+	producer = forget(d);
+	if (evdeferred_chain(slot->d, d) == 0)
 		return;
-	}
+	if (producer != NULL)
+		*producer = d;
 	MUST(errno == EINVAL || errno == EALREADY || errno == EPERM ||
 	     errno == EBUSY || errno == ENOMEM);
 }
