@@ -340,7 +340,7 @@ main(void)
 {
 	Suite *suite = suite_create("describe");
 	TCase *tc = tcase_create("descriptions and debugging");
-	struct event_base *first_loop = event_base_new();
+	struct event_base *first_loop = support_new_loop();
 	struct evdefer_base *first = evdefer_base_new(first_loop);
 
 	can_debug = evdefer_base_set_debug(first, true) == 0;

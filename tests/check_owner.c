@@ -2632,7 +2632,7 @@ START_TEST(every_allocation_may_fail)
 		struct event_base *outer = loop;
 		bool wedged = false, through;
 
-		loop = event_base_new();
+		loop = support_new_loop();
 		alloc_fail_at(n, _i / 2 == 1);
 		through = attempt(_i % 2, &wedged);
 		alloc_fail_at(0, false);
@@ -2773,7 +2773,7 @@ START_TEST(crowd_of_owners_goes_in_random_order)
 
 	model.seed = 1;
 	through_count = cancelled_count = 0;
-	crowd = calloc(n, sizeof(struct evowner *));
+	crowd = support_array(n, sizeof(struct evowner *));
 	ck_assert_int_eq(evrwlock_writer_try(gate), 0);
 	for (k = 0; k < SHARED; k++)
 		shared[k] = new_lock(_i);
@@ -2826,7 +2826,7 @@ START_TEST(crowd_of_owners_ends_itself_on_a_small_stack)
 	size_t k;
 
 	through_count = 0;
-	crowd = calloc(n, sizeof(struct evowner *));
+	crowd = support_array(n, sizeof(struct evowner *));
 	for (k = 0; k < n; k++) {
 		crowd[k] = evowner_new(base, NULL);
 		d = evrwlock_writer_acquire_as(lock, crowd[k]);
@@ -2849,7 +2849,7 @@ START_TEST(hold_among_a_million_holders)
 	struct evowner *one = evowner_new(base, NULL);
 	size_t k;
 
-	crowd = calloc(n, sizeof(struct evowner *));
+	crowd = support_array(n, sizeof(struct evowner *));
 	for (k = 0; k < n; k++) {
 		crowd[k] = evowner_new(base, NULL);
 		ck_assert(evrwlock_reader_try_as(lock, crowd[k]) == 0);
@@ -2876,7 +2876,7 @@ START_TEST(wait_for_a_million_holders_searches_none)
 	struct evowner *one = evowner_new(base, NULL);
 	size_t k;
 
-	crowd = calloc(n, sizeof(struct evowner *));
+	crowd = support_array(n, sizeof(struct evowner *));
 	for (k = 0; k < n; k++) {
 		crowd[k] = evowner_new(base, NULL);
 		ck_assert(evrwlock_reader_try_as(lock, crowd[k]) == 0);

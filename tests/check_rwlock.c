@@ -1603,7 +1603,7 @@ START_TEST(every_allocation_may_fail)
 
 		memset(&a, 0, sizeof(a));
 		/* A new one: what its timers need may fail, too. */
-		loop = event_base_new();
+		loop = support_new_loop();
 		alloc_fail_at(n, _i / 2 == 1);
 		attempt(&a, _i % 2);
 		alloc_fail_at(0, false);
@@ -1759,7 +1759,7 @@ START_TEST(million_waiters_are_cancelled)
 
 	make_lock(_i % 2);
 	evrwlock_writer_try(lock);
-	many = calloc(scale, sizeof(*many));
+	many = support_array(scale, sizeof(*many));
 	for (i = 0; i < scale; i++) {
 		many[i].d = i % 3 == 0 ? evrwlock_writer_acquire(lock)
 				       : evrwlock_reader_acquire(lock);
@@ -1789,7 +1789,7 @@ START_TEST(million_waiters_are_shut_out)
 
 	make_lock(_i);
 	evrwlock_writer_try(lock);
-	many = calloc(scale, sizeof(*many));
+	many = support_array(scale, sizeof(*many));
 	for (i = 0; i < scale; i++) {
 		many[i].d = i % 3 == 0 ? evrwlock_writer_acquire(lock)
 				       : evrwlock_reader_acquire(lock);

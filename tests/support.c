@@ -61,6 +61,27 @@ support_teardown(void)
 	    report.code, report.message, report.file, report.line);
 }
 
+/* No ck_assert() in these two: tests count what they allocate themselves. */
+struct event_base *
+support_new_loop(void)
+{
+	struct event_base *fresh = event_base_new();
+
+	if (fresh == NULL)
+		ck_abort_msg("no memory for a loop");
+	return fresh;
+}
+
+void *
+support_array(size_t count, size_t size)
+{
+	void *array = calloc(count, size);
+
+	if (array == NULL && count > 0)
+		ck_abort_msg("no memory for %zu of the test", count);
+	return array;
+}
+
 void
 support_small_stack(void)
 {
