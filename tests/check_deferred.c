@@ -882,7 +882,7 @@ START_TEST(free_of_chained_whose_canceller_leads_to_a_free_of_its_chain)
 	struct evdeferred *other =
 	    evdeferred_new(base, cancel_with_owned_deferred, d);
 
-	evdeferred_chain(d, other);
+	ck_assert_int_eq(evdeferred_chain(d, other), 0);
 	evdeferred_free(other);
 	evdeferred_callback(d, NULL);
 }

@@ -188,8 +188,8 @@ START_TEST(lock_is_writing_and_reading_and_closed)
 	struct evrwlock *lock = evrwlock_new(base, 0);
 	struct evowner *owner = evowner_new(base, NULL);
 
-	evrwlock_writer_try_as(lock, owner);
-	evrwlock_reader_try_as(lock, owner);
+	ck_assert_int_eq(evrwlock_writer_try_as(lock, owner), 0);
+	ck_assert_int_eq(evrwlock_reader_try_as(lock, owner), 0);
 	evrwlock_free(lock);
 	check_lock(lock, "): writing and reading and closed, inside: "
 			 "1 readers, 1 writers, ");

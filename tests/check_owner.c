@@ -1461,7 +1461,7 @@ START_TEST(end_whose_errbacks_close_the_lock)
 	ck_assert_int_eq(evrwlock_reader_try_as(lock, bob), 0);
 	d[0] = acquire(lock, ann, WRITE);
 	d[1] = acquire(lock, ann, READ);
-	evdeferred_add_errback(d[0], close_lock, lock);
+	ck_assert_int_eq(evdeferred_add_errback(d[0], close_lock, lock), 0);
 	end_owner(&ann);
 	ck_assert_int_eq(evrwlock_reader_release_as(lock, bob), 0);
 	evdeferred_free(d[0]);
