@@ -1122,6 +1122,7 @@ START_TEST(with_closed_inside_its_body)
 
 	make_lock(_i % 2);
 	w.inner = evdeferred_new(base, NULL, NULL);
+	ck_assert_ptr_nonnull(w.inner);
 	d = _i / 2 == 0 ? evrwlock_with_reader(lock, close_in_body, &w)
 			: evrwlock_with_writer(lock, close_in_body, &w);
 	see(d, &seen);
