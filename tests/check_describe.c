@@ -143,6 +143,14 @@ START_TEST(description_that_does_not_fit_is_cut_off)
 	ck_assert_int_eq(
 	    evdefer_base_describe_creation(NULL, text, sizeof(text)), -1);
 	ck_assert_int_eq(errno, EINVAL);
+	errno = 0;
+	ck_assert_int_eq(evrwlock_describe(lock, NULL, 1), -1);
+	ck_assert_int_eq(errno, EINVAL);
+	errno = 0;
+	ck_assert_int_eq(evdefer_base_describe_creation(base, NULL, 1), -1);
+	ck_assert_int_eq(errno, EINVAL);
+	ck_assert_int_gt(evrwlock_describe(lock, NULL, 0), 8);
+	ck_assert_int_eq(evdefer_base_describe_creation(base, NULL, 0), 0);
 	evdeferred_callback(d, NULL);
 	evdeferred_free(d);
 	evrwlock_free(lock);

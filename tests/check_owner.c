@@ -2676,6 +2676,35 @@ START_TEST(acquire_without_memory_acquires_nothing)
 }
 END_TEST
 
+/* More holds than the table of the base has places for. */
+START_TEST(holds_are_found_where_their_table_cannot_grow)
+{
+	struct evowner *crowd_of[200];
+	const int count = sizeof(crowd_of) / sizeof(crowd_of[0]);
+	int good = 0, i;
+
+	make(0);
+	for (i = 0; i < count; i++) {
+		crowd_of[i] = evowner_new(base, NULL);
+		ck_assert_ptr_nonnull(crowd_of[i]);
+	}
+	for (i = 0; i < count; i++) {
+		/* It is the first to ask for memory once 64 are in it. */
+		alloc_fail_at(i >= 64, false);
+		good += evrwlock_reader_try_as(locks[0], crowd_of[i]) == 0;
+	}
+	alloc_fail_at(0, false);
+	if (alloc_works())
+		ck_assert(alloc_failed());
+	for (i = 0; i < count; i++)
+		good += evrwlock_reader_release_as(locks[0], crowd_of[i]) == 0;
+	ck_assert_int_eq(good, 2 * count);
+	done();
+	for (i = 0; i < count; i++)
+		evowner_free(crowd_of[i]);
+}
+END_TEST
+
 START_TEST(new_without_memory_is_enomem)
 {
 	struct evowner *none;
@@ -3092,6 +3121,7 @@ add_memory_and_scale(Suite *suite)
 	tcase_add_loop_test(tc, steady_state_allocates_nothing, 0, 2);
 	tcase_add_loop_test(tc, every_allocation_may_fail, 0, 4);
 	tcase_add_loop_test(tc, acquire_without_memory_acquires_nothing, 0, 12);
+	tcase_add_test(tc, holds_are_found_where_their_table_cannot_grow);
 	tcase_add_test(tc, new_without_memory_is_enomem);
 
 	tc = add_case(suite, "scale");

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "support.h"
 
+#include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -200,11 +201,28 @@ trace_both(struct evresult result, void *arg)
 	return result;
 }
 
+#ifdef SUPPORT_GCOV
+/* What a test has reached that ends with abort(), as it has to. */
+void __gcov_dump(void);
+
+static void
+dump(int number)
+{
+	signal(number, SIG_DFL);
+	__gcov_dump();
+	raise(number);
+}
+#endif
+
 int
 support_main(Suite *suite)
 {
 	SRunner *runner = srunner_create(suite);
 	int failed;
+
+#ifdef SUPPORT_GCOV
+	signal(SIGABRT, dump);
+#endif
 
 	if (!alloc_works())
 		fprintf(stderr,
