@@ -1416,7 +1416,9 @@ START_TEST(close_while_the_last_holder_leaves_meanwhile)
 	evrwlock_writer_try(lock);
 	memset(p, 0, sizeof(p));
 	p[0].d = evrwlock_writer_acquire(lock);
-	evdeferred_add_callbacks(p[0].d, on_grant, release_on_loss, &p[0]);
+	ck_assert_int_eq(
+	    evdeferred_add_callbacks(p[0].d, on_grant, release_on_loss, &p[0]),
+	    0);
 	writer(&p[1]);
 	reader(&p[2]);
 	evrwlock_free(lock);
