@@ -50,14 +50,13 @@ count_down(struct _Unwind_Context *context, void *arg)
 	return walk->next(context, walk->arg);
 }
 
+static _Unwind_Reason_Code (*real)(_Unwind_Trace_Fn, void *);
+
 _Unwind_Reason_Code
 _Unwind_Backtrace(_Unwind_Trace_Fn next, void *arg)
 {
-	static _Unwind_Reason_Code (*real)(_Unwind_Trace_Fn, void *);
 	struct walk walk = {next, arg, frames};
 
-	if (real == NULL)
-		*(void **)&real = dlsym(RTLD_NEXT, "_Unwind_Backtrace");
 	if (frames == 0 || real == NULL)
 		return _URC_END_OF_STACK;
 	return real(count_down, &walk);
@@ -278,6 +277,7 @@ main(void)
 	Suite *suite = suite_create("without");
 	TCase *tc = tcase_create("what a system may lack");
 
+	*(void **)&real = dlsym(RTLD_NEXT, "_Unwind_Backtrace");
 	tcase_add_checked_fixture(tc, support_setup, support_teardown);
 	tcase_add_test(tc, debug_without_frames_is_enotsup);
 	tcase_add_loop_test(tc, code_that_nobody_knows_is_an_address, 0, 2);
