@@ -337,7 +337,7 @@ run_once(const struct run *run)
 	/* One that ended by the signal that it was for told nothing. */
 	sum.runs++;
 	sum.failed += told->hit;
-	sum.of_libevent += told->of_libevent;
+	sum.of_libevent += told->hit && told->of_libevent;
 	sum.passed += told->hit && !told->broken;
 	sum.gave_up += told->hit && told->broken;
 	if (getenv("FAILING_TEST") != NULL)
@@ -362,7 +362,8 @@ run_with_failures(struct run run)
 	const size_t every = setting("FAILING_EVERY", 1);
 	size_t step;
 
-	run.n = 1 + setting("FAILING_FROM", 0) % every;
+	/* Others in each test. */
+	run.n = 1 + (setting("FAILING_FROM", 0) + sum.tests) % every;
 	for (;;) {
 		if (!run_once(&run) || !told->hit)
 			return;
