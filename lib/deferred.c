@@ -135,6 +135,10 @@ evdeferred_fire(struct evdeferred *d, struct evresult result)
 		return 0;
 	}
 	evdeferred_clear_(d, EVDEFERRED_LATE);
+	/* That d would wait for itself is a failure, which is late as well; d
+	 * stays its consumer's. */
+	if (evresult_is_deferred_(result) && result.data == d)
+		result = evresult_fixed_(EVFAILURE_LOOP);
 	/* Before the user's function, which may free d as well. */
 	evdeferred_collect_(d);
 	evresult_dispose(result);

@@ -8,8 +8,11 @@
 /* A Deferred fills one line: let none lie across two. */
 #define CACHE_LINE 64
 
-#define FIRST_SLAB 32
-#define LARGEST_SLAB 1024
+/* Tests set both to 1, so that each object is an allocation which may fail. */
+#ifndef EVPOOL_LARGEST_SLAB
+#define EVPOOL_FIRST_SLAB 32
+#define EVPOOL_LARGEST_SLAB 1024
+#endif
 
 void
 evpool_init_(struct evpool *pool, size_t object_size)
@@ -19,7 +22,7 @@ evpool_init_(struct evpool *pool, size_t object_size)
 	pool->object_size = object_size;
 	pool->free_count = 0;
 	pool->total = 0;
-	pool->slab_count = FIRST_SLAB;
+	pool->slab_count = EVPOOL_FIRST_SLAB;
 }
 
 void
@@ -73,7 +76,7 @@ evpool_reserve_(struct evpool *pool, size_t count)
 		missing = pool->slab_count;
 	if (add_slab(pool, missing) == -1)
 		return -1;
-	if (pool->slab_count < LARGEST_SLAB)
+	if (pool->slab_count < EVPOOL_LARGEST_SLAB)
 		pool->slab_count *= 2;
 	return 0;
 }

@@ -2,6 +2,7 @@
 #include "alloc.h"
 
 #include <errno.h>
+#include <pthread.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,6 +12,10 @@ static volatile size_t calls;
 static volatile long live;
 static volatile size_t fail_at, seen;
 static volatile bool fail_onwards, failed;
+static volatile size_t plan_at, planned;
+static volatile bool plan_onwards;
+static volatile bool *plan_hit;
+static pthread_t plan_thread;
 
 void
 alloc_fail_at(size_t n, bool onwards)
@@ -20,6 +25,16 @@ alloc_fail_at(size_t n, bool onwards)
 	seen = 0;
 	fail_onwards = onwards;
 	fail_at = n;
+}
+
+void
+alloc_plan(size_t n, bool onwards, volatile bool *hit)
+{
+	planned = 0;
+	plan_thread = pthread_self();
+	plan_hit = hit;
+	plan_onwards = onwards;
+	plan_at = n;
 }
 
 bool
@@ -73,24 +88,36 @@ void *REAL(calloc)(size_t count, size_t size);
 void *REAL(realloc)(void *block, size_t size);
 void REAL(free)(void *block);
 
+/* Is it the n-th, or one after that? */
+static bool
+is_due(volatile size_t *count, size_t n, bool onwards)
+{
+	if (n == 0)
+		return false;
+	++*count;
+	return *count == n || (*count > n && onwards);
+}
+
 /* Counts an allocation that is asked for.  Returns whether it has to fail: on
  * account of its size too, for there the sanitizer would stop the program. */
 static bool
 refuse(size_t size)
 {
+	bool due = false;
+
 	calls++;
 	if (size > PTRDIFF_MAX) {
 		errno = ENOMEM;
 		return true;
 	}
-	if (fail_at == 0)
-		return false;
-	seen++;
-	if (seen < fail_at || (seen > fail_at && !fail_onwards))
-		return false;
-	failed = true;
-	errno = ENOMEM;
-	return true;
+	if (is_due(&seen, fail_at, fail_onwards))
+		failed = due = true;
+	if (plan_at > 0 && pthread_equal(pthread_self(), plan_thread) &&
+	    is_due(&planned, plan_at, plan_onwards))
+		*plan_hit = due = true;
+	if (due)
+		errno = ENOMEM;
+	return due;
 }
 
 static void *

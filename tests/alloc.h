@@ -32,4 +32,8 @@ void alloc_fail_at(size_t n, bool onwards);
 /* Whether one failed since alloc_fail_at(n) was called with n > 0. */
 bool alloc_failed(void);
 
+/* The same, beside what a test does with alloc_fail_at(), and for this thread
+ * alone; *hit tells whether one failed on this account. */
+void alloc_plan(size_t n, bool onwards, volatile bool *hit);
+
 #endif

@@ -51,7 +51,7 @@ START_TEST(new_without_memory_is_enomem)
 	size_t n;
 	int code;
 
-	for (n = 1; b == NULL; n++) {
+	for (n = 1; b == NULL && n < 100; n++) {
 		long live = alloc_live();
 
 		alloc_fail_at(n, true);
@@ -64,6 +64,7 @@ START_TEST(new_without_memory_is_enomem)
 			ck_assert_int_eq(alloc_live(), live);
 		}
 	}
+	ck_assert_ptr_nonnull(b);
 	if (alloc_works())
 		ck_assert_uint_gt(n, 2);
 	evdefer_base_free(b);
@@ -633,14 +634,17 @@ START_TEST(million_ready_waiters_let_the_loop_poll)
 	for (i = 0; i < scale; i++) {
 		struct evdeferred *d = evrwlock_reader_acquire(fair.lock);
 
-		evdeferred_add_callback(d, count_delivery, &fair);
+		if (evdeferred_add_callback(d, count_delivery, &fair) == -1)
+			ck_abort_msg("no memory for %zu", i);
 		evdeferred_detach(d);
 	}
 	fair.timer = evtimer_new(loop, on_timer, &fair);
 	fair.socket =
 	    event_new(loop, pair[0], EV_READ | EV_PERSIST, on_socket, &fair);
-	evtimer_add(fair.timer, &now);
-	event_add(fair.socket, NULL);
+	ck_assert_ptr_nonnull(fair.timer);
+	ck_assert_ptr_nonnull(fair.socket);
+	ck_assert_int_eq(evtimer_add(fair.timer, &now), 0);
+	ck_assert_int_eq(event_add(fair.socket, NULL), 0);
 	event_base_dispatch(loop);
 	ck_assert_uint_eq(fair.delivered, scale);
 	ck_assert_uint_le(fair.most, EVDEFER_BASE_BATCH);
@@ -706,19 +710,26 @@ stop_eternal(evutil_socket_t fd, short what, void *arg)
 	eternal->stop = true;
 }
 
+static void
+once(event_callback_fn function, struct eternal *eternal)
+{
+	const struct timeval now = {0, 0};
+
+	ck_assert_int_eq(
+	    event_base_once(loop, -1, EV_TIMEOUT, function, eternal, &now), 0);
+}
+
 START_TEST(acquiring_for_ever_lets_the_loop_poll)
 {
 	const unsigned flags = _i % 2 == 0 ? 0 : EVRWLOCK_FAST;
-	struct timeval now = {0, 0};
 	struct eternal eternal = {0};
 
 	eternal.lock = evrwlock_new(base, flags);
-	event_base_once(loop, -1, EV_TIMEOUT, start_eternal, &eternal, &now);
-	event_base_once(loop, -1, EV_TIMEOUT, stop_eternal, &eternal, &now);
+	once(start_eternal, &eternal);
+	once(stop_eternal, &eternal);
 	/* A second one, for hand-overs instead of free locks. */
 	if (_i / 2 == 1)
-		event_base_once(
-		    loop, -1, EV_TIMEOUT, start_eternal, &eternal, &now);
+		once(start_eternal, &eternal);
 	event_base_dispatch(loop);
 	ck_assert(eternal.stop);
 	ck_assert_uint_eq(eternal.waiting, 0);
@@ -743,12 +754,11 @@ START_TEST(fast_lock_acquired_for_ever_lets_a_safe_one_be_granted)
 {
 	struct evrwlock *safe = evrwlock_new(base, 0);
 	struct eternal eternal = {0};
-	struct timeval now = {0, 0};
 	struct evdeferred *d = evrwlock_reader_acquire(safe);
 
 	eternal.lock = evrwlock_new(base, EVRWLOCK_FAST);
-	evdeferred_add_callback(d, stop_rounds, &eternal);
-	event_base_once(loop, -1, EV_TIMEOUT, start_eternal, &eternal, &now);
+	ck_assert_int_eq(evdeferred_add_callback(d, stop_rounds, &eternal), 0);
+	once(start_eternal, &eternal);
 	/* Without the safe grant this would go on for ever. */
 	event_base_dispatch(loop);
 	ck_assert(eternal.stop);

@@ -1175,7 +1175,7 @@ START_TEST(without_memory_the_inputs_stay_the_callers)
 		return;
 	for (i = 0; i < COUNT; i++)
 		inputs[i] = evdeferred_fired(base, counting(&freed));
-	for (n = 1;; n++) {
+	for (n = 1; n < 1000; n++) {
 		alloc_fail_at(n, true);
 		errno = 0;
 		d = combine(_i, inputs, COUNT);
@@ -1218,7 +1218,7 @@ START_TEST(million_inputs)
 {
 	const size_t count = support_scale();
 	const int kind = _i % 4;
-	struct evdeferred **inputs = calloc(count, sizeof(*inputs)), *d;
+	struct evdeferred **inputs = support_array(count, sizeof(*inputs)), *d;
 	struct outcome outcome;
 	int freed = 0;
 	size_t i;

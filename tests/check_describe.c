@@ -143,6 +143,14 @@ START_TEST(description_that_does_not_fit_is_cut_off)
 	ck_assert_int_eq(
 	    evdefer_base_describe_creation(NULL, text, sizeof(text)), -1);
 	ck_assert_int_eq(errno, EINVAL);
+	errno = 0;
+	ck_assert_int_eq(evrwlock_describe(lock, NULL, 1), -1);
+	ck_assert_int_eq(errno, EINVAL);
+	errno = 0;
+	ck_assert_int_eq(evdefer_base_describe_creation(base, NULL, 1), -1);
+	ck_assert_int_eq(errno, EINVAL);
+	ck_assert_int_gt(evrwlock_describe(lock, NULL, 0), 8);
+	ck_assert_int_eq(evdefer_base_describe_creation(base, NULL, 0), 0);
 	evdeferred_callback(d, NULL);
 	evdeferred_free(d);
 	evrwlock_free(lock);
@@ -188,8 +196,8 @@ START_TEST(lock_is_writing_and_reading_and_closed)
 	struct evrwlock *lock = evrwlock_new(base, 0);
 	struct evowner *owner = evowner_new(base, NULL);
 
-	evrwlock_writer_try_as(lock, owner);
-	evrwlock_reader_try_as(lock, owner);
+	ck_assert_int_eq(evrwlock_writer_try_as(lock, owner), 0);
+	ck_assert_int_eq(evrwlock_reader_try_as(lock, owner), 0);
 	evrwlock_free(lock);
 	check_lock(lock, "): writing and reading and closed, inside: "
 			 "1 readers, 1 writers, ");
@@ -340,7 +348,7 @@ main(void)
 {
 	Suite *suite = suite_create("describe");
 	TCase *tc = tcase_create("descriptions and debugging");
-	struct event_base *first_loop = event_base_new();
+	struct event_base *first_loop = support_new_loop();
 	struct evdefer_base *first = evdefer_base_new(first_loop);
 
 	can_debug = evdefer_base_set_debug(first, true) == 0;

@@ -250,7 +250,7 @@ START_TEST(later_without_memory)
 
 	if (!alloc_works())
 		return;
-	for (n = 1;; n++) {
+	for (n = 1; n < 1000; n++) {
 		alloc_fail_at(n, true);
 		errno = 0;
 		d = evdeferred_later(base, &three_seconds, body, &b);

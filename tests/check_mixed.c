@@ -900,8 +900,9 @@ begin(void)
 {
 	size_t i;
 
-	loop = event_base_new();
+	loop = support_new_loop();
 	base = evdefer_base_new(loop);
+	require(base != NULL);
 	evdefer_base_set_unhandled(base, unhandled, NULL);
 	base_is_open = true;
 	for (i = 0; i < LOCKS; i++)

@@ -1461,7 +1461,7 @@ START_TEST(end_whose_errbacks_close_the_lock)
 	ck_assert_int_eq(evrwlock_reader_try_as(lock, bob), 0);
 	d[0] = acquire(lock, ann, WRITE);
 	d[1] = acquire(lock, ann, READ);
-	evdeferred_add_errback(d[0], close_lock, lock);
+	ck_assert_int_eq(evdeferred_add_errback(d[0], close_lock, lock), 0);
 	end_owner(&ann);
 	ck_assert_int_eq(evrwlock_reader_release_as(lock, bob), 0);
 	evdeferred_free(d[0]);
@@ -2632,7 +2632,7 @@ START_TEST(every_allocation_may_fail)
 		struct event_base *outer = loop;
 		bool wedged = false, through;
 
-		loop = event_base_new();
+		loop = support_new_loop();
 		alloc_fail_at(n, _i / 2 == 1);
 		through = attempt(_i % 2, &wedged);
 		alloc_fail_at(0, false);
@@ -2673,6 +2673,35 @@ START_TEST(acquire_without_memory_acquires_nothing)
 	}
 	counts(locks[0], 0, 0, 0, 0);
 	done();
+}
+END_TEST
+
+/* More holds than the table of the base has places for. */
+START_TEST(holds_are_found_where_their_table_cannot_grow)
+{
+	struct evowner *crowd_of[200];
+	const int count = sizeof(crowd_of) / sizeof(crowd_of[0]);
+	int good = 0, i;
+
+	make(0);
+	for (i = 0; i < count; i++) {
+		crowd_of[i] = evowner_new(base, NULL);
+		ck_assert_ptr_nonnull(crowd_of[i]);
+	}
+	for (i = 0; i < count; i++) {
+		/* It is the first to ask for memory once 64 are in it. */
+		alloc_fail_at(i >= 64, false);
+		good += evrwlock_reader_try_as(locks[0], crowd_of[i]) == 0;
+	}
+	alloc_fail_at(0, false);
+	if (alloc_works())
+		ck_assert(alloc_failed());
+	for (i = 0; i < count; i++)
+		good += evrwlock_reader_release_as(locks[0], crowd_of[i]) == 0;
+	ck_assert_int_eq(good, 2 * count);
+	done();
+	for (i = 0; i < count; i++)
+		evowner_free(crowd_of[i]);
 }
 END_TEST
 
@@ -2773,7 +2802,7 @@ START_TEST(crowd_of_owners_goes_in_random_order)
 
 	model.seed = 1;
 	through_count = cancelled_count = 0;
-	crowd = calloc(n, sizeof(struct evowner *));
+	crowd = support_array(n, sizeof(struct evowner *));
 	ck_assert_int_eq(evrwlock_writer_try(gate), 0);
 	for (k = 0; k < SHARED; k++)
 		shared[k] = new_lock(_i);
@@ -2826,7 +2855,7 @@ START_TEST(crowd_of_owners_ends_itself_on_a_small_stack)
 	size_t k;
 
 	through_count = 0;
-	crowd = calloc(n, sizeof(struct evowner *));
+	crowd = support_array(n, sizeof(struct evowner *));
 	for (k = 0; k < n; k++) {
 		crowd[k] = evowner_new(base, NULL);
 		d = evrwlock_writer_acquire_as(lock, crowd[k]);
@@ -2849,7 +2878,7 @@ START_TEST(hold_among_a_million_holders)
 	struct evowner *one = evowner_new(base, NULL);
 	size_t k;
 
-	crowd = calloc(n, sizeof(struct evowner *));
+	crowd = support_array(n, sizeof(struct evowner *));
 	for (k = 0; k < n; k++) {
 		crowd[k] = evowner_new(base, NULL);
 		ck_assert(evrwlock_reader_try_as(lock, crowd[k]) == 0);
@@ -2876,7 +2905,7 @@ START_TEST(wait_for_a_million_holders_searches_none)
 	struct evowner *one = evowner_new(base, NULL);
 	size_t k;
 
-	crowd = calloc(n, sizeof(struct evowner *));
+	crowd = support_array(n, sizeof(struct evowner *));
 	for (k = 0; k < n; k++) {
 		crowd[k] = evowner_new(base, NULL);
 		ck_assert(evrwlock_reader_try_as(lock, crowd[k]) == 0);
@@ -3092,6 +3121,7 @@ add_memory_and_scale(Suite *suite)
 	tcase_add_loop_test(tc, steady_state_allocates_nothing, 0, 2);
 	tcase_add_loop_test(tc, every_allocation_may_fail, 0, 4);
 	tcase_add_loop_test(tc, acquire_without_memory_acquires_nothing, 0, 12);
+	tcase_add_test(tc, holds_are_found_where_their_table_cannot_grow);
 	tcase_add_test(tc, new_without_memory_is_enomem);
 
 	tc = add_case(suite, "scale");

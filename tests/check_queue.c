@@ -912,7 +912,8 @@ END_TEST
 START_TEST(million_gets_leave)
 {
 	size_t i, scale = support_scale();
-	struct evdeferred **d = calloc(scale, sizeof(struct evdeferred *));
+	struct evdeferred **d =
+	    support_array(scale, sizeof(struct evdeferred *));
 	struct seen seen = {0};
 
 	make(0, SIZE_MAX, SIZE_MAX);

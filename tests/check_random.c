@@ -700,8 +700,9 @@ run_world(void)
 	size_t i;
 
 	state = (world + 1) * UINT64_C(0x9e3779b97f4a7c15);
-	loop = event_base_new();
+	loop = support_new_loop();
 	base = evdefer_base_new(loop);
+	require(base != NULL);
 	evdefer_base_set_unhandled(base, unhandled, NULL);
 	lock = evrwlock_new(base, dice(2) == 0 ? EVRWLOCK_FAST : 0);
 	has_owner = dice(2) == 0;

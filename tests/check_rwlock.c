@@ -1122,6 +1122,7 @@ START_TEST(with_closed_inside_its_body)
 
 	make_lock(_i % 2);
 	w.inner = evdeferred_new(base, NULL, NULL);
+	ck_assert_ptr_nonnull(w.inner);
 	d = _i / 2 == 0 ? evrwlock_with_reader(lock, close_in_body, &w)
 			: evrwlock_with_writer(lock, close_in_body, &w);
 	see(d, &seen);
@@ -1415,7 +1416,9 @@ START_TEST(close_while_the_last_holder_leaves_meanwhile)
 	evrwlock_writer_try(lock);
 	memset(p, 0, sizeof(p));
 	p[0].d = evrwlock_writer_acquire(lock);
-	evdeferred_add_callbacks(p[0].d, on_grant, release_on_loss, &p[0]);
+	ck_assert_int_eq(
+	    evdeferred_add_callbacks(p[0].d, on_grant, release_on_loss, &p[0]),
+	    0);
 	writer(&p[1]);
 	reader(&p[2]);
 	evrwlock_free(lock);
@@ -1603,7 +1606,7 @@ START_TEST(every_allocation_may_fail)
 
 		memset(&a, 0, sizeof(a));
 		/* A new one: what its timers need may fail, too. */
-		loop = event_base_new();
+		loop = support_new_loop();
 		alloc_fail_at(n, _i / 2 == 1);
 		attempt(&a, _i % 2);
 		alloc_fail_at(0, false);
@@ -1759,7 +1762,7 @@ START_TEST(million_waiters_are_cancelled)
 
 	make_lock(_i % 2);
 	evrwlock_writer_try(lock);
-	many = calloc(scale, sizeof(*many));
+	many = support_array(scale, sizeof(*many));
 	for (i = 0; i < scale; i++) {
 		many[i].d = i % 3 == 0 ? evrwlock_writer_acquire(lock)
 				       : evrwlock_reader_acquire(lock);
@@ -1789,7 +1792,7 @@ START_TEST(million_waiters_are_shut_out)
 
 	make_lock(_i);
 	evrwlock_writer_try(lock);
-	many = calloc(scale, sizeof(*many));
+	many = support_array(scale, sizeof(*many));
 	for (i = 0; i < scale; i++) {
 		many[i].d = i % 3 == 0 ? evrwlock_writer_acquire(lock)
 				       : evrwlock_reader_acquire(lock);

@@ -943,7 +943,8 @@ END_TEST
 START_TEST(million_waiters_are_cancelled)
 {
 	size_t i, scale = support_scale(), lost = 0;
-	struct evdeferred **d = calloc(scale, sizeof(struct evdeferred *));
+	struct evdeferred **d =
+	    support_array(scale, sizeof(struct evdeferred *));
 	struct seen seen = {0};
 
 	make(_i % 2, 1);

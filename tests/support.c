@@ -1,10 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 #include "support.h"
 
+#include <signal.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+
+/* Where the library is one that is slow with many. */
+#ifndef SUPPORT_MOST
+#define SUPPORT_MOST SIZE_MAX
+#endif
 
 extern char **environ;
 
@@ -61,6 +68,27 @@ support_teardown(void)
 	    report.code, report.message, report.file, report.line);
 }
 
+/* No ck_assert() in these two: tests count what they allocate themselves. */
+struct event_base *
+support_new_loop(void)
+{
+	struct event_base *fresh = event_base_new();
+
+	if (fresh == NULL)
+		ck_abort_msg("no memory for a loop");
+	return fresh;
+}
+
+void *
+support_array(size_t count, size_t size)
+{
+	void *array = calloc(count, size);
+
+	if (array == NULL && count > 0)
+		ck_abort_msg("no memory for %zu of the test", count);
+	return array;
+}
+
 void
 support_small_stack(void)
 {
@@ -84,9 +112,10 @@ support_small_stack(void)
 size_t
 support_scale(void)
 {
-	const char *scale = getenv("EVDEFER_TEST_SCALE");
+	const char *text = getenv("EVDEFER_TEST_SCALE");
+	const size_t scale = text == NULL ? 1000000 : strtoul(text, NULL, 10);
 
-	return scale == NULL ? 1000000 : strtoul(scale, NULL, 10);
+	return scale < SUPPORT_MOST ? scale : SUPPORT_MOST;
 }
 
 void
@@ -172,11 +201,28 @@ trace_both(struct evresult result, void *arg)
 	return result;
 }
 
+#ifdef SUPPORT_GCOV
+/* What a test has reached that ends with abort(), as it has to. */
+void __gcov_dump(void);
+
+static void
+dump(int number)
+{
+	signal(number, SIG_DFL);
+	__gcov_dump();
+	raise(number);
+}
+#endif
+
 int
 support_main(Suite *suite)
 {
 	SRunner *runner = srunner_create(suite);
 	int failed;
+
+#ifdef SUPPORT_GCOV
+	signal(SIGABRT, dump);
+#endif
 
 	if (!alloc_works())
 		fprintf(stderr,

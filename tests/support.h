@@ -31,6 +31,12 @@ void support_teardown(void);
 /* Frees the base now; the teardown then leaves it alone. */
 void support_free_base(void);
 
+/* A loop of a test's own. */
+struct event_base *support_new_loop(void);
+
+/* Zeroed memory of a test's own, for free(). */
+void *support_array(size_t count, size_t size);
+
 /* Leaves 256 KiB of stack to the process that runs the test. */
 void support_small_stack(void);
 

@@ -17,6 +17,10 @@
  * the combination does not hand on is disposed of, so that a lock that was
  * granted to a part that nobody needs any more is released.
  *
+ * An input must not come to wait for its own combination, as one that is fired
+ * with it does: that circle is not found, and neither would ever fire or be
+ * freed.
+ *
  * A combination costs two blocks of memory from the pools and one of its own,
  * of 32 bytes for each input.  The C stack grows neither with the number of
  * inputs nor with combinations of combinations.

@@ -39,6 +39,16 @@ static struct {
 
 static struct event_base *loop;
 
+/* The allocations that fail in the calls. */
+static struct {
+	int how; /* see driver_fail_allocations() */
+	bool armed;
+	bool hit;	     /* one failed */
+	struct model before; /* the call under way */
+	uint64_t refusals;
+	uint64_t without;
+} failing;
+
 static void
 note_report(const struct evfailure *failure, void *arg)
 {
@@ -142,6 +152,61 @@ compare_all(void)
 }
 
 /*
+ * Allocations that fail.
+ */
+
+/* The n-th from now on, if any are to fail. */
+static void
+arm(size_t n)
+{
+	if (failing.how == 0)
+		return;
+	failing.armed = true;
+	alloc_fail_at(n, failing.how == 2);
+}
+
+/* All, in a call that can't be refused. */
+static void
+arm_all(void)
+{
+	if (failing.how == 0)
+		return;
+	failing.armed = true;
+	failing.without++;
+	alloc_fail_at(1, true);
+}
+
+/* At the end of a call, and where it calls us. */
+static void
+disarm(void)
+{
+	if (!failing.armed)
+		return;
+	failing.armed = false;
+	alloc_fail_at(0, false);
+	failing.hit = alloc_failed();
+}
+
+/* The call just made was refused.  It must have been for that, and all must be
+ * as it was, if it is a call of the lock. */
+static void
+check_refusal(bool of_lock)
+{
+	const struct model after = run.m;
+
+	if (!failing.hit)
+		log_fail("a call was refused for no reason");
+	if (errno != ENOMEM)
+		log_fail("a call without memory gave another errno");
+	failing.refusals++;
+	if (!of_lock)
+		return;
+	run.m = failing.before;
+	compare_all();
+	run.m = after;
+}
+
+/*
  * Steps.
  */
 
@@ -156,6 +221,7 @@ called(struct ask *ask, int code)
 	const char *wrong;
 	char text[96];
 
+	disarm();
 	if (run.clients[c] != ask)
 		fail_for(
 		    c, "a callback is called after its Deferred was freed");
@@ -197,7 +263,7 @@ on_loss(struct evfailure *failure, void *arg)
 }
 
 static struct evdeferred *
-call_acquire(struct step step)
+acquire_once(struct step step)
 {
 	struct evrwlock *lock = run.locks[step.lock];
 	struct evowner *owner = run.owners[run.m.clients[step.who].party];
@@ -209,26 +275,77 @@ call_acquire(struct step step)
 				 : evrwlock_writer_acquire_as(lock, owner);
 }
 
+/* Until there is the memory for it. */
+static struct evdeferred *
+call_acquire(struct step step)
+{
+	struct evdeferred *d;
+	size_t n;
+
+	for (n = 1;; n++) {
+		arm(n);
+		d = acquire_once(step);
+		disarm();
+		if (d != NULL)
+			return d;
+		if (failing.how == 0)
+			log_fail("an acquire returned NULL");
+		check_refusal(true);
+	}
+}
+
+static void
+add_timeout(struct evdeferred *d)
+{
+	static const struct timeval second = {1, 0};
+	size_t n;
+	int rc;
+
+	for (n = 1;; n++) {
+		arm(n);
+		rc = evdeferred_add_timeout(d, &second);
+		disarm();
+		if (rc == 0)
+			return;
+		if (failing.how == 0)
+			log_fail("evdeferred_add_timeout failed");
+		check_refusal(false);
+	}
+}
+
+static void
+add_callbacks(struct ask *ask)
+{
+	size_t n;
+	int rc;
+
+	for (n = 1;; n++) {
+		arm(n);
+		rc = evdeferred_add_callbacks(ask->d, on_grant, on_loss, ask);
+		disarm();
+		if (rc == 0)
+			return;
+		if (failing.how == 0)
+			log_fail("evdeferred_add_callbacks failed");
+		check_refusal(false);
+	}
+}
+
 static void
 acquire(struct step step)
 {
-	static const struct timeval second = {1, 0};
 	struct ask *ask = &run.asks[run.ask_count++];
 
 	*ask = (struct ask){.client = step.who};
 	run.clients[step.who] = ask;
 	ask->d = call_acquire(step);
-	if (ask->d == NULL)
-		log_fail("an acquire returned NULL");
-	if (step.kind == ACQUIRE_TIMED &&
-	    evdeferred_add_timeout(ask->d, &second) == -1)
-		log_fail("evdeferred_add_timeout failed");
-	if (evdeferred_add_callbacks(ask->d, on_grant, on_loss, ask) == -1)
-		log_fail("evdeferred_add_callbacks failed");
+	if (step.kind == ACQUIRE_TIMED)
+		add_timeout(ask->d);
+	add_callbacks(ask);
 }
 
 static int
-try(struct step step)
+try_once(struct step step)
 {
 	struct evrwlock *lock = run.locks[step.lock];
 	struct evowner *owner = run.owners[step.who];
@@ -238,6 +355,22 @@ try(struct step step)
 					 : evrwlock_writer_try(lock);
 	return step.mode == READ ? evrwlock_reader_try_as(lock, owner)
 				 : evrwlock_writer_try_as(lock, owner);
+}
+
+static int
+try(struct step step)
+{
+	size_t n;
+	int rc;
+
+	for (n = 1;; n++) {
+		arm(n);
+		rc = try_once(step);
+		disarm();
+		if (rc == 0 || failing.how == 0 || errno != ENOMEM)
+			return rc;
+		check_refusal(true);
+	}
 }
 
 static int
@@ -268,6 +401,7 @@ end_owner(int party)
 	/* First, for the old one may be the last that keeps its base. */
 	struct evowner *next = evowner_new(run.base, "an owner");
 
+	arm_all();
 	evowner_free(run.owners[party]);
 	run.owners[party] = next;
 }
@@ -284,11 +418,20 @@ turn(void)
 	while (model_turn_is_due(&run.m) && --left > 0);
 }
 
+/* Can it be refused for want of memory, or does it make something anew? */
+static bool
+takes_memory(struct step step)
+{
+	return step.kind <= TRY || step.kind == END_OWNER;
+}
+
 static int
 call(struct step step)
 {
 	struct evdeferred *d = NULL;
 
+	if (!takes_memory(step))
+		arm_all();
 	if (step.kind >= CANCEL && step.kind <= UNPAUSE)
 		d = run.clients[step.who]->d;
 	switch ((enum kind)step.kind) {
@@ -334,15 +477,18 @@ call(struct step step)
 static void
 take(struct step step)
 {
-	const int ought = model_begin(&run.m, step);
 	const char *wrong;
 	char text[128];
-	int client;
+	int client, ought;
 
+	if (failing.how != 0)
+		failing.before = run.m;
+	ought = model_begin(&run.m, step);
 	log_begin(step, ought);
 	errno = 0;
 	if (call(step) == 0)
 		errno = 0;
+	disarm();
 	if (errno != ought) {
 		snprintf(text, sizeof(text), "it gave errno %d, and not %d",
 		    errno, ought);
@@ -486,17 +632,43 @@ make_room_for_timers(void)
 		event_free(events[i]);
 }
 
+static struct event_base *
+new_loop(void)
+{
+	struct event_config *config = event_config_new();
+	struct event_base *fresh;
+
+	event_config_set_flag(config, EVENT_BASE_FLAG_NOLOCK);
+	fresh = event_base_new_with_config(config);
+	event_config_free(config);
+	if (fresh == NULL)
+		abort();
+	return fresh;
+}
+
 void
 driver_init(void)
 {
-	struct event_config *config = event_config_new();
-
-	event_config_set_flag(config, EVENT_BASE_FLAG_NOLOCK);
-	loop = event_base_new_with_config(config);
-	event_config_free(config);
-	if (loop == NULL)
-		abort();
+	loop = new_loop();
 	make_room_for_timers();
+}
+
+void
+driver_fail_allocations(int how)
+{
+	failing.how = how;
+}
+
+uint64_t
+driver_refusals(void)
+{
+	return failing.refusals;
+}
+
+uint64_t
+driver_calls_without_memory(void)
+{
+	return failing.without;
 }
 
 static void
@@ -520,7 +692,12 @@ driver_run(const struct setting *setting, const struct step *steps,
     size_t count, int ending, driver_arrived_fn arrived, void *arg)
 {
 	const long before = alloc_live();
+	struct event_base *usual = loop;
 	int i;
+
+	/* In a new loop the memory of timers may fail too. */
+	if (failing.how != 0)
+		loop = new_loop();
 
 	memset(run.clients, 0, sizeof(run.clients));
 	memset(run.owners, 0, sizeof(run.owners));
@@ -540,6 +717,9 @@ driver_run(const struct setting *setting, const struct step *steps,
 		evowner_free(run.owners[i]);
 	if (!run.m.base_closed)
 		evdefer_base_free(run.base);
+	if (loop != usual)
+		event_base_free(loop);
+	loop = usual;
 	if (alloc_works() && alloc_live() != before)
 		log_fail("memory is left at the end");
 }

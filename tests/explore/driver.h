@@ -36,4 +36,14 @@ void driver_init(void);
 void driver_run(const struct setting *setting, const struct step *steps,
     size_t count, int ending, driver_arrived_fn arrived, void *arg);
 
+/* From the next run on each call has allocations that fail: in turn one of
+ * them (1), or one and all after it (2).  0 ends this.  A call that is refused
+ * for that has to leave all as it was, and is made again; one that can't be
+ * refused is made without any memory. */
+void driver_fail_allocations(int how);
+
+/* How many were refused, and how many made without memory, so far. */
+uint64_t driver_refusals(void);
+uint64_t driver_calls_without_memory(void);
+
 #endif

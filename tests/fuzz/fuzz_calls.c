@@ -71,8 +71,10 @@ struct link {
 
 struct slot {
 	struct evdeferred *d;
-	bool raw; /* its value is none of ours */
-	bool get; /* from a queue: not to be put there, to wait for itself */
+	bool raw;  /* its value is none of ours */
+	bool get;  /* from a queue: not to be put there, to wait for itself */
+	bool leaf; /* it can't come to wait for another Deferred */
+	bool combined; /* a combination, which nothing is to wait for */
 	int pauses;
 };
 
@@ -82,7 +84,7 @@ static struct world {
 	const uint8_t *data;
 	size_t left;
 	size_t tokens, links;
-	bool ending, detaches, shows;
+	bool ending, detaches, of_leaves, shows;
 	int depth;
 	long ms; /* that the clock went ahead */
 
@@ -263,22 +265,22 @@ take(struct slot *slot)
 	return d;
 }
 
-static void
+/* Where it is then; NULL for no Deferred. */
+static struct slot *
 put(struct evdeferred *d, bool raw)
 {
 	struct slot *slot = &w.slots[next() % SLOTS];
 	struct evdeferred *old;
 
 	if (d == NULL)
-		return;
+		return NULL;
 	/* To take the old one out may fill the slot again. */
 	while (slot->d != NULL) {
 		old = take(slot);
 		evdeferred_free(old);
 	}
-	slot->d = d;
-	slot->raw = raw;
-	slot->get = false;
+	*slot = (struct slot){.d = d, .raw = raw, .leaf = raw};
+	return slot;
 }
 
 static struct slot *
@@ -287,6 +289,15 @@ some_slot(void)
 	struct slot *slot = &w.slots[next() % SLOTS];
 
 	return slot->d == NULL ? NULL : slot;
+}
+
+/* One that a chain may wait for. */
+static struct slot *
+some_result_slot(void)
+{
+	struct slot *slot = some_slot();
+
+	return slot == NULL || slot->raw || slot->combined ? NULL : slot;
 }
 
 static int
@@ -311,8 +322,8 @@ some_result(const struct evdeferred *own)
 		return evresult_fail(code(), next() % 2 ? "why" : NULL);
 	case 5:
 	case 6:
-		slot = some_slot();
-		if (slot == NULL || slot->raw || (slot->get && own == NULL))
+		slot = some_result_slot();
+		if (slot == NULL || (slot->get && own == NULL))
 			break;
 		if (slot->d == own)
 			return evresult_deferred(slot->d); /* stays ours */
@@ -447,8 +458,8 @@ coroutine(struct evcoro *co, void *arg)
 
 	EVCORO_BEGIN(co);
 	while (!w.ending && next() % 4 != 0) {
-		slot = some_slot();
-		if (slot == NULL || slot->raw || slot->d == link->d)
+		slot = some_result_slot();
+		if (slot == NULL || slot->d == link->d)
 			continue;
 		d = take(slot);
 		EVCORO_AWAIT(co, d);
@@ -467,14 +478,19 @@ coroutine(struct evcoro *co, void *arg)
 	EVCORO_END(co);
 }
 
-static void
+/* Who fires d is not to do so any more.  Where that was, or NULL. */
+static struct evdeferred **
 forget(const struct evdeferred *d)
 {
 	int i;
 
-	for (i = 0; i < SLOTS; i++)
-		if (w.producers[i] == d)
+	for (i = 0; i < SLOTS; i++) {
+		if (w.producers[i] == d) {
 			w.producers[i] = NULL;
+			return &w.producers[i];
+		}
+	}
+	return NULL;
 }
 
 static void
@@ -512,10 +528,14 @@ unhandled(const struct evfailure *failure, void *arg)
 static void
 put_with(struct evdeferred *d, evdeferred_callback_fn first, struct link *link)
 {
+	struct slot *slot;
+
 	if (d == NULL)
 		return;
 	link->d = d;
-	put(d, evdeferred_add_callback(d, first, link) == -1);
+	slot = put(d, evdeferred_add_callback(d, first, link) == -1);
+	slot->leaf = first == granted;
+	slot->combined = first == got_results && !w.of_leaves;
 }
 
 /* One whose own function runs: that may return it. */
@@ -584,6 +604,7 @@ call_add(void)
 		return;
 	link = new_link(VALUE, -1);
 	link->d = slot->d;
+	slot->leaf = false;
 	switch (next() % 4) {
 	case 0:
 		evdeferred_add_callback(slot->d, received, link);
@@ -616,7 +637,7 @@ call_detach_or_chain(void)
 {
 	struct slot *slot = some_slot();
 	struct slot *other;
-	struct evdeferred *d;
+	struct evdeferred *d, **producer;
 
 	if (slot == NULL)
 		return;
@@ -627,12 +648,13 @@ call_detach_or_chain(void)
 	other = some_slot();
 	if (other == NULL || slot->raw || other->raw)
 		return;
-	/* The link is the producer then. */
+	/* The link is the producer then, and may fire it at once. */
 	d = other->d;
-	if (evdeferred_chain(slot->d, d) == 0) {
-		forget(d);
+	producer = forget(d);
+	if (evdeferred_chain(slot->d, d) == 0)
 		return;
-	}
+	if (producer != NULL)
+		*producer = d;
 	MUST(errno == EINVAL || errno == EALREADY || errno == EPERM ||
 	     errno == EBUSY || errno == ENOMEM);
 }
@@ -720,6 +742,17 @@ call_describe(void)
 		MUST(evrwlock_describe(w.locks[0], text, sizeof(text)) > 0);
 }
 
+/* That a part comes to wait for its own combination is not found, and neither
+ * is ever fired or freed.  So in some programs the parts can't wait for
+ * anything, in the others nothing waits for a combination. */
+static struct slot *
+some_part(void)
+{
+	struct slot *slot = some_slot();
+
+	return slot == NULL || (w.of_leaves && !slot->leaf) ? NULL : slot;
+}
+
 static void
 call_combine(void)
 {
@@ -734,7 +767,7 @@ call_combine(void)
 	size_t i, count = 0;
 
 	for (i = 0; i < wanted && count < 4; i++) {
-		slot = some_slot();
+		slot = some_part();
 		if (slot == NULL)
 			continue;
 		link->opaque |= slot->raw;
@@ -963,12 +996,10 @@ call_mutex(void)
 static void
 put_get(struct evdeferred *d)
 {
-	int i;
+	struct slot *slot = put(d, false);
 
-	put(d, false);
-	for (i = 0; i < SLOTS; i++)
-		if (d != NULL && w.slots[i].d == d)
-			w.slots[i].get = true;
+	if (slot != NULL)
+		slot->get = true;
 }
 
 static void
@@ -1207,6 +1238,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	w.shows = getenv("FUZZ_SHOW") != NULL;
 	how = next();
 	w.detaches = how % 2;
+	w.of_leaves = how / 16 % 2;
 	w.loop = event_base_new();
 	w.base = evdefer_base_new(w.loop);
 	MUST(w.base != NULL);

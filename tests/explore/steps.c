@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: MIT */
+#include "steps.h"
+
+#include <stdlib.h>
+
+/* Which client acts for whom: 0 is nobody in particular. */
+const struct setting settings[SETTINGS] = {
+    {"anonymous, by the loop", 3, {0, 0, 0}, false},
+    {"anonymous, at once", 3, {0, 0, 0}, true},
+    {"three owners, by the loop", 3, {1, 2, 3}, false},
+    {"three owners, at once", 3, {1, 2, 3}, true},
+    {"two owners, by the loop", 3, {1, 1, 2}, false},
+    {"two owners, at once", 3, {1, 1, 2}, true},
+    {"two owners and nobody, by the loop", 3, {0, 1, 2}, false},
+    {"two owners and nobody, at once", 3, {0, 1, 2}, true}};
+
+struct list {
+	struct step *steps;
+	int count;
+};
+
+static void
+add(struct list *list, enum kind kind, int who, int lock, int mode)
+{
+	if (list->count == STEPS)
+		abort();
+	list->steps[list->count++] = (struct step){
+	    (uint8_t)kind, (uint8_t)who, (uint8_t)lock, (uint8_t)mode};
+}
+
+static void
+add_with_locks(struct list *list, enum kind kind, int who)
+{
+	int lock;
+
+	for (lock = 0; lock < LOCKS; lock++) {
+		add(list, kind, who, lock, READ);
+		add(list, kind, who, lock, WRITE);
+	}
+}
+
+int
+steps_make(const struct setting *setting, struct step *steps)
+{
+	struct list list = {steps, 0};
+	int c, kind, lock, party, parties = 0;
+
+	for (c = 0; c < setting->clients; c++) {
+		add_with_locks(&list, ACQUIRE, c);
+		add_with_locks(&list, ACQUIRE_TIMED, c);
+		for (kind = CANCEL; kind <= UNPAUSE; kind++)
+			add(&list, (enum kind)kind, c, 0, 0);
+		if (setting->parties[c] > parties)
+			parties = setting->parties[c];
+	}
+	for (party = 0; party <= parties; party++) {
+		add_with_locks(&list, TRY, party);
+		add_with_locks(&list, RELEASE, party);
+		if (party > 0)
+			add(&list, END_OWNER, party, 0, 0);
+	}
+	for (lock = 0; lock < LOCKS; lock++)
+		add(&list, CLOSE, 0, lock, 0);
+	for (kind = TURN; kind <= RETURN; kind++)
+		add(&list, (enum kind)kind, 0, 0, 0);
+	return list.count;
+}
