@@ -13,6 +13,14 @@ codename() {
 		sed -n 's/^VERSION_CODENAME=//p' /etc/os-release
 }
 
+# The one that this system uses; else Debian's own.
+mirror() {
+	# shellcheck disable=SC2016
+	uri=$(apt-get indextargets --format '$(REPO_URI)' 'Component: main' \
+		'Created-By: Packages' "Codename: $(codename)" | head -n 1)
+	echo "${uri:-http://deb.debian.org/debian}"
+}
+
 # private_apt DIRECTORY ARCHITECTURE: sets apt, the options, and DIRECTORY up.
 private_apt() {
 	grep -q '^ID=debian$' /etc/os-release 2>/dev/null ||
@@ -21,7 +29,7 @@ private_apt() {
 	: >"$1/status"
 	for type in deb deb-src; do
 		echo "$type [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg]" \
-			"${DEBIAN_MIRROR-http://deb.debian.org/debian} $(codename) main"
+			"$(mirror) $(codename) main"
 	done >"$1/sources.list"
 	apt="-q -o APT::Architecture=$2 -o APT::Architectures::=$2
 		-o APT::Sandbox::User= -o Acquire::Languages=none
