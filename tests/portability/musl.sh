@@ -30,12 +30,12 @@ with_configure() {
 }
 
 with_make() {
-	make -j "$(nproc)" CC="$musl_cc" PREFIX="$musl" "$@" install
+	make -j "$(nproc)" CC="$musl_cc" PREFIX="$musl" install
 }
 
 # Sets musl_cc, and pkg-config for its libraries.
 musl_libraries() {
-	unpack_tools musl-tools
+	unpack_tools musl-tools uthash-dev
 	unset LD_LIBRARY_PATH
 	musl=$directory/musl
 	libc=$tools/lib/x86_64-linux-musl
@@ -52,6 +52,9 @@ musl_libraries() {
 		--disable-static --disable-libevent-regress
 	from_source check with_configure --disable-subunit --disable-build-docs \
 		--disable-timeout-tests
+	from_source hiredis with_make
+	from_source zlib with_configure
+	cp "$tools"/usr/include/ut*.h "$musl/include"
 	PKG_CONFIG_LIBDIR=$musl/lib/pkgconfig
 	export PKG_CONFIG_LIBDIR
 }
