@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stdint.h>
 #include <stdlib.h>
+#include <time.h>
 
 #include <event2/event.h>
 
@@ -11,7 +12,7 @@
 #include "deferred-internal.h"
 
 /* Longer than any process runs, and added to the time of day no overflow. */
-#define LONGEST_SECONDS INT32_MAX
+#define LONGEST_SECONDS (sizeof(time_t) > 4 ? INT32_MAX : 1 << 28)
 
 static void
 run_out(evutil_socket_t fd, short what, void *arg)

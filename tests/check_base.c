@@ -230,8 +230,9 @@ END_TEST
 
 START_TEST(reserve_of_too_much_is_enomem)
 {
+	const size_t size = 8 * sizeof(void *); /* of a Deferred, on 64 bits */
 	const size_t most[] = {
-	    SIZE_MAX, SIZE_MAX / 2, SIZE_MAX / 64, SIZE_MAX / 64 - 1};
+	    SIZE_MAX, SIZE_MAX / 2, SIZE_MAX / size, SIZE_MAX / size - 1};
 	size_t deferreds = _i % 2 == 0 ? most[_i / 2] : 0;
 	size_t links = _i % 2 == 1 ? most[_i / 2] : 0;
 	struct evdeferred *d;

@@ -604,7 +604,7 @@ new_combination(void)
 static struct evdeferred *
 new_later(void)
 {
-	const struct timeval delay = {dice(3), 0};
+	const struct timeval delay = {(time_t)dice(3), 0};
 
 	return evdeferred_later(base, &delay, NULL, NULL);
 }
@@ -712,7 +712,7 @@ take_subject(void)
 static void
 step_timeout(void)
 {
-	const struct timeval timeout = {dice(3), 0};
+	const struct timeval timeout = {(time_t)dice(3), 0};
 	struct evdeferred *d = any_subject();
 
 	if (d != NULL)

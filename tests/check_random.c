@@ -436,7 +436,7 @@ step_detach(void)
 static void
 step_timeout(void)
 {
-	const struct timeval after = {dice(4), 0};
+	const struct timeval after = {(time_t)dice(4), 0};
 	struct subject *s = owned_subject();
 
 	if (s == NULL)

@@ -8,12 +8,12 @@
 #include <sys/time.h>
 #include <time.h>
 
-static long now_us = 1000000000;
+static long long now_us = 1000000000;
 
 void
 clock_advance(long ms)
 {
-	now_us += 1000 * ms;
+	now_us += 1000LL * ms;
 }
 
 /* Stands before the one of libc. */
@@ -22,8 +22,8 @@ clock_gettime(clockid_t id, struct timespec *ts)
 {
 	(void)id;
 	now_us++;
-	ts->tv_sec = now_us / 1000000;
-	ts->tv_nsec = now_us % 1000000 * 1000;
+	ts->tv_sec = (time_t)(now_us / 1000000);
+	ts->tv_nsec = (long)(now_us % 1000000 * 1000);
 	return 0;
 }
 

@@ -27,32 +27,64 @@ complain()
 	failed=$((failed + 1))
 }
 
-# build PROGRAM LIB SOURCE...
-build()
+# compile LIB DIRECTORY SOURCE...: to objects there, with the headers of LIB.
+compile()
+{
+	lib=$1
+	objects=$2
+	shift 2
+	mkdir -p "$objects"
+	for source; do
+		# The flags are lists of words.
+		# shellcheck disable=SC2086
+		$CC -D_GNU_SOURCE -I"$srcdir" -I"$srcdir/../include" -I"$lib" \
+		    $CPPFLAGS $EVDEFER_CFLAGS $CHECK_CFLAGS $CFLAGS -c \
+		    -o "$objects/$(basename "$source" .c).o" "$source" \
+		    >"$work/log" 2>&1 && continue
+		cat "$work/log"
+		return 1
+	done
+}
+
+# link PROGRAM OBJECT...
+link()
 {
 	program=$1
-	lib=$2
-	shift 2
-	# The flags are lists of words.
+	shift
 	# shellcheck disable=SC2086
-	$CC -D_GNU_SOURCE -I"$srcdir" -I"$srcdir/../include" -I"$lib" \
-	    $CPPFLAGS $EVDEFER_CFLAGS $CHECK_CFLAGS $CFLAGS -o "$program" \
-	    "$@" "$lib"/*.c $LDFLAGS $EVDEFER_LIBS $CHECK_LIBS \
+	$CC $CFLAGS -o "$program" "$@" $LDFLAGS $EVDEFER_LIBS $CHECK_LIBS \
 	    >"$work/log" 2>&1 && return 0
 	cat "$work/log"
 	return 1
+}
+
+# The library with the bug: only what the patch changed is compiled again.
+compile_mutant()
+{
+	rm -rf "${work:?}/mutant"
+	cp -R "$work/sound.o" "$work/mutant"
+	for source in "$work"/lib/*; do
+		cmp -s "$source" "$work/sound/${source##*/}" && continue
+		case $source in
+		*.c) compile "$work/lib" "$work/mutant" "$source" || return 1 ;;
+		*)
+			echo "a bug in a header is not compiled into the rest"
+			return 1
+			;;
+		esac
+	done
 }
 
 # try_test NAME: what the explorer printed is a test of this bug.
 try_test()
 {
 	sed '1,/^explore: as a test:$/d' "$work/$1.out" >"$work/$1.c"
-	set -- "$1" "$work/$1.c" "$srcdir/support.c" "$srcdir/clock.c" \
-	    "$srcdir/alloc.c"
 	name=$1
-	shift
-	if ! build "$work/with" "$work/lib" "$@" ||
-	    ! build "$work/without" "$work/sound" "$@"; then
+	if ! compile "$work/sound" "$work/test" "$work/$name.c" ||
+	    ! link "$work/with" "$work/test/$name.o" "$work"/support/*.o \
+		"$work"/mutant/*.o ||
+	    ! link "$work/without" "$work/test/$name.o" "$work"/support/*.o \
+		"$work"/sound.o/*.o; then
 		complain "$name: the test that was printed does not build"
 		return
 	fi
@@ -83,6 +115,10 @@ explore()
 
 mkdir "$work/sound"
 cp "$srcdir"/../lib/*.[ch] "$work/sound"
+compile "$work/sound" "$work/sound.o" "$work"/sound/*.c || exit 1
+compile "$work/sound" "$work/explorer" "$srcdir/alloc.c" "$explore"/*.c || exit 1
+[ -z "$CHECK_LIBS" ] || compile "$work/sound" "$work/support" \
+    "$srcdir/support.c" "$srcdir/clock.c" "$srcdir/alloc.c" || exit 1
 
 for patch in "$explore"/mutants/*.patch; do
 	name=$(basename "$patch" .patch)
@@ -91,8 +127,8 @@ for patch in "$explore"/mutants/*.patch; do
 	cp -R "$work/sound" "$work/lib"
 	if ! (cd "$work" && patch -s -f -p0) <"$patch"; then
 		complain "$name: the patch no longer applies; change $patch"
-	elif ! build "$work/explore" "$work/lib" "$srcdir/alloc.c" \
-	    "$explore"/*.c; then
+	elif ! compile_mutant || ! link "$work/explore" "$work"/explorer/*.o \
+	    "$work"/mutant/*.o; then
 		complain "$name: does not build"
 	else
 		explore "$name"

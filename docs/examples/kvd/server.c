@@ -161,8 +161,10 @@ set_limits(struct server *server)
 		getrlimit(RLIMIT_NOFILE, &limit);
 	if (limit.rlim_cur >= wanted)
 		return;
-	server->max_clients =
-	    limit.rlim_cur > OTHER_FILES + 1 ? limit.rlim_cur - OTHER_FILES : 1;
+	/* Less than wanted, so it fits. */
+	server->max_clients = limit.rlim_cur > OTHER_FILES + 1
+				  ? (size_t)limit.rlim_cur - OTHER_FILES
+				  : 1;
 	report("at most %zu clients, as the limit of open files is %llu",
 	    server->max_clients, (unsigned long long)limit.rlim_cur);
 }
