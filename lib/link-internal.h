@@ -49,6 +49,17 @@ struct evlink {
 	enum evlink_kind kind;
 };
 
+/* All but the place in the chain.  Word by word: the processor would have to
+ * wait for words that were just written if it read two of them in one. */
+static inline void
+evlink_copy_(struct evlink *to, const struct evlink *from)
+{
+	to->u.fns.callback = from->u.fns.callback;
+	to->u.fns.errback = from->u.fns.errback;
+	to->arg = from->arg;
+	to->kind = from->kind;
+}
+
 /* Puts a copy of link at the end of the chain.  0, or -1 with ENOMEM. */
 static inline int
 evlink_append_(struct evdeferred *d, const struct evlink *link)
@@ -57,7 +68,7 @@ evlink_append_(struct evdeferred *d, const struct evlink *link)
 
 	if (last == NULL)
 		return -1;
-	*last = *link;
+	evlink_copy_(last, link);
 	if (d->links == NULL) {
 		last->next = last;
 	} else {
@@ -73,8 +84,9 @@ static inline struct evlink
 evlink_pop_(struct evdeferred *d)
 {
 	struct evlink *first = d->links->next;
-	const struct evlink link = *first;
+	struct evlink link;
 
+	evlink_copy_(&link, first);
 	if (first == d->links)
 		d->links = NULL;
 	else

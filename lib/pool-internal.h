@@ -1,13 +1,18 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A pool of objects of one size.  It grows by slabs of many objects and keeps
+ * A pool of objects of one size.  It grows by blocks of many objects and keeps
  * them until it is destroyed, so that in the steady state nothing is allocated.
+ *
+ * A block is made of slabs, each of which knows what is free in it.  Objects are
+ * taken from one slab until that is empty, so that those which are in use
+ * together lie together, in whatever order the ones before them were given back.
  */
 #ifndef EVDEFER_POOL_INTERNAL_H
 #define EVDEFER_POOL_INTERNAL_H
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #if defined(__has_feature)
 #if __has_feature(address_sanitizer)
@@ -28,20 +33,27 @@ struct evpool_object {
 	struct evpool_object *next;
 };
 
+/* The size of a slab, and what its address is a multiple of. */
+#define EVPOOL_SLAB 2048
+
+/* At the beginning of each slab; the objects are at its end. */
 struct evpool_slab {
-	struct evpool_slab *next;
+	struct evpool_object *free;
+	struct evpool_slab *next; /* that has free objects */
 };
 
 struct evpool {
-	struct evpool_object *free;
-	struct evpool_slab *slabs;
+	struct evpool_slab *slabs; /* those with free objects */
+	struct evpool_block *blocks;
 	size_t object_size;
+	size_t in_slab; /* objects in each slab */
 	size_t free_count;
-	size_t total;	   /* free or not */
-	size_t slab_count; /* objects in the next slab */
+	size_t total;	    /* free or not */
+	size_t block_slabs; /* slabs in the next block */
 };
 
-/* The size has to be a multiple of that of a pointer. */
+/* The size has to be a multiple of that of a pointer, and small beside that of a
+ * slab.  Objects of 64 bytes are aligned to lines of the cache. */
 void evpool_init_(struct evpool *pool, size_t object_size);
 
 void evpool_destroy_(struct evpool *pool);
@@ -60,15 +72,19 @@ evpool_is_unused_(const struct evpool *pool)
 static inline void *
 evpool_get_(struct evpool *pool)
 {
-	struct evpool_object *object = pool->free;
+	struct evpool_slab *slab = pool->slabs;
+	struct evpool_object *object;
 
-	if (object == NULL) {
+	if (slab == NULL) {
 		if (evpool_reserve_(pool, 1) == -1)
 			return NULL;
-		object = pool->free;
+		slab = pool->slabs;
 	}
+	object = slab->free;
 	ASAN_UNPOISON_MEMORY_REGION(object, pool->object_size);
-	pool->free = object->next;
+	slab->free = object->next;
+	if (slab->free == NULL)
+		pool->slabs = slab->next;
 	pool->free_count--;
 	return object;
 }
@@ -77,9 +93,15 @@ static inline void
 evpool_put_(struct evpool *pool, void *memory)
 {
 	struct evpool_object *object = memory;
+	struct evpool_slab *slab =
+	    (void *)((uintptr_t)memory & ~(uintptr_t)(EVPOOL_SLAB - 1));
 
-	object->next = pool->free;
-	pool->free = object;
+	if (slab->free == NULL) {
+		slab->next = pool->slabs;
+		pool->slabs = slab;
+	}
+	object->next = slab->free;
+	slab->free = object;
 	pool->free_count++;
 	ASAN_POISON_MEMORY_REGION(object, pool->object_size);
 }

@@ -2,81 +2,96 @@
 #include "pool-internal.h"
 
 #include <errno.h>
-#include <stdint.h>
 #include <stdlib.h>
 
-/* A Deferred fills one line: let none lie across two. */
-#define CACHE_LINE 64
+#define LARGEST_BLOCK 32
 
-/* Tests set both to 1, so that each object is an allocation which may fail. */
-#ifndef EVPOOL_LARGEST_SLAB
-#define EVPOOL_FIRST_SLAB 32
-#define EVPOOL_LARGEST_SLAB 1024
-#endif
+struct evpool_block {
+	struct evpool_block *next;
+	/* The slabs follow. */
+};
 
 void
 evpool_init_(struct evpool *pool, size_t object_size)
 {
-	pool->free = NULL;
 	pool->slabs = NULL;
+	pool->blocks = NULL;
 	pool->object_size = object_size;
+	pool->in_slab =
+	    (EVPOOL_SLAB - sizeof(struct evpool_slab)) / object_size;
 	pool->free_count = 0;
 	pool->total = 0;
-	pool->slab_count = EVPOOL_FIRST_SLAB;
+	pool->block_slabs = 1;
+#ifdef EVPOOL_ONE_BY_ONE
+	/* For tests: each object is an allocation, which may fail. */
+	pool->in_slab = 1;
+#endif
 }
 
 void
 evpool_destroy_(struct evpool *pool)
 {
-	struct evpool_slab *slab;
+	struct evpool_block *block;
 
-	while ((slab = pool->slabs) != NULL) {
-		pool->slabs = slab->next;
-		free(slab);
+	while ((block = pool->blocks) != NULL) {
+		pool->blocks = block->next;
+		free(block);
 	}
 }
 
-static int
-add_slab(struct evpool *pool, size_t count)
+/* From the last object to the first, so that they are taken in order. */
+static void
+add_slab(struct evpool *pool, uintptr_t address)
 {
-	const size_t overhead = sizeof(struct evpool_slab) + CACHE_LINE;
-	struct evpool_slab *slab;
+	uintptr_t object = address + EVPOOL_SLAB;
+	size_t i;
+
+	((struct evpool_slab *)address)->free = NULL;
+	for (i = 0; i < pool->in_slab; i++) {
+		object -= pool->object_size;
+		evpool_put_(pool, (void *)object);
+	}
+	pool->total += pool->in_slab;
+}
+
+static int
+add_block(struct evpool *pool, size_t slabs)
+{
+	const size_t overhead = sizeof(struct evpool_block) + EVPOOL_SLAB;
+	struct evpool_block *block = NULL;
 	uintptr_t start;
 
-	if (count > (SIZE_MAX - overhead) / pool->object_size) {
+	if (slabs <= (SIZE_MAX - overhead) / EVPOOL_SLAB)
+		block = malloc(overhead + slabs * EVPOOL_SLAB);
+	if (block == NULL) {
 		errno = ENOMEM;
 		return -1;
 	}
-	slab = malloc(overhead + count * pool->object_size);
-	if (slab == NULL) {
-		errno = ENOMEM;
-		return -1;
-	}
-	slab->next = pool->slabs;
-	pool->slabs = slab;
-	pool->total += count;
+	block->next = pool->blocks;
+	pool->blocks = block;
 
-	start = (uintptr_t)(slab + 1) + CACHE_LINE - 1;
-	start -= start % CACHE_LINE;
-	/* From the last to the first, so that they are handed out in order. */
-	while (count-- > 0)
-		evpool_put_(pool, (void *)(start + count * pool->object_size));
+	start = (uintptr_t)(block + 1) + EVPOOL_SLAB - 1;
+	start -= start % EVPOOL_SLAB;
+	while (slabs-- > 0)
+		add_slab(pool, start + slabs * EVPOOL_SLAB);
 	return 0;
 }
 
 int
 evpool_reserve_(struct evpool *pool, size_t count)
 {
-	size_t missing;
+	size_t slabs;
 
 	if (count <= pool->free_count)
 		return 0;
-	missing = count - pool->free_count;
-	if (missing < pool->slab_count)
-		missing = pool->slab_count;
-	if (add_slab(pool, missing) == -1)
+	slabs = (count - pool->free_count - 1) / pool->in_slab + 1;
+	if (slabs < pool->block_slabs)
+		slabs = pool->block_slabs;
+	if (add_block(pool, slabs) == -1)
 		return -1;
-	if (pool->slab_count < EVPOOL_LARGEST_SLAB)
-		pool->slab_count *= 2;
+#ifndef EVPOOL_ONE_BY_ONE
+	if (pool->block_slabs < LARGEST_BLOCK)
+		pool->block_slabs *= 2;
+#endif
 	return 0;
 }
