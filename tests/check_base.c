@@ -36,6 +36,7 @@ START_TEST(event_base_is_the_one_given)
 	struct evdeferred *d = evdeferred_new(base, NULL, NULL);
 	struct evdefer_base *freed = base;
 
+	ck_assert_ptr_nonnull(d);
 	ck_assert_ptr_eq(evdefer_base_get_event_base(base), loop);
 	support_free_base();
 	/* d keeps the memory. */
