@@ -130,4 +130,24 @@ evdeferred_begin_(struct evdeferred *d)
  * can go. */
 void evdeferred_run_on_(struct evdeferred *d);
 
+/* Calls a callback with the plain value that is there, and goes on. */
+static inline void
+evdeferred_call_(
+    struct evdeferred *d, evdeferred_callback_fn callback, void *arg)
+{
+	struct evdefer_base *base = d->base;
+
+	evdeferred_begin_(d);
+	d->u.result = callback(d->u.result.data, arg);
+	/* Nothing more has come of it, mostly. */
+	if (evdeferred_is_spent_(d) && d->waiter == NULL &&
+	    d->flags == (EVDEFERRED_FIRED | EVDEFERRED_RUNNING)) {
+		d->flags = EVDEFERRED_FIRED;
+		evdefer_base_leave_(base);
+		return;
+	}
+	d->u.result = evresult_take_(d->u.result);
+	evdeferred_run_on_(d);
+}
+
 #endif

@@ -311,17 +311,15 @@ allocate(struct evdefer_base *base, size_t count)
 static void
 add_part(struct evresults *all, size_t i, struct evdeferred *d)
 {
-	const struct evlink link = {
-	    .kind = EVLINK_PART, .u.part = &all->parts[i]};
-	int error;
+	struct evlink *link = evlink_append_(d);
 
+	/* The memory was reserved. */
+	assert(link != NULL);
+	link->kind = EVLINK_PART;
+	link->u.part = &all->parts[i];
 	all->parts[i].all = all;
 	all->parts[i].d = d;
 	all->parts[i].result = evresult_value(NULL);
-	/* Cannot fail: the memory was reserved. */
-	error = evlink_append_(d, &link);
-	assert(error == 0);
-	(void)error;
 }
 
 static void

@@ -9,17 +9,20 @@
 #include "pool-internal.h"
 #include "timeout-internal.h"
 
-static inline int
+static int
 append(struct evdeferred *d, const struct evlink *link)
 {
-	if (evlink_append_(d, link) == -1)
+	struct evlink *last = evlink_append_(d);
+
+	if (last == NULL)
 		return -1;
+	evlink_copy_(last, link);
 	if (d->flags & EVDEFERRED_FIRED)
 		evdeferred_deliver_(d);
 	return 0;
 }
 
-static inline int
+static int
 add(struct evdeferred *d, const struct evlink *link)
 {
 	evdefer_base_check_(d->base);
@@ -32,18 +35,35 @@ add(struct evdeferred *d, const struct evlink *link)
 	return 0;
 }
 
-int
-evdeferred_add_callbacks(struct evdeferred *d, evdeferred_callback_fn callback,
+static EVDEFER_RARE_ int
+add_slowly(struct evdeferred *d, evdeferred_callback_fn callback,
     evdeferred_errback_fn errback, void *arg)
 {
 	const struct evlink link = {
 	    .kind = EVLINK_CALLBACKS, .u.fns = {callback, errback}, .arg = arg};
 
+	return add(d, &link);
+}
+
+int
+evdeferred_add_callbacks(struct evdeferred *d, evdeferred_callback_fn callback,
+    evdeferred_errback_fn errback, void *arg)
+{
+	struct evlink *link;
+
 	if (d == NULL || (callback == NULL && errback == NULL)) {
 		errno = EINVAL;
 		return -1;
 	}
-	return add(d, &link);
+	evdefer_base_check_(d->base);
+	if ((d->flags & EVDEFERRED_FIRED) || evpool_is_empty_(&d->base->links))
+		return add_slowly(d, callback, errback, arg);
+	link = evlink_append_(d);
+	link->u.fns.callback = callback;
+	link->u.fns.errback = errback;
+	link->arg = arg;
+	link->kind = EVLINK_CALLBACKS;
+	return 0;
 }
 
 /* Would a callback be called at once, with the plain value that is there?  That
@@ -55,29 +75,21 @@ can_call(const struct evdeferred *d)
 	       !evdeferred_is_stack_full_(d) && evresult_is_plain_(d->u.result);
 }
 
+static EVDEFER_RARE_ int
+call(struct evdeferred *d, evdeferred_callback_fn callback, void *arg)
+{
+	evdefer_base_check_(d->base);
+	evdeferred_call_(d, callback, arg);
+	return 0;
+}
+
 int
 evdeferred_add_callback(
     struct evdeferred *d, evdeferred_callback_fn callback, void *arg)
 {
-	struct evdefer_base *base;
-
 	if (d == NULL || callback == NULL || !can_call(d))
 		return evdeferred_add_callbacks(d, callback, NULL, arg);
-	evdefer_base_check_(d->base);
-	base = d->base;
-	evdeferred_begin_(d);
-	d->u.result = callback(d->u.result.data, arg);
-	/* Nothing more has come of it, mostly. */
-	if (d->u.result.dispose == NULL && d->links == NULL &&
-	    d->waiter == NULL &&
-	    d->flags == (EVDEFERRED_FIRED | EVDEFERRED_RUNNING)) {
-		d->flags = EVDEFERRED_FIRED;
-		evdefer_base_leave_(base);
-		return 0;
-	}
-	d->u.result = evresult_take_(d->u.result);
-	evdeferred_run_on_(d);
-	return 0;
+	return call(d, callback, arg);
 }
 
 int
@@ -113,9 +125,10 @@ evdeferred_add_with_(struct evdeferred *d, evrwlock_body_fn body, void *arg)
 void
 evdeferred_start_coro_(struct evdeferred *d, struct evcoro *co)
 {
-	const struct evlink link = {.kind = EVLINK_CORO, .u.coro = co};
+	struct evlink *link = evlink_append_(d);
 
-	evlink_append_(d, &link);
+	link->kind = EVLINK_CORO;
+	link->u.coro = co;
 	evdeferred_fire_(d, evresult_value(NULL));
 }
 

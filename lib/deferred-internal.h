@@ -82,33 +82,25 @@ evdeferred_creation_(const struct evdeferred *d)
 	return (struct evcreation *)(d + 1);
 }
 
-/* A new Deferred, which lacks what is in the union.  NULL with ENOMEM. */
+/* Can one be made at once, without allocating or noting anything? */
+static inline bool
+evdeferred_can_make_(const struct evdefer_base *base)
+{
+	return !evpool_is_empty_(&base->deferreds) && !base->debug;
+}
+
+/* A new Deferred, which lacks what is in the union.  The pool is not empty. */
 static inline struct evdeferred *
 evdeferred_make_(struct evdefer_base *base, unsigned flags)
 {
 	struct evdeferred *d = evpool_get_(&base->deferreds);
 
-	if (d == NULL)
-		return NULL;
 	evlist_init_(&d->node);
 	d->base = base;
 	d->waiter = NULL;
 	d->links = NULL;
 	d->flags = flags;
 	d->ticket = 0;
-	if (base->debug)
-		evcreation_record_(evdeferred_creation_(d));
-	return d;
-}
-
-/* A new Deferred that has fired with a plain value.  NULL with ENOMEM. */
-static inline struct evdeferred *
-evdeferred_make_fired_(struct evdefer_base *base, struct evresult value)
-{
-	struct evdeferred *d = evdeferred_make_(base, EVDEFERRED_FIRED);
-
-	if (d != NULL)
-		d->u.result = value;
 	return d;
 }
 

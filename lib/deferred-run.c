@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The chain runs.
+ * The Deferred fires, and its chain runs.
  */
 #include "chain-internal.h"
 
@@ -179,9 +179,16 @@ evdeferred_run_on_(struct evdeferred *d)
 	evdefer_base_leave_(base);
 }
 
-static void
+static inline void
 run(struct evdeferred *d)
 {
+	struct evlink link;
+
+	if (d->links != NULL && is_call(d)) {
+		link = evlink_pop_(d);
+		evdeferred_call_(d, link.u.fns.callback, link.arg);
+		return;
+	}
 	evdeferred_begin_(d);
 	evdeferred_run_on_(d);
 }
@@ -200,6 +207,25 @@ evdeferred_deliver_(struct evdeferred *d)
 		return;
 	}
 	queue(d);
+}
+
+void
+evdeferred_fire_(struct evdeferred *d, struct evresult result)
+{
+	d->u.result = result;
+	evdeferred_set_(d, EVDEFERRED_FIRED);
+	if (evresult_is_deferred_(result)) {
+		/* Also where it is paused or has to queue: a cancel goes on to
+		 * the one that it waits for. */
+		evdeferred_set_(d, EVDEFERRED_RUNNING);
+		evdeferred_settle_(d);
+		evdeferred_clear_(d, EVDEFERRED_RUNNING);
+		if (evdeferred_is_over_(d) && !(d->flags & EVDEFERRED_PINNED)) {
+			evdeferred_reap_(d);
+			return;
+		}
+	}
+	evdeferred_deliver_(d);
 }
 
 bool

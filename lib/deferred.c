@@ -6,8 +6,18 @@
 _Static_assert(sizeof(void *) != 8 || sizeof(struct evdeferred) == 64,
     "a Deferred fills one cache line");
 
-struct evdeferred *
-evdeferred_new(
+static inline struct evdeferred *
+make(struct evdefer_base *base, evdeferred_canceller_fn canceller, void *arg)
+{
+	struct evdeferred *d = evdeferred_make_(base, 0);
+
+	d->u.canceller.fn = canceller;
+	d->u.canceller.arg = arg;
+	return d;
+}
+
+static EVDEFER_RARE_ struct evdeferred *
+new_slowly(
     struct evdefer_base *base, evdeferred_canceller_fn canceller, void *arg)
 {
 	struct evdeferred *d;
@@ -17,32 +27,22 @@ evdeferred_new(
 		return NULL;
 	}
 	evdefer_base_check_(base);
-	d = evdeferred_make_(base, 0);
-	if (d == NULL)
+	if (evpool_reserve_(&base->deferreds, 1) == -1)
 		return NULL;
-	d->u.canceller.fn = canceller;
-	d->u.canceller.arg = arg;
+	d = make(base, canceller, arg);
+	if (base->debug)
+		evcreation_record_(evdeferred_creation_(d));
 	return d;
 }
 
-/* Fires d, which has not fired. */
-void
-evdeferred_fire_(struct evdeferred *d, struct evresult result)
+struct evdeferred *
+evdeferred_new(
+    struct evdefer_base *base, evdeferred_canceller_fn canceller, void *arg)
 {
-	d->u.result = result;
-	evdeferred_set_(d, EVDEFERRED_FIRED);
-	if (evresult_is_deferred_(result)) {
-		/* Also where it is paused or has to queue: a cancel goes on to
-		 * the one that it waits for. */
-		evdeferred_set_(d, EVDEFERRED_RUNNING);
-		evdeferred_settle_(d);
-		evdeferred_clear_(d, EVDEFERRED_RUNNING);
-		if (evdeferred_is_over_(d) && !(d->flags & EVDEFERRED_PINNED)) {
-			evdeferred_reap_(d);
-			return;
-		}
-	}
-	evdeferred_deliver_(d);
+	if (base == NULL || !evdeferred_can_make_(base))
+		return new_slowly(base, canceller, arg);
+	evdefer_base_check_(base);
+	return make(base, canceller, arg);
 }
 
 void
@@ -125,15 +125,10 @@ check_fire(const struct evdeferred *d)
 	return 0;
 }
 
-int
-evdeferred_fire(struct evdeferred *d, struct evresult result)
+/* The result of one that was cancelled before it came. */
+static void
+end_late(struct evdeferred *d, struct evresult result)
 {
-	if (check_fire(d) == -1)
-		return -1;
-	if (!(d->flags & EVDEFERRED_FIRED)) {
-		evdeferred_fire_(d, evresult_take_(result));
-		return 0;
-	}
 	evdeferred_clear_(d, EVDEFERRED_LATE);
 	/* That d would wait for itself is a failure, which is late as well; d
 	 * stays its consumer's. */
@@ -142,6 +137,28 @@ evdeferred_fire(struct evdeferred *d, struct evresult result)
 	/* Before the user's function, which may free d as well. */
 	evdeferred_collect_(d);
 	evresult_dispose(result);
+}
+
+static EVDEFER_RARE_ int
+fire_slowly(struct evdeferred *d, struct evresult result)
+{
+	if (check_fire(d) == -1)
+		return -1;
+	if (d->flags & EVDEFERRED_FIRED)
+		end_late(d, result);
+	else
+		evdeferred_fire_(d, evresult_take_(result));
+	return 0;
+}
+
+int
+evdeferred_fire(struct evdeferred *d, struct evresult result)
+{
+	if (d == NULL || (d->flags & EVDEFERRED_FIRED) ||
+	    evdeferred_is_private_(d) || !evresult_is_plain_(result))
+		return fire_slowly(d, result);
+	evdefer_base_check_(d->base);
+	evdeferred_fire_(d, result);
 	return 0;
 }
 

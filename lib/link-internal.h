@@ -60,15 +60,15 @@ evlink_copy_(struct evlink *to, const struct evlink *from)
 	to->kind = from->kind;
 }
 
-/* Puts a copy of link at the end of the chain.  0, or -1 with ENOMEM. */
-static inline int
-evlink_append_(struct evdeferred *d, const struct evlink *link)
+/* Puts a link at the end of the chain, to be filled in at once.  NULL with
+ * ENOMEM. */
+static inline struct evlink *
+evlink_append_(struct evdeferred *d)
 {
 	struct evlink *last = evpool_get_(&d->base->links);
 
 	if (last == NULL)
-		return -1;
-	evlink_copy_(last, link);
+		return NULL;
 	if (d->links == NULL) {
 		last->next = last;
 	} else {
@@ -76,7 +76,7 @@ evlink_append_(struct evdeferred *d, const struct evlink *link)
 		d->links->next = last;
 	}
 	d->links = last;
-	return 0;
+	return last;
 }
 
 /* Takes the first link out of the chain, which must not be empty. */

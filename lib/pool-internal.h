@@ -22,6 +22,13 @@
 #define EVPOOL_POISON
 #endif
 
+/* What is rarely done stays out of the functions that others wait for. */
+#if defined(__GNUC__)
+#define EVDEFER_RARE_ __attribute__((noinline))
+#else
+#define EVDEFER_RARE_
+#endif
+
 #ifdef EVPOOL_POISON
 #include <sanitizer/asan_interface.h>
 #else
@@ -66,6 +73,12 @@ static inline bool
 evpool_is_unused_(const struct evpool *pool)
 {
 	return pool->free_count == pool->total;
+}
+
+static inline bool
+evpool_is_empty_(const struct evpool *pool)
+{
+	return pool->slabs == NULL;
 }
 
 /* NULL with ENOMEM. */

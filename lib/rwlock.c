@@ -272,7 +272,7 @@ new_waiter(struct evrwlock *lock, enum evmode mode)
 	return d;
 }
 
-static struct evdeferred *
+static EVDEFER_RARE_ struct evdeferred *
 wait_in_turn(struct evrwlock *lock, enum evmode mode)
 {
 	struct evdeferred *d = new_waiter(lock, mode);
@@ -283,7 +283,7 @@ wait_in_turn(struct evrwlock *lock, enum evmode mode)
 }
 
 /* For one who is to be told by the loop, or after others. */
-static struct evdeferred *
+static EVDEFER_RARE_ struct evdeferred *
 enter_in_turn(struct evrwlock *lock, enum evmode mode)
 {
 	struct evdeferred *d = new_waiter(lock, mode);
@@ -303,12 +303,11 @@ enter_in_turn(struct evrwlock *lock, enum evmode mode)
 static inline struct evdeferred *
 enter_at_once(struct evrwlock *lock, enum evmode mode)
 {
-	struct evdeferred *d = evdeferred_make_fired_(lock->gate.base,
-	    evresult_owned(
-		lock, mode == EVMODE_READ ? release_reader : release_writer));
+	struct evdeferred *d =
+	    evdeferred_make_(lock->gate.base, EVDEFERRED_FIRED);
 
-	if (d == NULL)
-		return NULL;
+	d->u.result = evresult_owned(
+	    lock, mode == EVMODE_READ ? release_reader : release_writer);
 	evrwlock_enter_(lock, mode, 1);
 	lock->sides[mode].anonymous++;
 	return d;
@@ -326,7 +325,8 @@ acquire(struct evrwlock *lock, enum evmode mode)
 		return evgate_refuse_(&lock->gate);
 	if (!evrwlock_may_enter_(lock, mode))
 		return wait_in_turn(lock, mode);
-	if (lock->gate.fast && lock->gate.undelivered == 0)
+	if (lock->gate.fast && lock->gate.undelivered == 0 &&
+	    evdeferred_can_make_(lock->gate.base))
 		return enter_at_once(lock, mode);
 	return enter_in_turn(lock, mode);
 }
