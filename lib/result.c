@@ -266,52 +266,63 @@ evresult_dispose(struct evresult result)
 	}
 }
 
+/* The failure that NULL stands for. */
+static const struct evfailure *
+or_none(const struct evfailure *failure)
+{
+	static const struct evfailure none = {.file = "", .message = ""};
+
+	return failure != NULL ? failure : &none;
+}
+
 int
 evfailure_code(const struct evfailure *failure)
 {
-	return failure->code;
+	return or_none(failure)->code;
 }
 
 const char *
 evfailure_message(const struct evfailure *failure)
 {
-	return failure->message;
+	return or_none(failure)->message;
 }
 
 struct evfailure *
 evfailure_cause(const struct evfailure *failure)
 {
-	return failure->cause;
+	return or_none(failure)->cause;
 }
 
 size_t
 evfailure_index(const struct evfailure *failure)
 {
-	return failure->place > 0 ? failure->place - 1 : EVFAILURE_NO_INDEX;
+	const size_t place = or_none(failure)->place;
+
+	return place > 0 ? place - 1 : EVFAILURE_NO_INDEX;
 }
 
 const struct evresults *
 evfailure_results(const struct evfailure *failure)
 {
-	return failure->results;
+	return or_none(failure)->results;
 }
 
 const char *
 evfailure_file(const struct evfailure *failure)
 {
-	return failure->file;
+	return or_none(failure)->file;
 }
 
 int
 evfailure_line(const struct evfailure *failure)
 {
-	return failure->line;
+	return or_none(failure)->line;
 }
 
 struct evfailure *
 evfailure_ref(struct evfailure *failure)
 {
-	if (failure->refs > 0)
+	if (failure != NULL && failure->refs > 0)
 		failure->refs++;
 	return failure;
 }

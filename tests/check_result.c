@@ -299,6 +299,25 @@ START_TEST(deferred_is_one)
 }
 END_TEST
 
+START_TEST(no_failure_has_nothing)
+{
+	struct evresult result = evresult_fail(EIO, "no cause");
+	struct evfailure *cause = evfailure_cause(evresult_get_failure(result));
+
+	ck_assert_ptr_null(cause);
+	ck_assert_int_eq(evfailure_code(cause), 0);
+	ck_assert_str_eq(evfailure_message(cause), "");
+	ck_assert_ptr_null(evfailure_cause(cause));
+	ck_assert_uint_eq(evfailure_index(cause), EVFAILURE_NO_INDEX);
+	ck_assert_ptr_null(evfailure_results(cause));
+	ck_assert_str_eq(evfailure_file(cause), "");
+	ck_assert_int_eq(evfailure_line(cause), 0);
+	ck_assert_ptr_null(evfailure_ref(cause));
+	evfailure_unref(cause);
+	evresult_dispose(result);
+}
+END_TEST
+
 START_TEST(deferred_of_null_fails_with_errno)
 {
 	struct evresult r;
@@ -437,6 +456,7 @@ main(void)
 	tc = tcase_create("deferreds");
 	tcase_add_checked_fixture(tc, support_setup, support_teardown);
 	tcase_add_test(tc, deferred_is_one);
+	tcase_add_test(tc, no_failure_has_nothing);
 	tcase_add_test(tc, deferred_of_null_fails_with_errno);
 	tcase_add_test(tc, dispose_frees_what_a_deferred_holds);
 	tcase_add_test(tc, dispose_of_failure_is_no_report);

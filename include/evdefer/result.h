@@ -135,7 +135,10 @@ struct evfailure *evresult_get_failure(struct evresult result);
  */
 void evresult_dispose(struct evresult result);
 
-/** @return the errno code of the failure, above 0. */
+/** @return the errno code of the failure, above 0.
+ *
+ * NULL is allowed in all functions of failures, as evfailure_cause() gives it
+ * where there is none: it has the code 0, the message "", nothing else. */
 int evfailure_code(const struct evfailure *failure);
 
 /** @return the message, never NULL, owned by the failure. */
@@ -168,7 +171,7 @@ int evfailure_line(const struct evfailure *failure);
  * @return the same failure; give it back with evfailure_unref(). */
 struct evfailure *evfailure_ref(struct evfailure *failure);
 
-/** Gives back a failure kept with evfailure_ref().  NULL is allowed. */
+/** Gives back a failure kept with evfailure_ref(). */
 void evfailure_unref(struct evfailure *failure);
 
 #ifdef __cplusplus
