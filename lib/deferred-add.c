@@ -35,6 +35,34 @@ add(struct evdeferred *d, const struct evlink *link)
 	return 0;
 }
 
+/* Is there a result, and nothing that keeps a new link from running? */
+static inline bool
+is_free(const struct evdeferred *d)
+{
+	return evdeferred_is_idle_(d) && d->links == NULL &&
+	       !evdeferred_is_stack_full_(d);
+}
+
+static EVDEFER_RARE_ int
+call(struct evdeferred *d, evdeferred_callback_fn callback, void *arg)
+{
+	evdefer_base_check_(d->base);
+	evdeferred_call_(d, callback, arg);
+	return 0;
+}
+
+/* Receives the grant of an owner, which is a plain value from then on. */
+static bool
+receive(struct evdeferred *d)
+{
+	struct evask *ask = d->u.result.data;
+
+	if (!evresult_is_ask_(d->u.result) || ask->hold == NULL)
+		return false;
+	d->u.result = evresult_value(evask_receive_(ask));
+	return true;
+}
+
 static EVDEFER_RARE_ int
 add_slowly(struct evdeferred *d, evdeferred_callback_fn callback,
     evdeferred_errback_fn errback, void *arg)
@@ -42,6 +70,8 @@ add_slowly(struct evdeferred *d, evdeferred_callback_fn callback,
 	const struct evlink link = {
 	    .kind = EVLINK_CALLBACKS, .u.fns = {callback, errback}, .arg = arg};
 
+	if (callback != NULL && is_free(d) && receive(d))
+		return call(d, callback, arg);
 	return add(d, &link);
 }
 
@@ -66,30 +96,15 @@ evdeferred_add_callbacks(struct evdeferred *d, evdeferred_callback_fn callback,
 	return 0;
 }
 
-/* Would a callback be called at once, with the plain value that is there?  That
- * is so for the grant of a lock that was free, if it delivers fast. */
-static inline bool
-can_call(const struct evdeferred *d)
-{
-	return evdeferred_is_idle_(d) && d->links == NULL &&
-	       !evdeferred_is_stack_full_(d) && evresult_is_plain_(d->u.result);
-}
-
-static EVDEFER_RARE_ int
-call(struct evdeferred *d, evdeferred_callback_fn callback, void *arg)
-{
-	evdefer_base_check_(d->base);
-	evdeferred_call_(d, callback, arg);
-	return 0;
-}
-
 int
 evdeferred_add_callback(
     struct evdeferred *d, evdeferred_callback_fn callback, void *arg)
 {
-	if (d == NULL || callback == NULL || !can_call(d))
-		return evdeferred_add_callbacks(d, callback, NULL, arg);
-	return call(d, callback, arg);
+	/* The usual case with a lock that was free, if it delivers fast. */
+	if (d != NULL && callback != NULL && is_free(d) &&
+	    evresult_is_plain_(d->u.result))
+		return call(d, callback, arg);
+	return evdeferred_add_callbacks(d, callback, NULL, arg);
 }
 
 int

@@ -76,8 +76,8 @@ void evholds_destroy_(struct evholds *holds);
 struct evhold *evhold_find_(
     const struct evrwlock *lock, const struct evowner *owner);
 
-/* Finds or makes it.  NULL with ENOMEM. */
-struct evhold *evhold_get_(struct evrwlock *lock, struct evowner *owner);
+/* Makes it where evhold_find_() found none.  NULL with ENOMEM. */
+struct evhold *evhold_new_(struct evrwlock *lock, struct evowner *owner);
 
 /* Frees a hold if it has come to nothing. */
 void evhold_tidy_(struct evhold *hold);
@@ -92,6 +92,9 @@ void evhold_exit_(struct evhold *hold, enum evmode mode);
 /* A new ask, in the list of its hold for those queued or granted.  NULL with
  * ENOMEM. */
 struct evask *evask_new_(struct evhold *hold, enum evmode mode, bool granted);
+
+/* The same for one that need not wait: it is delivered already. */
+struct evask *evask_new_delivered_(struct evhold *hold, enum evmode mode);
 
 /* It is on its way no longer, but delivered or given up. */
 void evask_arrive_(struct evask *ask);

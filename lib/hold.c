@@ -89,13 +89,11 @@ evhold_find_(const struct evrwlock *lock, const struct evowner *owner)
  */
 
 struct evhold *
-evhold_get_(struct evrwlock *lock, struct evowner *owner)
+evhold_new_(struct evrwlock *lock, struct evowner *owner)
 {
 	struct evholds *holds = &owner->base->holds;
-	struct evhold *hold = evhold_find_(lock, owner);
+	struct evhold *hold;
 
-	if (hold != NULL)
-		return hold;
 	if (make_room(holds) == -1)
 		return NULL;
 	hold = evpool_get_(&owner->base->hold_pool);
@@ -208,25 +206,44 @@ first_ask(const struct evowner *owner)
 	return EVLIST_ELEMENT(owner->asks.next, struct evask, owner_node);
 }
 
+/* A new ask, in one of the lists of the hold. */
+static struct evask *
+make(struct evhold *hold, enum evmode mode, struct evlist *list)
+{
+	struct evdefer_base *base = hold->owner->base;
+	struct evask *ask = evpool_get_(&base->ask_pool);
+
+	if (ask == NULL)
+		return NULL;
+	evlist_append_(list, &ask->node);
+	evlist_init_(&ask->owner_node);
+	evlist_init_(&ask->rival_node);
+	ask->hold = hold;
+	ask->lock = hold->lock;
+	ask->base = base;
+	ask->d = NULL;
+	ask->mode = mode;
+	ask->granted = list != &hold->queued[mode];
+	ask->lent = ask->taken = ask->kept = false;
+	ask->refs = 1;
+	return ask;
+}
+
+struct evask *
+evask_new_delivered_(struct evhold *hold, enum evmode mode)
+{
+	return make(hold, mode, &hold->delivered);
+}
+
 struct evask *
 evask_new_(struct evhold *hold, enum evmode mode, bool granted)
 {
 	struct evowner *owner = hold->owner;
-	struct evask *ask = evpool_get_(&owner->base->ask_pool);
+	struct evask *ask =
+	    make(hold, mode, granted ? &hold->granted : &hold->queued[mode]);
 
 	if (ask == NULL)
 		return NULL;
-	ask->hold = hold;
-	ask->lock = hold->lock;
-	ask->base = owner->base;
-	ask->d = NULL;
-	ask->mode = mode;
-	ask->granted = granted;
-	ask->lent = ask->taken = ask->kept = false;
-	ask->refs = 1;
-	evlist_append_(
-	    granted ? &hold->granted : &hold->queued[mode], &ask->node);
-	evlist_init_(&ask->rival_node);
 	if (++owner->ask_count == 2)
 		add_rival(first_ask(owner));
 	if (owner->ask_count >= 2)

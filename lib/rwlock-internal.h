@@ -65,6 +65,25 @@ evrwlock_enter_(struct evrwlock *lock, enum evmode mode, size_t count)
 /* For one who comes in, and for one who has to wait. */
 uint32_t evrwlock_draw_ticket_(struct evrwlock *lock);
 
+/* Would a grant be delivered at once, with none before it, and without anything
+ * that a new Deferred may lack? */
+static inline bool
+evrwlock_delivers_now_(const struct evrwlock *lock)
+{
+	return lock->gate.fast && lock->gate.undelivered == 0 &&
+	       evdeferred_can_make_(lock->gate.base);
+}
+
+/* Counts one out, and lets others in where there are any. */
+static inline void
+evrwlock_leave_(struct evrwlock *lock, enum evmode mode)
+{
+	lock->sides[mode].inside--;
+	if (lock->gate.closed || evrwlock_waiting_(lock) > 0 ||
+	    (lock->gate.fast && lock->gate.undelivered > 0))
+		evgate_changed_(&lock->gate);
+}
+
 /* -1, with errno. */
 static inline int
 evrwlock_refuse_(int error)

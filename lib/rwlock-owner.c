@@ -68,12 +68,10 @@ is_inside(const struct evhold *hold, enum evmode mode)
 
 enum answer { ANSWER_ENTER, ANSWER_WAIT, ANSWER_DEADLOCK };
 
-/* What an owner gets that asks for the lock. */
+/* What an owner gets that asks for the lock, by what it has there. */
 static enum answer
-answer(struct evrwlock *lock, struct evowner *owner, enum evmode mode)
+answer(const struct evrwlock *lock, const struct evhold *hold, enum evmode mode)
 {
-	const struct evhold *hold = evhold_find_(lock, owner);
-
 	if (is_inside(hold, EVMODE_WRITE))
 		return ANSWER_ENTER;
 	if (is_inside(hold, EVMODE_READ))
@@ -81,7 +79,7 @@ answer(struct evrwlock *lock, struct evowner *owner, enum evmode mode)
 	return evrwlock_may_enter_(lock, mode) ? ANSWER_ENTER : ANSWER_WAIT;
 }
 
-/* Undoes evhold_get_() and evask_new_() when memory runs out. */
+/* Undoes evhold_new_() and evask_new_() when memory runs out. */
 static struct evdeferred *
 give_up(struct evhold *hold, struct evask *ask)
 {
@@ -110,16 +108,12 @@ wait_for(struct evrwlock *lock, struct evask *ask)
 
 /* Makes the Deferred of an owner that may enter or has to wait. */
 static struct evdeferred *
-ask_for(struct evrwlock *lock, struct evowner *owner, enum evmode mode,
-    bool granted)
+ask_for(struct evhold *hold, enum evmode mode, bool granted)
 {
-	struct evhold *hold = evhold_get_(lock, owner);
-	struct evask *ask;
+	struct evrwlock *lock = hold->lock;
+	struct evask *ask = evask_new_(hold, mode, granted);
 	struct evdeferred *d;
 
-	if (hold == NULL)
-		return NULL;
-	ask = evask_new_(hold, mode, granted);
 	if (ask == NULL)
 		return give_up(hold, NULL);
 	d = evdeferred_new(lock->gate.base, evrwlock_leave_as_, ask);
@@ -138,6 +132,23 @@ ask_for(struct evrwlock *lock, struct evowner *owner, enum evmode mode,
 	return d;
 }
 
+/* Makes one that has fired: the same where nobody is before it, as no callback is
+ * there yet that could tell the difference. */
+static struct evdeferred *
+enter_at_once(struct evhold *hold, enum evmode mode)
+{
+	struct evask *ask = evask_new_delivered_(hold, mode);
+	struct evdeferred *d;
+
+	if (ask == NULL)
+		return give_up(hold, NULL);
+	d = evdeferred_make_(hold->lock->gate.base, EVDEFERRED_FIRED);
+	d->u.result = evresult_of_kind_(EVRESULT_ASK, ask);
+	evhold_enter_(hold, mode);
+	evrwlock_enter_(hold->lock, mode, 1);
+	return d;
+}
+
 static int
 check_owner(const struct evrwlock *lock, const struct evowner *owner)
 {
@@ -150,20 +161,23 @@ check_owner(const struct evrwlock *lock, const struct evowner *owner)
 static struct evdeferred *
 acquire_as(struct evrwlock *lock, struct evowner *owner, enum evmode mode)
 {
+	struct evhold *hold;
+	enum answer got;
+
 	if (check_owner(lock, owner) == -1)
 		return NULL;
 	if (!evgate_is_open_(&lock->gate) || owner->freed)
 		return evgate_refuse_(&lock->gate);
-	switch (answer(lock, owner, mode)) {
-	case ANSWER_ENTER:
-		return ask_for(lock, owner, mode, true);
-	case ANSWER_DEADLOCK:
+	hold = evhold_find_(lock, owner);
+	got = answer(lock, hold, mode);
+	if (got == ANSWER_DEADLOCK)
 		return evdeferred_fired(
 		    lock->gate.base, evresult_fixed_(EVFAILURE_UPGRADE));
-	case ANSWER_WAIT:
-		break;
-	}
-	return ask_for(lock, owner, mode, false);
+	if (hold == NULL && (hold = evhold_new_(lock, owner)) == NULL)
+		return NULL;
+	if (got == ANSWER_ENTER && evrwlock_delivers_now_(lock))
+		return enter_at_once(hold, mode);
+	return ask_for(hold, mode, got == ANSWER_ENTER);
 }
 
 struct evdeferred *
@@ -191,7 +205,8 @@ try_as(struct evrwlock *lock, struct evowner *owner, enum evmode mode)
 		return -1;
 	if (!evgate_is_open_(&lock->gate) || owner->freed)
 		return evrwlock_refuse_(ESHUTDOWN);
-	switch (answer(lock, owner, mode)) {
+	hold = evhold_find_(lock, owner);
+	switch (answer(lock, hold, mode)) {
 	case ANSWER_WAIT:
 		return evrwlock_refuse_(EBUSY);
 	case ANSWER_DEADLOCK:
@@ -199,8 +214,7 @@ try_as(struct evrwlock *lock, struct evowner *owner, enum evmode mode)
 	case ANSWER_ENTER:
 		break;
 	}
-	hold = evhold_get_(lock, owner);
-	if (hold == NULL)
+	if (hold == NULL && (hold = evhold_new_(lock, owner)) == NULL)
 		return -1;
 	evhold_enter_(hold, mode);
 	hold->received.of[mode]++;
@@ -231,8 +245,7 @@ evrwlock_give_back_(struct evhold *hold, enum evmode mode)
 
 	evhold_exit_(hold, mode);
 	evhold_tidy_(hold);
-	lock->sides[mode].inside--;
-	evgate_changed_(&lock->gate);
+	evrwlock_leave_(lock, mode);
 }
 
 static int

@@ -325,8 +325,7 @@ acquire(struct evrwlock *lock, enum evmode mode)
 		return evgate_refuse_(&lock->gate);
 	if (!evrwlock_may_enter_(lock, mode))
 		return wait_in_turn(lock, mode);
-	if (lock->gate.fast && lock->gate.undelivered == 0 &&
-	    evdeferred_can_make_(lock->gate.base))
+	if (evrwlock_delivers_now_(lock))
 		return enter_at_once(lock, mode);
 	return enter_in_turn(lock, mode);
 }
@@ -378,14 +377,6 @@ evrwlock_writer_try(struct evrwlock *lock)
  * Releasing.
  */
 
-/* Does it concern others when somebody leaves? */
-static inline bool
-is_contended(const struct evrwlock *lock)
-{
-	return lock->gate.closed || evrwlock_waiting_(lock) > 0 ||
-	       (lock->gate.fast && lock->gate.undelivered > 0);
-}
-
 static inline int
 release(struct evrwlock *lock, enum evmode mode)
 {
@@ -395,9 +386,7 @@ release(struct evrwlock *lock, enum evmode mode)
 	if (lock->sides[mode].anonymous == 0)
 		return evrwlock_refuse_(EPERM);
 	lock->sides[mode].anonymous--;
-	lock->sides[mode].inside--;
-	if (is_contended(lock))
-		evgate_changed_(&lock->gate);
+	evrwlock_leave_(lock, mode);
 	return 0;
 }
 
