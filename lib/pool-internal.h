@@ -40,8 +40,13 @@ struct evpool_object {
 	struct evpool_object *next;
 };
 
-/* The size of a slab, and what its address is a multiple of. */
+/* The size of a slab, and what its address is a multiple of.  For tests: so small
+ * that each object is an allocation, which may fail. */
+#ifdef EVPOOL_ONE_BY_ONE
+#define EVPOOL_SLAB 512
+#else
 #define EVPOOL_SLAB 2048
+#endif
 
 /* At the beginning of each slab; the objects are at its end. */
 struct evpool_slab {

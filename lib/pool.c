@@ -23,7 +23,6 @@ evpool_init_(struct evpool *pool, size_t object_size)
 	pool->total = 0;
 	pool->block_slabs = 1;
 #ifdef EVPOOL_ONE_BY_ONE
-	/* For tests: each object is an allocation, which may fail. */
 	pool->in_slab = 1;
 #endif
 }
