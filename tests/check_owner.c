@@ -2676,6 +2676,62 @@ START_TEST(acquire_without_memory_acquires_nothing)
 }
 END_TEST
 
+/* Deferreds are there, but the table of holds, the hold and the ask are not: one
+ * after another is refused, and then who comes gets in.  Returns whether the
+ * acquire went through.  The lock ends before the owners: a hold that is left
+ * would lead to it. */
+static bool
+enter_lacking(size_t n, int mode, bool again)
+{
+	struct evdefer_base *b = evdefer_base_new(loop);
+	struct evrwlock *lock = evrwlock_new(b, EVRWLOCK_FAST);
+	struct evowner *first = evowner_new(b, NULL);
+	struct evowner *next = evowner_new(b, NULL);
+	struct evowner *in = again ? first : next;
+	struct evdeferred *d;
+	struct ask ask;
+	bool through;
+	int code;
+
+	ck_assert_int_eq(evdefer_base_reserve(b, 1, 1), 0);
+	alloc_fail_at(n, false);
+	errno = 0;
+	d = acquire(lock, first, mode);
+	code = errno;
+	alloc_fail_at(0, false);
+	through = d != NULL;
+	ck_assert(alloc_failed() != through);
+	if (!through) {
+		ck_assert_int_eq(code, ENOMEM);
+		counts(lock, 0, 0, 0, 0);
+		REFUSED(release(lock, first, mode), EPERM);
+		ask_for(&ask, lock, in, mode);
+		ck_assert_int_eq(ask.granted, 1);
+		ck_assert_int_eq(release(lock, in, mode), 0);
+		d = ask.d;
+	}
+	evdeferred_free(d);
+	counts(lock, 0, 0, 0, 0);
+	evrwlock_free(lock);
+	evowner_free(first);
+	evowner_free(next);
+	evdefer_base_free(b);
+	return through;
+}
+
+START_TEST(fast_acquire_without_memory_enters_nothing)
+{
+	size_t n = 1;
+
+	if (!alloc_works())
+		return;
+	while (!enter_lacking(n, _i % 2, _i / 2 == 1))
+		ck_assert_uint_lt(++n, 100);
+	/* The table, the hold and the ask. */
+	ck_assert_uint_gt(n, 3);
+}
+END_TEST
+
 /* More holds than the table of the base has places for. */
 START_TEST(holds_are_found_where_their_table_cannot_grow)
 {
@@ -3121,6 +3177,8 @@ add_memory_and_scale(Suite *suite)
 	tcase_add_loop_test(tc, steady_state_allocates_nothing, 0, 2);
 	tcase_add_loop_test(tc, every_allocation_may_fail, 0, 4);
 	tcase_add_loop_test(tc, acquire_without_memory_acquires_nothing, 0, 12);
+	tcase_add_loop_test(
+	    tc, fast_acquire_without_memory_enters_nothing, 0, 4);
 	tcase_add_test(tc, holds_are_found_where_their_table_cannot_grow);
 	tcase_add_test(tc, new_without_memory_is_enomem);
 
