@@ -611,6 +611,33 @@ START_TEST(cancel_of_a_race_while_the_losers_go_is_too_late)
 END_TEST
 
 static void
+cancel_this(void *d)
+{
+	evdeferred_cancel(*(struct evdeferred **)d);
+}
+
+/* It leaves alone what the first error has left alone. */
+START_TEST(cancel_of_a_list_while_its_first_error_comes_is_too_late)
+{
+	int cancelled = 0;
+	struct evdeferred *d;
+	struct outcome outcome;
+
+	in[0] = evdeferred_new(base, NULL, NULL);
+	in[1] = evdeferred_new(base, NULL, NULL);
+	in[2] = evdeferred_new(base, count_cancel, &cancelled);
+	d = evdeferred_list(base, in, 3, FIRST_ERROR | CONSUME);
+	note(d, &outcome);
+	evdeferred_fire(in[0], evresult_owned(&d, cancel_this));
+	evdeferred_errback(in[1], EIO, "first");
+	ck_assert_int_eq(outcome.count, 1);
+	ck_assert_int_eq(cancelled, 0);
+	evdeferred_callback(in[2], NULL);
+	forget(d, &outcome);
+}
+END_TEST
+
+static void
 cancel_and_free_another(struct evdeferred *d, void *arg)
 {
 	cancel_another(d, arg);
@@ -1395,6 +1422,8 @@ add_list(Suite *suite)
 	tcase_add_test(tc, free_of_a_list_from_inside_a_canceller);
 	tcase_add_test(tc, free_of_a_race_while_the_losers_go);
 	tcase_add_test(tc, cancel_of_a_race_while_the_losers_go_is_too_late);
+	tcase_add_test(
+	    tc, cancel_of_a_list_while_its_first_error_comes_is_too_late);
 	tcase_add_loop_test(
 	    tc, cancelled_and_freed_deep_inside_of_other_combinations, 0, 24);
 	tcase_add_test(tc, input_that_another_waits_for_is_refused);

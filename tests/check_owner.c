@@ -585,6 +585,28 @@ START_TEST(grant_of_a_lock_that_was_closed_is_cancelled)
 }
 END_TEST
 
+/* The end of ann makes room, but by then the lock grants nothing any more. */
+START_TEST(grant_given_up_while_the_lock_closes_passes_to_nobody)
+{
+	struct evrwlock *lock = new_lock(0);
+	struct ask a, b, c;
+
+	make(0);
+	ask_for(&a, lock, ann, WRITE);
+	ask_ending(&b, lock, bob, _i, &ann);
+	ask_for(&c, lock, cid, _i);
+	evrwlock_free(lock);
+	settle();
+	ck_assert_int_eq(a.failed, ECANCELED);
+	ck_assert_int_eq(b.failed, ESHUTDOWN);
+	ck_assert_int_eq(c.failed, ESHUTDOWN);
+	free_asks(&a, 1);
+	free_asks(&b, 1);
+	free_asks(&c, 1);
+	done();
+}
+END_TEST
+
 /* What the first of two readers asks for as soon as it is told. */
 struct latecomer {
 	struct ask ask;
@@ -3192,6 +3214,8 @@ add_rules(Suite *suite)
 	tc = add_case(suite, "leaving");
 	tcase_add_loop_test(
 	    tc, grant_of_a_lock_that_was_closed_is_cancelled, 0, 2);
+	tcase_add_loop_test(
+	    tc, grant_given_up_while_the_lock_closes_passes_to_nobody, 0, 2);
 	tcase_add_loop_test(tc,
 	    reader_that_comes_while_others_are_told_is_told_after_them, 0, 4);
 	tcase_add_loop_test(
