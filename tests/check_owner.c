@@ -2887,6 +2887,7 @@ enter_lacking(size_t n, int mode, bool again)
 	bool through;
 	int code;
 
+	ck_assert(lock != NULL && first != NULL && next != NULL);
 	ck_assert_int_eq(evdefer_base_reserve(b, 1, 1), 0);
 	alloc_fail_at(n, false);
 	errno = 0;
