@@ -587,6 +587,98 @@ START_TEST(free_of_a_race_while_the_losers_go)
 }
 END_TEST
 
+static void
+cancel_another(struct evdeferred *d, void *arg)
+{
+	(void)d;
+	evdeferred_cancel(*(struct evdeferred **)arg);
+}
+
+START_TEST(cancel_of_a_race_while_the_losers_go_is_too_late)
+{
+	struct evdeferred *d;
+	struct outcome outcome;
+
+	in[0] = evdeferred_new(base, cancel_another, &d);
+	in[1] = evdeferred_new(base, NULL, NULL);
+	d = evdeferred_race(base, in, 2);
+	note(d, &outcome);
+	evdeferred_callback(in[1], &two);
+	ck_assert_int_eq(outcome.count, 1);
+	ck_assert_ptr_eq(value_at(outcome.results, 0), &two);
+	forget(d, &outcome);
+}
+END_TEST
+
+static void
+cancel_this(void *d)
+{
+	evdeferred_cancel(*(struct evdeferred **)d);
+}
+
+/* It leaves alone what the first error has left alone. */
+START_TEST(cancel_of_a_list_while_its_first_error_comes_is_too_late)
+{
+	int cancelled = 0;
+	struct evdeferred *d;
+	struct outcome outcome;
+
+	in[0] = evdeferred_new(base, NULL, NULL);
+	in[1] = evdeferred_new(base, NULL, NULL);
+	in[2] = evdeferred_new(base, count_cancel, &cancelled);
+	d = evdeferred_list(base, in, 3, FIRST_ERROR | CONSUME);
+	note(d, &outcome);
+	evdeferred_fire(in[0], evresult_owned(&d, cancel_this));
+	evdeferred_errback(in[1], EIO, "first");
+	ck_assert_int_eq(outcome.count, 1);
+	ck_assert_int_eq(cancelled, 0);
+	evdeferred_callback(in[2], NULL);
+	forget(d, &outcome);
+}
+END_TEST
+
+static void
+cancel_and_free_another(struct evdeferred *d, void *arg)
+{
+	cancel_another(d, arg);
+	cancel_and_free(d, arg);
+}
+
+/* In a canceller that is so deep in combinations that the cancel is put off. */
+START_TEST(cancelled_and_freed_deep_inside_of_other_combinations)
+{
+	int cancelled = 0;
+	struct evdeferred *other, *d;
+	struct outcome outcome;
+	int i;
+
+	in[0] = evdeferred_new(base, count_cancel, &cancelled);
+	other = evdeferred_list(base, in, 1, 0);
+	d = evdeferred_new(base, cancel_and_free_another, &other);
+	for (i = 0; i < _i; i++)
+		d = evdeferred_list(base, &d, 1, 0);
+	note(d, &outcome);
+	evdeferred_cancel(d);
+	ck_assert_int_eq(outcome.count, 1);
+	ck_assert_int_eq(cancelled, 1);
+	forget(d, &outcome);
+}
+END_TEST
+
+START_TEST(input_that_another_waits_for_is_refused)
+{
+	int cancelled = 0;
+	struct evdeferred *outer;
+
+	in[0] = evdeferred_new(base, count_cancel, &cancelled);
+	outer = evdeferred_fired(base, evresult_deferred(in[0]));
+	errno = 0;
+	ck_assert_ptr_null(evdeferred_list(base, in, 1, 0));
+	ck_assert_int_eq(errno, EINVAL);
+	evdeferred_free(outer);
+}
+END_TEST
+
 START_TEST(repeated_input_is_owned_once)
 {
 	struct evdeferred *d;
@@ -1329,6 +1421,12 @@ add_list(Suite *suite)
 	tcase_add_test(tc, free_of_a_list_from_inside_a_link_of_an_input);
 	tcase_add_test(tc, free_of_a_list_from_inside_a_canceller);
 	tcase_add_test(tc, free_of_a_race_while_the_losers_go);
+	tcase_add_test(tc, cancel_of_a_race_while_the_losers_go_is_too_late);
+	tcase_add_test(
+	    tc, cancel_of_a_list_while_its_first_error_comes_is_too_late);
+	tcase_add_loop_test(
+	    tc, cancelled_and_freed_deep_inside_of_other_combinations, 0, 24);
+	tcase_add_test(tc, input_that_another_waits_for_is_refused);
 	tcase_add_test(tc, repeated_input_is_owned_once);
 	tcase_add_test(tc, repeated_input_is_reported_and_freed_once);
 	tcase_add_test(tc, repeated_winner_of_a_race);

@@ -634,6 +634,40 @@ START_TEST(a_cancel_of_a_running_coroutine_hits_its_next_wait)
 }
 END_TEST
 
+/* Starts a coroutine so deep in callbacks that it may have to wait for its turn,
+ * and cancels it at once. */
+static struct evresult
+start_below(void *value, void *arg)
+{
+	int *levels = arg;
+	struct evdeferred *d;
+
+	(void)value;
+	if (--*levels >= 0) {
+		d = pending();
+		evdeferred_add_callback(d, start_below, levels);
+		evdeferred_callback(d, NULL);
+		evdeferred_detach(d);
+		return evresult_value(NULL);
+	}
+	start(&job, three_waits);
+	evdeferred_cancel(job.d);
+	return evresult_value(NULL);
+}
+
+/* _i: how deep. */
+START_TEST(a_cancel_before_the_start_hits_the_first_wait)
+{
+	int levels = _i, cancels = 0;
+
+	job.inputs[0] = evdeferred_new(base, count_cancel, &cancels);
+	start_below(NULL, &levels);
+	turns(4);
+	ck_assert_int_eq(cancels, 1);
+	check_ended(&job, ECANCELED);
+}
+END_TEST
+
 static struct evresult
 cancel_job(struct evresult result, void *arg)
 {
@@ -1859,6 +1893,8 @@ make_suite(void)
 	tcase_add_test(tcase, a_timeout_of_a_coroutine_cancels_its_wait);
 	tcase_add_loop_test(
 	    tcase, a_cancel_of_a_running_coroutine_hits_its_next_wait, 0, 2);
+	tcase_add_loop_test(
+	    tcase, a_cancel_before_the_start_hits_the_first_wait, 0, 24);
 	tcase_add_test(
 	    tcase, a_cancel_while_the_result_is_on_its_way_ends_the_wait);
 	tcase_add_test(tcase, a_cancel_after_the_end_does_nothing);

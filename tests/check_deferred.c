@@ -1838,6 +1838,39 @@ free_and_go_on(struct evresult result, void *arg)
 	return result;
 }
 
+struct dropped {
+	struct evdeferred *d;
+	int cancelled;
+	int freed;
+};
+
+static struct evresult
+fire_dropped(struct evfailure *failure, void *arg)
+{
+	struct dropped *dropped = arg;
+
+	(void)failure;
+	ck_assert_int_eq(
+	    evdeferred_fire(dropped->d, counting(&dropped->freed)), 0);
+	return evresult_value(NULL);
+}
+
+/* Whom its chain leads to hears of the free first. */
+START_TEST(free_disposes_of_what_is_fired_while_its_links_are_dropped)
+{
+	struct dropped dropped = {0};
+	struct evdeferred *other = fresh();
+
+	dropped.d = evdeferred_new(base, count_cancel, &dropped.cancelled);
+	evdeferred_add_errback(other, fire_dropped, &dropped);
+	ck_assert_int_eq(evdeferred_chain(dropped.d, other), 0);
+	evdeferred_free(dropped.d);
+	ck_assert_int_eq(dropped.freed, 1);
+	ck_assert_int_eq(dropped.cancelled, 0);
+	evdeferred_free(other);
+}
+END_TEST
+
 START_TEST(free_inside_own_link_drops_the_rest)
 {
 	struct evdeferred *d = fresh();
@@ -1941,6 +1974,40 @@ START_TEST(detach_of_fired_frees_at_once)
 	ck_assert_int_eq(freed, 1);
 	evdeferred_detach(failed(EIO));
 	report_take(EIO);
+}
+END_TEST
+
+/* Whoever has let it go knows that it has not come to its end. */
+START_TEST(detached_is_waited_for)
+{
+	struct evdeferred *inner = fresh();
+	struct evdeferred *d = fired(NULL);
+	struct seen seen = {0};
+
+	evdeferred_detach(inner);
+	evdeferred_add_callback(d, wait_value, inner);
+	see(d, &seen);
+	evdeferred_callback(inner, &seen);
+	ck_assert_ptr_eq(seen.value, &seen);
+	evdeferred_free(d);
+}
+END_TEST
+
+static void
+fire_and_detach(struct evdeferred *d, void *freed)
+{
+	evdeferred_fire(d, counting(freed));
+	evdeferred_detach(d);
+	/* It is still needed here. */
+	ck_assert_int_eq(*(int *)freed, 0);
+}
+
+START_TEST(detach_inside_canceller_takes_effect_after_it)
+{
+	int freed = 0;
+
+	evdeferred_cancel(evdeferred_new(base, fire_and_detach, &freed));
+	ck_assert_int_eq(freed, 1);
 }
 END_TEST
 
@@ -3237,6 +3304,8 @@ add_point_7(Suite *suite)
 	tcase_add_test(tc, free_before_fire);
 	tcase_add_test(tc, free_before_fire_calls_canceller);
 	tcase_add_test(tc, free_disposes_of_what_the_canceller_fires);
+	tcase_add_test(
+	    tc, free_disposes_of_what_is_fired_while_its_links_are_dropped);
 	tcase_add_test(tc, free_inside_own_link_drops_the_rest);
 	tcase_add_test(tc, free_inside_own_link_added_late);
 	tcase_add_test(tc, free_inside_own_link_reports_the_failure_left);
@@ -3254,6 +3323,8 @@ add_point_7(Suite *suite)
 	    tc, free_while_queued_frees_what_is_waited_for, 1, MOST);
 	tcase_add_test(tc, detached_frees_itself_at_the_end);
 	tcase_add_test(tc, detach_of_fired_frees_at_once);
+	tcase_add_test(tc, detached_is_waited_for);
+	tcase_add_test(tc, detach_inside_canceller_takes_effect_after_it);
 	tcase_add_test(tc, detached_waits);
 	tcase_add_test(tc, detached_paused_goes_on_at_unpause);
 	tcase_add_test(tc, detach_inside_own_link_runs_the_rest);

@@ -569,6 +569,90 @@ END_TEST
 
 /* Leaving. */
 
+START_TEST(grant_of_a_lock_that_was_closed_is_cancelled)
+{
+	struct evrwlock *lock = new_lock(0);
+	struct ask a;
+
+	make(0);
+	ask_for(&a, lock, ann, _i);
+	evrwlock_free(lock);
+	ck_assert_int_eq(a.ended, 0);
+	evdeferred_cancel(a.d);
+	ck_assert_int_eq(a.failed, ECANCELED);
+	free_asks(&a, 1);
+	done();
+}
+END_TEST
+
+/* The end of ann makes room, but by then the lock grants nothing any more. */
+START_TEST(grant_given_up_while_the_lock_closes_passes_to_nobody)
+{
+	struct evrwlock *lock = new_lock(0);
+	struct ask a, b, c;
+
+	make(0);
+	ask_for(&a, lock, ann, WRITE);
+	ask_ending(&b, lock, bob, _i, &ann);
+	ask_for(&c, lock, cid, _i);
+	evrwlock_free(lock);
+	settle();
+	ck_assert_int_eq(a.failed, ECANCELED);
+	ck_assert_int_eq(b.failed, ESHUTDOWN);
+	ck_assert_int_eq(c.failed, ESHUTDOWN);
+	free_asks(&a, 1);
+	free_asks(&b, 1);
+	free_asks(&c, 1);
+	done();
+}
+END_TEST
+
+/* What the first of two readers asks for as soon as it is told. */
+struct latecomer {
+	struct ask ask;
+	bool anonymous;
+};
+
+static struct evresult
+come_late(void *lock, void *arg)
+{
+	struct latecomer *late = arg;
+
+	if (!late->anonymous) {
+		ask_for(&late->ask, lock, cid, READ);
+		return evresult_value(NULL);
+	}
+	late->ask.lock = lock;
+	late->ask.d = evrwlock_reader_acquire(lock);
+	evdeferred_add_callbacks(late->ask.d, on_grant, on_loss, &late->ask);
+	return evresult_value(NULL);
+}
+
+START_TEST(reader_that_comes_while_others_are_told_is_told_after_them)
+{
+	struct latecomer late = {.anonymous = _i / 2 == 1};
+	struct evdeferred *d;
+	struct ask b;
+
+	make(_i);
+	ck_assert_int_eq(evrwlock_writer_try(locks[0]), 0);
+	d = evrwlock_reader_acquire_as(locks[0], ann);
+	evdeferred_add_callback(d, come_late, &late);
+	ask_for(&b, locks[0], bob, READ);
+	ck_assert_int_eq(evrwlock_writer_release(locks[0]), 0);
+	settle();
+	ck_assert_int_eq(b.order, 1);
+	ck_assert_int_eq(late.ask.order, 2);
+	counts(locks[0], 3, 0, 0, 0);
+	if (late.anonymous)
+		ck_assert_int_eq(evrwlock_reader_release(locks[0]), 0);
+	evdeferred_free(d);
+	free_asks(&late.ask, 1);
+	free_asks(&b, 1);
+	done();
+}
+END_TEST
+
 START_TEST(waiter_cancelled_in_the_turn_of_its_grant_passes_it_on)
 {
 	struct ask a, b, c;
@@ -929,6 +1013,57 @@ START_TEST(both_takes_the_value_and_releases)
 	ck_assert_int_eq(
 	    evdeferred_add_both(d, release_at_once, _i / 2 ? d : NULL), 0);
 	settle();
+	counts(locks[0], 0, 0, 0, 0);
+	evdeferred_free(d);
+	done();
+}
+END_TEST
+
+/* It has got a result, and may not know yet what is in it. */
+static struct evresult
+release_unseen(struct evresult result, void *mode)
+{
+	REFUSED(release(locks[0], ann, mode != NULL), EPERM);
+	return result;
+}
+
+START_TEST(both_releases_nothing_whose_value_it_has_not_taken)
+{
+	struct seen seen = {0};
+	struct evdeferred *d;
+
+	make(_i);
+	d = acquire(locks[0], ann, _i / 2);
+	ck_assert_int_eq(
+	    evdeferred_add_both(d, release_unseen, _i / 2 ? d : NULL), 0);
+	settle();
+	see(d, &seen);
+	ck_assert_ptr_eq(seen.value, locks[0]);
+	leave(locks[0], ann, _i / 2);
+	evdeferred_free(d);
+	done();
+}
+END_TEST
+
+static struct evresult
+end_and_take(struct evresult result, void *arg)
+{
+	(void)arg;
+	end_owner(&ann);
+	ck_assert(!evresult_is_failure(result));
+	ck_assert_ptr_null(evresult_get_value(result));
+	return evresult_value(NULL);
+}
+
+START_TEST(both_takes_no_value_of_an_owner_that_it_has_freed)
+{
+	struct evdeferred *d;
+
+	make(_i);
+	d = acquire(locks[0], ann, _i / 2);
+	ck_assert_int_eq(evdeferred_add_both(d, end_and_take, NULL), 0);
+	settle();
+	ck_assert_ptr_null(ann);
 	counts(locks[0], 0, 0, 0, 0);
 	evdeferred_free(d);
 	done();
@@ -1697,6 +1832,65 @@ START_TEST(no_circle_through_an_owner_that_is_its_own_rival)
 	leave(locks[0], ann, WRITE);
 	ck_assert_int_eq(a[1].granted + a[2].granted, 2);
 	free_asks(a, 3);
+	done();
+}
+END_TEST
+
+/* ann waits for a reader that has not been told yet, and is nobody. */
+START_TEST(anonymous_grants_undelivered_take_no_part)
+{
+	struct evdeferred *d;
+	struct ask a, b;
+
+	make(0);
+	ck_assert_int_eq(evrwlock_writer_try(locks[0]), 0);
+	ck_assert_int_eq(evrwlock_writer_try_as(locks[1], ann), 0);
+	ask_for(&b, locks[1], bob, WRITE);
+	d = evrwlock_reader_acquire(locks[0]);
+	ck_assert_int_eq(evrwlock_writer_release(locks[0]), 0);
+	counts(locks[0], 1, 0, 0, 0);
+	ask_for(&a, locks[0], ann, WRITE);
+	ck_assert_int_eq(a.ended, 0);
+	evdeferred_free(d);
+	settle();
+	ck_assert_int_eq(a.granted, 1);
+	leave(locks[1], ann, WRITE);
+	ck_assert_int_eq(b.granted, 1);
+	free_asks(&a, 1);
+	free_asks(&b, 1);
+	done();
+}
+END_TEST
+
+/* The search ends when all the locks that ann has are looked at, wherever it has
+ * come to by then. */
+START_TEST(no_circle_through_locks_that_nobody_waits_for)
+{
+	struct evrwlock *spare[8];
+	struct ask a, b;
+	int k;
+
+	make(_i);
+	for (k = 0; k < _i / 2; k++) {
+		spare[k] = new_lock(_i);
+		ck_assert_int_eq(evrwlock_writer_try_as(spare[k], ann), 0);
+	}
+	ck_assert_int_eq(evrwlock_writer_try_as(locks[0], bob), 0);
+	ck_assert_int_eq(evrwlock_writer_try_as(locks[1], cid), 0);
+	ask_for(&b, locks[1], bob, WRITE);
+	ask_for(&a, locks[0], ann, WRITE);
+	settle();
+	ck_assert_int_eq(a.ended + b.ended, 0);
+	leave(locks[0], bob, WRITE);
+	ck_assert_int_eq(a.granted, 1);
+	leave(locks[1], cid, WRITE);
+	ck_assert_int_eq(b.granted, 1);
+	free_asks(&a, 1);
+	free_asks(&b, 1);
+	for (k = 0; k < _i / 2; k++) {
+		leave(spare[k], ann, WRITE);
+		evrwlock_free(spare[k]);
+	}
 	done();
 }
 END_TEST
@@ -2693,6 +2887,7 @@ enter_lacking(size_t n, int mode, bool again)
 	bool through;
 	int code;
 
+	ck_assert(lock != NULL && first != NULL && next != NULL);
 	ck_assert_int_eq(evdefer_base_reserve(b, 1, 1), 0);
 	alloc_fail_at(n, false);
 	errno = 0;
@@ -3019,6 +3214,12 @@ add_rules(Suite *suite)
 
 	tc = add_case(suite, "leaving");
 	tcase_add_loop_test(
+	    tc, grant_of_a_lock_that_was_closed_is_cancelled, 0, 2);
+	tcase_add_loop_test(
+	    tc, grant_given_up_while_the_lock_closes_passes_to_nobody, 0, 2);
+	tcase_add_loop_test(tc,
+	    reader_that_comes_while_others_are_told_is_told_after_them, 0, 4);
+	tcase_add_loop_test(
 	    tc, waiter_cancelled_in_the_turn_of_its_grant_passes_it_on, 0, 4);
 	tcase_add_test(tc, readers_cancelled_in_the_turn_of_their_grant);
 	tcase_add_loop_test(
@@ -3036,6 +3237,10 @@ add_rules(Suite *suite)
 	tcase_add_loop_test(tc, both_fires_another_with_the_grant, 0, 4);
 	tcase_add_loop_test(tc, both_takes_the_value, 0, 4);
 	tcase_add_loop_test(tc, both_takes_the_value_and_releases, 0, 4);
+	tcase_add_loop_test(
+	    tc, both_releases_nothing_whose_value_it_has_not_taken, 0, 4);
+	tcase_add_loop_test(
+	    tc, both_takes_no_value_of_an_owner_that_it_has_freed, 0, 4);
 	tcase_add_loop_test(tc, both_disposes_of_the_grant, 0, 4);
 	tcase_add_loop_test(tc, both_keeps_the_grant_for_later, 0, 12);
 	tcase_add_loop_test(tc, both_frees_the_owner, 0, 8);
@@ -3136,6 +3341,9 @@ add_ends(Suite *suite)
 	    tc, no_circle_through_an_owner_that_is_its_own_rival, 0, 2);
 	tcase_add_test(tc, no_circle_through_a_lock_that_closes);
 	tcase_add_loop_test(tc, no_circle_at_one_lock, 0, 4);
+	tcase_add_test(tc, anonymous_grants_undelivered_take_no_part);
+	tcase_add_loop_test(
+	    tc, no_circle_through_locks_that_nobody_waits_for, 0, 16);
 	tcase_add_loop_test(tc, no_circle_behind_a_younger_writer, 0, 2);
 	tcase_add_loop_test(tc, anonymous_holds_take_no_part, 0, 2);
 	tcase_add_loop_test(tc, deadlock_of_a_with_runs_nothing, 0, 2);
