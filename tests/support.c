@@ -121,8 +121,13 @@ support_scale(void)
 void
 turns(int count)
 {
-	while (count-- > 0)
+	while (count-- > 0) {
+		if (event_base_loop(loop, EVLOOP_ONCE | EVLOOP_NONBLOCK) != -1)
+			continue;
+		/* libevent itself needs memory for select(2): it comes back. */
+		alloc_fail_at(0, false);
 		event_base_loop(loop, EVLOOP_ONCE | EVLOOP_NONBLOCK);
+	}
 }
 
 void
