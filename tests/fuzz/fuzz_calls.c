@@ -578,8 +578,13 @@ call_fire(void)
 
 	if (d == NULL)
 		return;
-	*producer = NULL;
 	result = some_result(d);
+	/* What ran for that may have fired it, or had it cancelled. */
+	if (*producer != d) {
+		evresult_dispose(result);
+		return;
+	}
+	*producer = NULL;
 	MUST(evdeferred_fire(d, result) == 0);
 }
 
