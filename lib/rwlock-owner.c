@@ -23,6 +23,8 @@ evrwlock_withdraw_(struct evask *ask)
 	/* Until leave_as(), which may come after the callbacks of others. */
 	gate->busy++;
 	evrwlock_remove_(ask->lock, ask->d, ask->mode, evask_is_granted_(ask));
+	/* No longer in a queue, which has kept users from firing it. */
+	evdeferred_keep_(ask->d);
 	if (ask->granted)
 		evhold_exit_(hold, ask->mode);
 	evask_arrive_(ask);

@@ -2956,6 +2956,45 @@ START_TEST(holds_are_found_where_their_table_cannot_grow)
 }
 END_TEST
 
+static int fire_error;
+
+static struct evresult
+fire_other(struct evfailure *failure, void *other)
+{
+	(void)failure;
+	errno = 0;
+	ck_assert_int_eq(evdeferred_callback(other, NULL), -1);
+	fire_error = errno;
+	return evresult_value(NULL);
+}
+
+/* It is out of the queue, but not cancelled yet. */
+START_TEST(wait_of_an_owner_that_goes_is_not_the_users_to_fire)
+{
+	struct evdeferred *first, *second;
+	struct evowner *owner;
+
+	make(_i);
+	owner = evowner_new(base, NULL);
+	ck_assert_ptr_nonnull(owner);
+	ck_assert_int_eq(evrwlock_writer_try(locks[0]), 0);
+	ck_assert_int_eq(evrwlock_writer_try(locks[1]), 0);
+	first = evrwlock_reader_acquire_as(locks[0], owner);
+	second = evrwlock_reader_acquire_as(locks[1], owner);
+	ck_assert_ptr_nonnull(first);
+	ck_assert_ptr_nonnull(second);
+	ck_assert_int_eq(evdeferred_add_errback(first, fire_other, second), 0);
+	fire_error = 0;
+	evowner_free(owner);
+	ck_assert_int_eq(fire_error, EPERM);
+	evdeferred_free(first);
+	evdeferred_free(second);
+	ck_assert_int_eq(evrwlock_writer_release(locks[0]), 0);
+	ck_assert_int_eq(evrwlock_writer_release(locks[1]), 0);
+	done();
+}
+END_TEST
+
 START_TEST(new_without_memory_is_enomem)
 {
 	struct evowner *none;
@@ -3388,6 +3427,8 @@ add_memory_and_scale(Suite *suite)
 	tcase_add_loop_test(
 	    tc, fast_acquire_without_memory_enters_nothing, 0, 4);
 	tcase_add_test(tc, holds_are_found_where_their_table_cannot_grow);
+	tcase_add_loop_test(
+	    tc, wait_of_an_owner_that_goes_is_not_the_users_to_fire, 0, 2);
 	tcase_add_test(tc, new_without_memory_is_enomem);
 
 	tc = add_case(suite, "scale");
