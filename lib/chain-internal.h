@@ -96,15 +96,6 @@ evdeferred_is_stack_full_(const struct evdeferred *d)
 	return d->base->depth >= EVDEFER_BASE_MAX_DEPTH;
 }
 
-/* Is it one that has not fired, and that a part of the library alone may fire:
- * that is so for those in the queue of a lock? */
-static inline bool
-evdeferred_is_private_(const struct evdeferred *d)
-{
-	return !(d->flags & EVDEFERRED_FIRED) &&
-	       ((d->flags & EVDEFERRED_PRIVATE) || !evlist_empty_(&d->node));
-}
-
 /* Takes the result away; d waits no longer. */
 struct evresult evdeferred_take_result_(struct evdeferred *d);
 

@@ -356,13 +356,12 @@ combine(struct evdefer_base *base, struct evdeferred *const *deferreds,
 	all = allocate(base, count);
 	if (all == NULL)
 		return NULL;
-	d = evdeferred_new(base, evcombine_leave_, all);
+	d = evdeferred_new_private_(base, evcombine_leave_, all);
 	if (d == NULL) {
 		free(all);
 		return NULL;
 	}
 	evdefer_base_use_(base);
-	evdeferred_keep_(d);
 	all->d = d;
 	all->flags = flags;
 	for (i = 0; i < count; i++)

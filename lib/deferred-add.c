@@ -165,7 +165,7 @@ evdeferred_chain(struct evdeferred *d, struct evdeferred *other)
 		errno = EALREADY;
 		return -1;
 	}
-	if (evdeferred_is_private_(other)) {
+	if (other->flags & EVDEFERRED_PRIVATE) {
 		errno = EPERM;
 		return -1;
 	}

@@ -95,7 +95,6 @@ evdeferred_make_(struct evdefer_base *base, unsigned flags)
 {
 	struct evdeferred *d = evpool_get_(&base->deferreds);
 
-	evlist_init_(&d->node);
 	d->base = base;
 	d->waiter = NULL;
 	d->links = NULL;
@@ -116,11 +115,12 @@ bool evdeferred_has_consumer_(const struct evdeferred *d);
 /* Detaches it, without running or ending anything now. */
 void evdeferred_disown_(struct evdeferred *d);
 
-/* Nobody but evdeferred_produce_() may fire d from now on.  A Deferred in the
- * queue of a gate needs no such word. */
-void evdeferred_keep_(struct evdeferred *d);
+/* evdeferred_new() for a part of the library: nobody but evdeferred_produce_()
+ * may fire it. */
+struct evdeferred *evdeferred_new_private_(
+    struct evdefer_base *base, evdeferred_canceller_fn canceller, void *arg);
 
-/* Fires a Deferred that was kept, or was in the queue of a gate. */
+/* Fires one that was made so. */
 void evdeferred_produce_(struct evdeferred *d, struct evresult result);
 
 /* Fires a Deferred that was chained to another one, whose link ends here. */

@@ -45,16 +45,20 @@ evdeferred_new(
 	return make(base, canceller, arg);
 }
 
-void
-evdeferred_keep_(struct evdeferred *d)
+struct evdeferred *
+evdeferred_new_private_(
+    struct evdefer_base *base, evdeferred_canceller_fn canceller, void *arg)
 {
-	evdeferred_set_(d, EVDEFERRED_PRIVATE);
+	struct evdeferred *d = evdeferred_new(base, canceller, arg);
+
+	if (d != NULL)
+		evdeferred_set_(d, EVDEFERRED_PRIVATE);
+	return d;
 }
 
 void
 evdeferred_produce_(struct evdeferred *d, struct evresult result)
 {
-	evdeferred_clear_(d, EVDEFERRED_PRIVATE);
 	evdeferred_fire_(d, evresult_take_(result));
 }
 
@@ -118,7 +122,7 @@ check_fire(const struct evdeferred *d)
 		errno = EALREADY;
 		return -1;
 	}
-	if (evdeferred_is_private_(d)) {
+	if (d->flags & EVDEFERRED_PRIVATE) {
 		errno = EPERM;
 		return -1;
 	}
@@ -154,8 +158,8 @@ fire_slowly(struct evdeferred *d, struct evresult result)
 int
 evdeferred_fire(struct evdeferred *d, struct evresult result)
 {
-	if (d == NULL || (d->flags & EVDEFERRED_FIRED) ||
-	    evdeferred_is_private_(d) || !evresult_is_plain_(result))
+	if (d == NULL || (d->flags & (EVDEFERRED_FIRED | EVDEFERRED_PRIVATE)) ||
+	    !evresult_is_plain_(result))
 		return fire_slowly(d, result);
 	evdefer_base_check_(d->base);
 	evdeferred_fire_(d, result);

@@ -35,19 +35,18 @@ evdeferred_later(struct evdefer_base *base, const struct timeval *delay,
 	evdefer_base_check_(base);
 	if (evtimeout_check_(base, delay) == -1)
 		return NULL;
-	d = evdeferred_new(base, stop, NULL);
+	d = evdeferred_new_private_(base, stop, NULL);
 	if (d == NULL)
 		return NULL;
 	timeout = evtimeout_start_(d, delay, expire);
 	if (timeout == NULL) {
-		evdeferred_callback(d, NULL);
+		evdeferred_produce_(d, evresult_value(NULL));
 		evdeferred_free(d);
 		errno = ENOMEM;
 		return NULL;
 	}
 	timeout->fires = true;
 	d->u.canceller.arg = timeout;
-	evdeferred_keep_(d);
 	/* The link that runs a body for a value runs this one for none. */
 	if (body != NULL && evdeferred_add_with_(d, body, arg) == -1) {
 		evdeferred_free(d);

@@ -170,7 +170,7 @@ evqueue_get(struct evqueue *queue)
 		errno = EAGAIN;
 		return NULL;
 	}
-	d = evdeferred_new(queue->gate.base, leave, queue);
+	d = evdeferred_new_private_(queue->gate.base, leave, queue);
 	if (d == NULL)
 		return NULL;
 	if (queued(queue) > 0)

@@ -23,8 +23,6 @@ evrwlock_withdraw_(struct evask *ask)
 	/* Until leave_as(), which may come after the callbacks of others. */
 	gate->busy++;
 	evrwlock_remove_(ask->lock, ask->d, ask->mode, evask_is_granted_(ask));
-	/* No longer in a queue, which has kept users from firing it. */
-	evdeferred_keep_(ask->d);
 	if (ask->granted)
 		evhold_exit_(hold, ask->mode);
 	evask_arrive_(ask);
@@ -118,7 +116,7 @@ ask_for(struct evhold *hold, enum evmode mode, bool granted)
 
 	if (ask == NULL)
 		return give_up(hold, NULL);
-	d = evdeferred_new(lock->gate.base, evrwlock_leave_as_, ask);
+	d = evdeferred_new_private_(lock->gate.base, evrwlock_leave_as_, ask);
 	if (d == NULL)
 		return give_up(hold, ask);
 	ask->d = d;

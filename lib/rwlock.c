@@ -264,7 +264,7 @@ evrwlock_enqueue_(struct evrwlock *lock, struct evdeferred *d, enum evmode mode)
 static struct evdeferred *
 new_waiter(struct evrwlock *lock, enum evmode mode)
 {
-	struct evdeferred *d = evdeferred_new(lock->gate.base,
+	struct evdeferred *d = evdeferred_new_private_(lock->gate.base,
 	    mode == EVMODE_READ ? leave_reader : leave_writer, lock);
 
 	if (d != NULL)

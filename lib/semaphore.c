@@ -119,7 +119,7 @@ evsemaphore_acquire(struct evsemaphore *semaphore)
 	}
 	if (!evgate_is_open_(&semaphore->gate))
 		return evgate_refuse_(&semaphore->gate);
-	d = evdeferred_new(semaphore->gate.base, leave, semaphore);
+	d = evdeferred_new_private_(semaphore->gate.base, leave, semaphore);
 	if (d == NULL)
 		return NULL;
 	if (may_enter(semaphore)) {

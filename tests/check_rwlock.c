@@ -1591,6 +1591,42 @@ ignore_log(int severity, const char *text)
 	(void)text;
 }
 
+static int fire_error;
+
+static struct evresult
+fire_other(void *held, void *other)
+{
+	errno = 0;
+	ck_assert_int_eq(evdeferred_callback(other, NULL), -1);
+	fire_error = errno;
+	ck_assert_int_eq(evrwlock_reader_release(held), 0);
+	return evresult_value(NULL);
+}
+
+/* Its going lets others in, whose callbacks run before it has failed. */
+START_TEST(waiter_that_is_cancelled_is_not_the_users_to_fire)
+{
+	struct evrwlock *fast = evrwlock_new(base, EVRWLOCK_FAST);
+	struct evdeferred *writer, *reader;
+
+	ck_assert_ptr_nonnull(fast);
+	ck_assert_int_eq(evrwlock_reader_try(fast), 0);
+	writer = evrwlock_writer_acquire(fast);
+	ck_assert_ptr_nonnull(writer);
+	reader = evrwlock_reader_acquire(fast);
+	ck_assert_ptr_nonnull(reader);
+	ck_assert_int_eq(
+	    evdeferred_add_callback(reader, fire_other, writer), 0);
+	fire_error = 0;
+	evdeferred_cancel(writer);
+	ck_assert_int_eq(fire_error, EPERM);
+	evdeferred_free(writer);
+	evdeferred_free(reader);
+	ck_assert_int_eq(evrwlock_reader_release(fast), 0);
+	evrwlock_free(fast);
+}
+END_TEST
+
 START_TEST(every_allocation_may_fail)
 {
 	size_t n;
@@ -2250,6 +2286,7 @@ add_rules(Suite *suite)
 	tcase_add_loop_test(tc, timed_out_waiter_fails_with_etimedout, 0, 2);
 	tcase_add_loop_test(
 	    tc, cancel_of_a_chain_that_waits_for_the_lock, 0, 2);
+	tcase_add_test(tc, waiter_that_is_cancelled_is_not_the_users_to_fire);
 	suite_add_tcase(suite, tc);
 
 	tc = tcase_create("5.6 undelivered and forgotten");
