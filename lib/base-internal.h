@@ -94,7 +94,14 @@ evdefer_base_closed_(const struct evdefer_base *base)
 
 /* The memory of a closed base goes when nothing needs it any more: no lock or
  * other user, no Deferred, no delivery on the stack. */
-void evdefer_base_collect_(struct evdefer_base *base);
+void evdefer_base_destroy_unused_(struct evdefer_base *base);
+
+static inline void
+evdefer_base_collect_(struct evdefer_base *base)
+{
+	if (evdefer_base_closed_(base))
+		evdefer_base_destroy_unused_(base);
+}
 
 static inline void
 evdefer_base_use_(struct evdefer_base *base)
@@ -106,8 +113,7 @@ static inline void
 evdefer_base_unuse_(struct evdefer_base *base)
 {
 	base->users--;
-	if (evdefer_base_closed_(base))
-		evdefer_base_collect_(base);
+	evdefer_base_collect_(base);
 }
 
 void evdefer_base_run_nested_(struct evdefer_base *base);
@@ -126,8 +132,7 @@ evdefer_base_leave_(struct evdefer_base *base)
 	if (base->depth == 1 && !evlist_empty_(&base->nested))
 		evdefer_base_run_nested_(base);
 	base->depth--;
-	if (evdefer_base_closed_(base))
-		evdefer_base_collect_(base);
+	evdefer_base_collect_(base);
 }
 
 /* Has the loop deliver what is in ready, after its next poll. */

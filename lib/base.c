@@ -122,8 +122,7 @@ turn(evutil_socket_t fd, short what, void *arg)
 	base->scheduled = false;
 	if (!evlist_empty_(&base->nested) || !evlist_empty_(&base->ready))
 		schedule(base);
-	if (evdefer_base_closed_(base))
-		evdefer_base_collect_(base);
+	evdefer_base_collect_(base);
 }
 
 struct evdefer_base *
@@ -180,7 +179,7 @@ evdefer_base_free(struct evdefer_base *base)
 }
 
 void
-evdefer_base_collect_(struct evdefer_base *base)
+evdefer_base_destroy_unused_(struct evdefer_base *base)
 {
 	if (base->users > 0 || base->depth > 0 ||
 	    !evpool_is_unused_(&base->deferreds))

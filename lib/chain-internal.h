@@ -74,8 +74,7 @@ evdeferred_give_back_(struct evdeferred *d)
 	struct evdefer_base *base = d->base;
 
 	evpool_put_(&base->deferreds, d);
-	if (evdefer_base_closed_(base))
-		evdefer_base_collect_(base);
+	evdefer_base_collect_(base);
 }
 
 /* The coroutine that d is, until it has ended. */

@@ -12,6 +12,7 @@
  *
  * EVDEFER_TEST_SCALE / 4000 is the number of worlds for each seed.
  */
+#include "dice.h"
 #include "support.h"
 
 #include <errno.h>
@@ -103,17 +104,7 @@ static int routines;
 static bool base_is_open;
 static int depth, budget;
 static long passed;
-static uint64_t state;
 static unsigned long world;
-
-static unsigned
-dice(unsigned sides)
-{
-	state ^= state << 13;
-	state ^= state >> 7;
-	state ^= state << 17;
-	return (unsigned)(state >> 33) % sides;
-}
 
 static void steps(unsigned most);
 
@@ -981,7 +972,7 @@ run_world(void)
 {
 	const bool failing = world % 3 == 2;
 
-	state = (world + 1) * UINT64_C(0x9e3779b97f4a7c15);
+	dice_seed((world + 1) * UINT64_C(0x9e3779b97f4a7c15));
 	passed = 0;
 	budget = 0;
 	arena_used = 0;
@@ -1005,17 +996,8 @@ run_world(void)
 
 START_TEST(all_types_together_lose_nothing)
 {
-	const size_t worlds = support_scale() / 4000;
-	size_t i;
-	long live;
-
-	ck_assert(worlds > 0);
-	for (i = 0; i < worlds; i++) {
-		world = (unsigned long)i * SEEDS + (unsigned long)_i;
-		live = alloc_live();
-		run_world();
-		require(alloc_live() == live);
-	}
+	support_run_worlds(
+	    &world, run_world, support_scale() / 4000, SEEDS, _i);
 }
 END_TEST
 

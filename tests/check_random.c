@@ -11,6 +11,7 @@
  *
  * EVDEFER_TEST_SCALE / 2000 is the number of worlds for each seed.
  */
+#include "dice.h"
 #include "support.h"
 
 #include <errno.h>
@@ -68,7 +69,6 @@ static bool base_is_open, lock_is_open, in_handler;
  * detach. */
 static enum { NO_LOOPS, LOOPS_OF_WAITS, LOOPS_OF_CHAINS } kind;
 static int budget; /* of steps */
-static uint64_t state;
 static unsigned long world;
 
 #define require(what)                                                          \
@@ -76,15 +76,6 @@ static unsigned long world;
 		if (!(what))                                                   \
 			ck_abort_msg("world %lu: %s", world, #what);           \
 	} while (0)
-
-static unsigned
-dice(unsigned sides)
-{
-	state ^= state << 13;
-	state ^= state >> 7;
-	state ^= state << 17;
-	return (unsigned)(state >> 33) % sides;
-}
 
 static void steps(unsigned most);
 
@@ -699,7 +690,7 @@ run_world(void)
 	long passed = 0, ms;
 	size_t i;
 
-	state = (world + 1) * UINT64_C(0x9e3779b97f4a7c15);
+	dice_seed((world + 1) * UINT64_C(0x9e3779b97f4a7c15));
 	loop = support_new_loop();
 	base = evdefer_base_new(loop);
 	require(base != NULL);
@@ -732,17 +723,8 @@ run_world(void)
 
 START_TEST(random_calls_lose_nothing)
 {
-	const size_t worlds = support_scale() / 2000;
-	size_t i;
-	long live;
-
-	ck_assert(worlds > 0);
-	for (i = 0; i < worlds; i++) {
-		world = (unsigned long)i * SEEDS + (unsigned long)_i;
-		live = alloc_live();
-		run_world();
-		require(alloc_live() == live);
-	}
+	support_run_worlds(
+	    &world, run_world, support_scale() / 2000, SEEDS, _i);
 }
 END_TEST
 

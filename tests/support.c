@@ -219,6 +219,23 @@ dump(int number)
 }
 #endif
 
+void
+support_run_worlds(unsigned long *world, void (*run)(void), size_t count,
+    unsigned long seeds, int i)
+{
+	size_t round;
+	long live;
+
+	ck_assert(count > 0);
+	for (round = 0; round < count; round++) {
+		*world = round * seeds + (unsigned long)i;
+		live = alloc_live();
+		run();
+		ck_assert_msg(alloc_live() == live,
+		    "world %lu: alloc_live() == live", *world);
+	}
+}
+
 int
 support_main(Suite *suite)
 {

@@ -19,6 +19,7 @@
 #include <unistd.h>
 
 #include "../alloc.h"
+#include "../dice.h"
 #include "driver.h"
 #include "log.h"
 #include "steps.h"
@@ -30,8 +31,6 @@ static struct {
 	uint64_t seed;
 } options = {5, 1};
 
-static uint64_t state;
-
 /* The program's own clock is not the real one. */
 static double
 now(void)
@@ -40,15 +39,6 @@ now(void)
 
 	syscall(SYS_clock_gettime, CLOCK_MONOTONIC, &ts);
 	return (double)ts.tv_sec + (double)ts.tv_nsec / 1e9;
-}
-
-static unsigned
-dice(unsigned sides)
-{
-	state ^= state << 13;
-	state ^= state >> 7;
-	state ^= state << 17;
-	return (unsigned)(state >> 33) % sides;
 }
 
 static void
@@ -135,9 +125,9 @@ main(int argc, char **argv)
 	while (now() - start < options.seconds) {
 		alarm(30);
 		/* So that the seed of one that fails is known. */
-		state = (options.seed * 1000003 + sequences) *
-			    UINT64_C(0x9e3779b97f4a7c15) +
-			1;
+		dice_seed((options.seed * 1000003 + sequences) *
+			      UINT64_C(0x9e3779b97f4a7c15) +
+			  1);
 		driver_fail_allocations(sequences % 2 == 0 ? 1 : 2);
 		walk(&settings[sequences / 2 % SETTINGS]);
 		sequences++;
