@@ -6,6 +6,7 @@
  * Each has a process of its own, so that one that crashes is counted.
  */
 #include <dirent.h>
+#include <errno.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -65,12 +66,16 @@ replay_all(const char *directory)
 		perror(directory);
 		exit(EXIT_FAILURE);
 	}
-	while ((entry = readdir(dir)) != NULL) {
+	while (errno = 0, (entry = readdir(dir)) != NULL) {
 		if (entry->d_name[0] == '.')
 			continue;
 		snprintf(
 		    path, sizeof(path), "%.4095s/%s", directory, entry->d_name);
 		replay(path);
+	}
+	if (errno != 0) {
+		perror(directory);
+		exit(EXIT_FAILURE);
 	}
 	closedir(dir);
 }
