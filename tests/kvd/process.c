@@ -84,7 +84,8 @@ kvd_make_dir(char dir[KVD_PATH_MAX])
 
 /* Runs in the child: nothing but async-signal-safe calls. */
 static void
-become(pid_t parent, char *const argv[], int output, int errors)
+become(
+    pid_t parent, char *const argv[], int output, int errors, unsigned closed)
 {
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	if (getppid() != parent)
@@ -92,6 +93,9 @@ become(pid_t parent, char *const argv[], int output, int errors)
 	signal(SIGPIPE, SIG_DFL);
 	if (dup2(output, STDOUT_FILENO) < 0 || dup2(errors, STDERR_FILENO) < 0)
 		_exit(126);
+	for (int fd = 0; fd <= STDERR_FILENO; fd++)
+		if ((closed >> fd & 1) != 0)
+			close(fd);
 	execv(argv[0], argv);
 	_exit(127);
 }
@@ -132,7 +136,7 @@ kvd_launch(struct kvd *kvd, const char *dir, const char *const *options)
 	kvd->pid = fork();
 	ck_assert_int_ge(kvd->pid, 0);
 	if (kvd->pid == 0)
-		become(parent, argv, ends[1], errors);
+		become(parent, argv, ends[1], errors, kvd->closed);
 	close(ends[1]);
 	close(errors);
 	kvd->output = ends[0];

@@ -16,7 +16,8 @@
 struct kvd {
 	pid_t pid; /* 0 when it does not run */
 	int port;
-	int output; /* read end of its stdout */
+	int output;	 /* read end of its stdout */
+	unsigned closed; /* bit n: start it with descriptor n closed */
 	char dir[KVD_PATH_MAX];
 	char log[KVD_PATH_MAX]; /* file with its stderr */
 };

@@ -2,9 +2,14 @@
 /* Options, and starts that have to fail. */
 #include "cases.h"
 
+#include <arpa/inet.h>
+#include <errno.h>
+#include <netinet/in.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "client.h"
@@ -56,7 +61,7 @@ END_TEST
 START_TEST(test_second_daemon_in_one_directory)
 {
 	redisContext *client;
-	struct kvd second;
+	struct kvd second = {0};
 
 	kvd_start(&kvd, NULL, KVD_END);
 	client = client_open(&kvd);
@@ -82,7 +87,7 @@ static void
 expect_no_start(const char *dir, const char *option)
 {
 	const char *options[] = {option, NULL};
-	struct kvd second;
+	struct kvd second = {0};
 	int status;
 
 	kvd_launch(&second, dir, options);
@@ -152,6 +157,89 @@ START_TEST(test_same_port_again)
 }
 END_TEST
 
+/* A port that was free a moment ago, for a daemon that can't tell its own. */
+static int
+find_port(void)
+{
+	struct sockaddr_in address = {.sin_family = AF_INET};
+	socklen_t length = sizeof(address);
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	ck_assert_int_eq(
+	    bind(fd, (struct sockaddr *)&address, sizeof(address)), 0);
+	ck_assert_int_eq(
+	    getsockname(fd, (struct sockaddr *)&address, &length), 0);
+	close(fd);
+	return ntohs(address.sin_port);
+}
+
+/* Without a line that says so: until it takes connections. */
+static redisContext *
+open_when_ready(void)
+{
+	const double deadline = now() + 20;
+	redisContext *client;
+
+	for (;;) {
+		client = redisConnect("127.0.0.1", kvd.port);
+		ck_assert_ptr_nonnull(client);
+		if (client->err == 0)
+			return client;
+		redisFree(client);
+		ck_assert_msg(now() < deadline, "kvd takes no connections");
+	}
+}
+
+/* No file, socket or event of the daemon's has one of the first three numbers.
+ */
+static void
+expect_standard_files_apart(void)
+{
+	char link[64], target[KVD_PATH_MAX];
+	ssize_t length;
+
+	for (int fd = 0; fd <= STDERR_FILENO; fd++) {
+		if ((kvd.closed >> fd & 1) == 0)
+			continue;
+		snprintf(
+		    link, sizeof(link), "/proc/%d/fd/%d", (int)kvd.pid, fd);
+		length = readlink(link, target, sizeof(target) - 1);
+		ck_assert_msg(length > 0, "%s: %s", link, strerror(errno));
+		target[length] = '\0';
+		ck_assert_msg(strncmp(target, kvd.dir, strlen(kvd.dir)) != 0 &&
+				  target[0] == '/',
+		    "descriptor %d is %s", fd, target);
+	}
+}
+
+/* All ways to leave out some of stdin, stdout and stderr. */
+START_TEST(test_started_with_standard_files_closed)
+{
+	char dir[KVD_PATH_MAX], option[32];
+	const char *options[] = {option, NULL};
+	redisContext *client;
+
+	kvd_make_dir(dir);
+	kvd.closed = (unsigned)_i;
+	snprintf(option, sizeof(option), "--port=%d", find_port());
+	kvd_launch(&kvd, dir, options);
+	kvd.port = (int)strtol(option + strlen("--port="), NULL, 10);
+	client = open_when_ready();
+	client_expect(client, "+OK", "SET key value");
+	expect_standard_files_apart();
+	redisFree(client);
+	kvd_stop(&kvd); /* it says so on stderr */
+
+	kvd.closed = 0;
+	kvd_start(&kvd, kvd.dir, KVD_END);
+	client = client_open(&kvd);
+	client_expect(client, "value", "GET key");
+	redisFree(client);
+	kvd_stop(&kvd);
+}
+END_TEST
+
 TCase *
 kvd_start_case(void)
 {
@@ -165,5 +253,7 @@ kvd_start_case(void)
 	tcase_add_test(tcase, test_bad_address);
 	tcase_add_test(tcase, test_directory_is_a_file);
 	tcase_add_test(tcase, test_same_port_again);
+	tcase_add_loop_test(
+	    tcase, test_started_with_standard_files_closed, 1, 8);
 	return tcase;
 }
