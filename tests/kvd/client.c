@@ -338,7 +338,7 @@ take_replies(struct peer *peer, peer_reply_fn reply_fn, void *arg)
 	for (;;) {
 		ck_assert_msg(
 		    redisReaderGetReply(peer->reader, &reply) == REDIS_OK,
-		    "bad reply: %s", peer->reader->errstr);
+		    "bad reply: %s", redisReaderGetError(peer->reader));
 		if (reply == NULL)
 			return;
 		ck_assert_int_lt(peer->acked, peer->sent);

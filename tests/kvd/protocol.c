@@ -18,12 +18,7 @@ struct malformed {
 };
 
 static const struct malformed table[] = {
-    {"bad type byte", BYTES("!1\r\n$4\r\nPING\r\n")},
     {"bad type byte of an argument", BYTES("*1\r\n!4\r\nPING\r\n")},
-    {"status as a request", BYTES("+PING\r\n")},
-    {"error as a request", BYTES("-PING\r\n")},
-    {"integer as a request", BYTES(":1\r\n")},
-    {"bulk as a request", BYTES("$4\r\nPING\r\n")},
     {"integer as an argument", BYTES("*1\r\n:1\r\n")},
     {"status as an argument", BYTES("*1\r\n+PING\r\n")},
     {"array in an array", BYTES("*1\r\n*1\r\n$4\r\nPING\r\n")},
@@ -59,10 +54,13 @@ static const struct malformed table[] = {
     {"argument ended by line feed", BYTES("*1\r\n$4\r\nPING\n\r\n")},
     {"argument ended by carriage returns", BYTES("*1\r\n$4\r\nPING\r\r\n")},
     {"null bytes", BYTES("\0\0\0\0\r\n\0\0\0\0\r\n")},
-    {"bytes above 127", BYTES("\xff\xfe\xfd\xfc\r\n\xff\r\n")},
+    {"null byte in a line of words", BYTES("PI\0NG\r\n")},
+    {"quotes that are not closed", BYTES("ECHO \"a b\r\nPING\r\n")},
+    {"single quotes that are not closed", BYTES("ECHO 'a b\\'\r\nPING\r\n")},
+    {"quotes in front of a word", BYTES("ECHO \"a\"b\r\nPING\r\n")},
     {"a web browser", BYTES("GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")},
+    {"a form of a web page", BYTES("POST / HTTP/1.1\r\n\r\nPING\r\n")},
     {"TLS", BYTES("\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n")},
-    {"line feed after a request", BYTES("*1\r\n$4\r\nPING\r\n\n\n\r\n")},
 };
 
 static struct kvd kvd;
@@ -99,6 +97,24 @@ expect_offence(const char *what, const void *bytes, size_t size)
 	ck_assert_msg(error != NULL, "%s: replied '%s'", what, text);
 	ck_assert_msg(strchr(error, '\n')[1] == '\0',
 	    "%s: more after the error: '%s'", what, text);
+}
+
+/* It is the only one, and the connection can be used as before. */
+static void
+expect_reply(const void *bytes, size_t size, const char *beginning)
+{
+	static const char rest[] = "*1\r\n$4\r\nPING\r\n*1\r\n$4\r\nQUIT\r\n";
+	char text[512];
+	int fd = raw_open(&kvd);
+
+	raw_send(fd, bytes, size);
+	raw_send(fd, rest, strlen(rest));
+	ck_assert(raw_read_all(fd, text, sizeof(text)));
+	close(fd);
+	ck_assert_msg(strncmp(text, beginning, strlen(beginning)) == 0 &&
+			  strchr(text, '\n') != NULL,
+	    "replied '%s'", text);
+	ck_assert_str_eq(strchr(text, '\n'), "\n+PONG\r\n+OK\r\n");
 }
 
 /* Another connection, in the middle of a request all the while, and one that
@@ -151,16 +167,63 @@ START_TEST(test_line_without_end)
 }
 END_TEST
 
-/* Everything but what a well-formed request begins with. */
+/* It stays within the bounds of a request, and of what is read at a time. */
+START_TEST(test_line_of_words_without_end)
+{
+	static char words[1 << 17];
+
+	memset(words, 'w', sizeof(words));
+	expect_offence("line of 128 KiB", words, sizeof(words));
+	words[65534] = '\n';
+	expect_reply(words, 65535, "-ERR unknown command 'w");
+}
+END_TEST
+
+/* Programs begin a request with "*", people with anything else. */
 START_TEST(test_every_first_byte)
 {
-	for (int byte = 0; byte < 256; byte++) {
-		char bytes[] = {(char)byte, 'x', '\r', '\n', '\r', '\n'};
+	static const char broken[] = "*\"'";
 
-		if (byte != '*')
+	for (int byte = 0; byte < 256; byte++) {
+		char bytes[] = {(char)byte, 'x', '\r', '\n'};
+
+		if (memchr(broken, byte, sizeof(broken)) != NULL)
 			expect_offence("first byte", bytes, sizeof(bytes));
+		else
+			expect_reply(bytes, sizeof(bytes), "-ERR unknown");
 	}
 	client_expect(client, "+PONG", "PING");
+}
+END_TEST
+
+/* As Redis takes a line apart. */
+START_TEST(test_lines_of_words)
+{
+	static const struct malformed lines[] = {
+	    {"+PONG\r\n", BYTES("PING\r\n")},
+	    {"+PONG\r\n", BYTES("PING\n")},
+	    {"+PONG\r\n", BYTES("\r\n\n  \t \r\nping\r\n")},
+	    {"+OK\r\n", BYTES("  SET  a\t 1 \r\n")},
+	    {"$1\r\n1\r\n", BYTES("GET a\r\n")},
+	    {"$3\r\na b\r\n", BYTES("ECHO \"a b\"\r\n")},
+	    {"$0\r\n\r\n", BYTES("ECHO \"\"\r\n")},
+	    {"$4\r\nab c\r\n", BYTES("ECHO a\"b c\"\n")},
+	    {"$7\r\nA\r\n\t\b\a\"\r\n",
+		BYTES("ECHO \"\\x41\\r\\n\\t\\b\\a\\\"\"\r\n")},
+	    {"$4\r\nqx4\xff\r\n", BYTES("ECHO \"\\q\\x4\\xfF\"\r\n")},
+	    {"$7\r\n\\'a\\n\"'\r\n", BYTES("ECHO '\\\\'a\\n\"\\''\r\n")},
+	    {"$3\r\n\xe2\x82\xac\r\n", BYTES("ECHO \xe2\x82\xac\r\n")},
+	    {"+PONG\r\n+PONG\r\n$1\r\n1\r\n",
+		BYTES("*1\r\n$4\r\nPING\r\nPING\r\n"
+		      "*2\r\n$3\r\nGET\r\n$1\r\na\r\n")},
+	};
+	int fd = raw_open(&kvd);
+
+	for (size_t i = 0; i < sizeof(lines) / sizeof(lines[0]); i++) {
+		raw_send(fd, lines[i].bytes, lines[i].size);
+		raw_expect(fd, lines[i].what);
+	}
+	close(fd);
 }
 END_TEST
 
@@ -269,7 +332,9 @@ kvd_protocol_case(void)
 	    (int)(sizeof(table) / sizeof(table[0])));
 	tcase_add_test(tcase, test_malformed_after_good_requests);
 	tcase_add_test(tcase, test_line_without_end);
+	tcase_add_test(tcase, test_line_of_words_without_end);
 	tcase_add_test(tcase, test_every_first_byte);
+	tcase_add_test(tcase, test_lines_of_words);
 	tcase_add_test(tcase, test_disconnect_at_every_byte);
 	tcase_add_test(tcase, test_pieces_split_at_every_byte);
 	tcase_add_test(tcase, test_client_that_never_reads);

@@ -473,9 +473,8 @@ allocate(struct server *server, evutil_socket_t fd,
 	client->server = server;
 	client->replies = evbuffer_new();
 	client->timer = evtimer_new(server->events, on_timer, client);
-	if (request_init(&client->call.request, server->options->max_request) ==
-		0 &&
-	    open_holder(client, address, length) == 0 &&
+	request_init(&client->call.request, server->options->max_request);
+	if (open_holder(client, address, length) == 0 &&
 	    client->replies != NULL && client->timer != NULL)
 		client->bev = bufferevent_socket_new(
 		    server->events, fd, BEV_OPT_CLOSE_ON_FREE);

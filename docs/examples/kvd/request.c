@@ -1,26 +1,32 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Reading RESP requests, with hiredis's reader.
+ * Reading requests.
+ *
+ * hiredis has a reader, but that is one for replies.  It does not say where in
+ * its input a reply ended, so a line of words after a request would be an error
+ * to it; nor does it tell of the length of a string before it has all of it, so
+ * what is too long could not be refused before it has come.
  */
 #include "request.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include <event2/buffer.h>
-#include <hiredis/read.h>
 
-/* What is fed to the reader at a time: it moves the rest in its buffer after
- * each request, so that should be short. */
-#define PIECE 16384
-/* The line with a count or a length; any that is longer is wrong. */
+#include "words.h"
+
+/* The line with a count or a length, which has no more digits than that. */
 #define MAX_LINE 64
+#define MAX_DIGITS 18
+/* A line of words. */
+#define MAX_WORDS ((size_t)65536)
 #define MAX_ARGUMENTS (1024 * 1024)
 /* Memory that a request may leave to the next one. */
 #define KEEP_TEXT 16384
 #define KEEP_ARGUMENTS 64
-#define KEEP_READER 65536
 
 struct request_argument {
 	size_t offset; /* the text moves when it grows */
@@ -28,33 +34,36 @@ struct request_argument {
 };
 
 /*
- * The reader's functions.  A NULL makes the reader give up; why, is in
- * request->error.
+ * What is wrong.
  */
 
-static void *
+static enum request_status
 refuse(struct request *request, const char *why)
 {
 	snprintf(request->error, sizeof(request->error),
 	    "ERR Protocol error: %s", why);
-	return NULL;
+	return REQUEST_BAD;
 }
 
-static void *
+static enum request_status
 refuse_size(struct request *request)
 {
 	snprintf(request->error, sizeof(request->error),
 	    "ERR the request is longer than %zu bytes (--max-request)",
 	    request->max);
-	return NULL;
+	return REQUEST_BAD;
 }
 
-static void *
+static enum request_status
 refuse_memory(struct request *request)
 {
 	snprintf(request->error, sizeof(request->error), "ERR out of memory");
-	return NULL;
+	return REQUEST_BAD;
 }
+
+/*
+ * Memory.
+ */
 
 static int
 make_room_for_text(struct request *request, size_t length)
@@ -75,137 +84,23 @@ make_room_for_text(struct request *request, size_t length)
 	return 0;
 }
 
-/* The array grows with the arguments that come, not with the number that was
- * promised. */
 static int
-make_room_for_argument(struct request *request)
+add_argument(struct request *request, size_t offset, size_t length)
 {
 	const size_t room = request->room * 2 + 8;
-	struct request_argument *arguments;
+	struct request_argument *arguments = request->arguments;
 
-	if (request->count < request->room)
-		return 0;
-	arguments = realloc(request->arguments, room * sizeof(*arguments));
-	if (arguments == NULL)
-		return -1;
-	request->arguments = arguments;
-	request->room = room;
+	if (request->count == request->room) {
+		arguments = realloc(arguments, room * sizeof(*arguments));
+		if (arguments == NULL)
+			return -1;
+		request->arguments = arguments;
+		request->room = room;
+	}
+	arguments[request->count].offset = offset;
+	arguments[request->count].length = length;
+	request->count++;
 	return 0;
-}
-
-static void *
-create_string(const redisReadTask *task, char *data, size_t length)
-{
-	struct request *request = task->privdata;
-	struct request_argument *argument;
-
-	if (task->parent == NULL || task->type != REDIS_REPLY_STRING)
-		return refuse(request, "expected '$'");
-	/* It is there, but hiredis does not look at it. */
-	if (memcmp(data + length, "\r\n", 2) != 0)
-		return refuse(request, "an argument is longer than it says");
-	if (request->used + length > request->max)
-		return refuse_size(request);
-	if (make_room_for_argument(request) == -1 ||
-	    make_room_for_text(request, length + 1) == -1)
-		return refuse_memory(request);
-	argument = &request->arguments[request->count++];
-	argument->offset = request->used;
-	argument->length = length;
-	memcpy(request->text + request->used, data, length);
-	request->text[request->used + length] = '\0';
-	request->used += length + 1;
-	return request;
-}
-
-static void *
-create_array(const redisReadTask *task, int elements)
-{
-	struct request *request = task->privdata;
-
-	if (task->parent != NULL)
-		return refuse(request, "expected '$', got '*'");
-	if (elements > MAX_ARGUMENTS)
-		return refuse(request, "invalid multibulk length");
-	return request;
-}
-
-static void *
-create_integer(const redisReadTask *task, long long number)
-{
-	(void)number;
-	return refuse(task->privdata, "expected '$', got ':'");
-}
-
-static void *
-create_nil(const redisReadTask *task)
-{
-	/* "*-1" is a request without arguments, as "*0" is. */
-	if (task->parent == NULL && task->type == REDIS_REPLY_ARRAY)
-		return task->privdata;
-	return refuse(task->privdata, "invalid bulk length");
-}
-
-static void
-free_object(void *object)
-{
-	(void)object; /* it is the request */
-}
-
-/* hiredis takes a pointer to what it does not change. */
-static redisReplyObjectFunctions functions = {
-    .createString = create_string,
-    .createArray = create_array,
-    .createInteger = create_integer,
-    .createNil = create_nil,
-    .freeObject = free_object,
-};
-
-/*
- * Feeding it.
- */
-
-/* A new reader, in place of the one that is there; that stays without memory.
- */
-static int
-renew_reader(struct request *request)
-{
-	redisReader *reader = redisReaderCreateWithFunctions(&functions);
-
-	if (reader == NULL)
-		return -1;
-	if (request->reader != NULL)
-		redisReaderFree(request->reader);
-	request->reader = reader;
-	request->fed = 0;
-	reader->privdata = request;
-	/* It would shrink its buffer with an assertion that there is memory. */
-	reader->maxbuf = 0;
-	return 0;
-}
-
-int
-request_init(struct request *request, size_t max)
-{
-	memset(request, 0, sizeof(*request));
-	request->max = max;
-	request->starved = true;
-	return renew_reader(request);
-}
-
-void
-request_destroy(struct request *request)
-{
-	if (request->reader != NULL)
-		redisReaderFree(request->reader);
-	free(request->arguments);
-	free(request->text);
-}
-
-bool
-request_is_begun(const struct request *request)
-{
-	return request->reader->len > request->reader->pos;
 }
 
 static void
@@ -223,121 +118,261 @@ clear(struct request *request)
 		request->arguments = NULL;
 		request->room = 0;
 	}
-	if (request_is_begun(request))
-		return;
-	/* A buffer that has become long is long for ever. */
-	if (request->fed > KEEP_READER)
-		renew_reader(request);
-	request->fed = 0;
 }
 
+/*
+ * Lines.  Each of the functions from here on takes one thing out of the input,
+ * and is READY when it has it.
+ */
+
+/* Where the next line feed is, if it is among the first max bytes.  Without it
+ * the line is not READY, and BAD if it can't come there any more. */
 static enum request_status
-bad(struct request *request)
+find_line(struct evbuffer *input, size_t max, size_t *length)
 {
-	if (request->error[0] == '\0')
-		refuse(request, redisReaderGetError(request->reader));
-	return REQUEST_BAD;
+	const struct evbuffer_ptr end =
+	    evbuffer_search_eol(input, NULL, NULL, EVBUFFER_EOL_LF);
+
+	if (end.pos == -1)
+		return evbuffer_get_length(input) < max ? REQUEST_INCOMPLETE
+							: REQUEST_BAD;
+	*length = (size_t)end.pos;
+	return *length < max ? REQUEST_READY : REQUEST_BAD;
 }
 
-/* The length that an argument says it has, if the reader has come to it. */
-static size_t
-promised_length(const redisReader *reader)
+/* A line with a count or a length, as a string without its end. */
+static enum request_status
+take_line(
+    struct request *request, struct evbuffer *input, char line[MAX_LINE + 1])
 {
-	/* The buffer ends with a NUL. */
-	if (reader->ridx < 1 ||
-	    reader->rstack[reader->ridx].type != REDIS_REPLY_STRING)
-		return 0;
-	return (size_t)strtoull(reader->buf + reader->pos, NULL, 10);
+	size_t length = 0;
+
+	switch (find_line(input, MAX_LINE, &length)) {
+	case REQUEST_INCOMPLETE:
+		return REQUEST_INCOMPLETE;
+	case REQUEST_BAD:
+		return refuse(request, "too long a line for a count or length");
+	case REQUEST_READY:
+		break;
+	}
+	evbuffer_remove(input, line, length + 1);
+	line[length] = '\0';
+	if (length == 0 || line[length - 1] != '\r' || strlen(line) != length)
+		return refuse(request, "a line does not end as it should");
+	line[length - 1] = '\0';
+	return REQUEST_READY;
 }
 
-/* What is buffered and makes no request yet: is it worth to wait for more? */
+/* Digits and nothing else, and no zero in front. */
 static bool
-is_promising(struct request *request)
+parse_number(const char *digits, size_t *number)
 {
-	const redisReader *reader = request->reader;
-	const size_t left = reader->len - reader->pos;
+	const size_t length = strlen(digits);
 
-	if (request->used + left > request->max ||
-	    promised_length(reader) > request->max) {
-		refuse_size(request);
+	if (length == 0 || length > MAX_DIGITS ||
+	    strspn(digits, "0123456789") != length ||
+	    (digits[0] == '0' && length > 1))
 		return false;
-	}
-	/* The reader looks through it for the end of the line each time. */
-	if (left > MAX_LINE &&
-	    memchr(reader->buf + reader->pos, '\n', MAX_LINE) == NULL) {
-		refuse(request, "too long a line for a count or length");
-		return false;
-	}
+	*number = strtoull(digits, NULL, 10);
 	return true;
 }
 
-/* Empty lines between requests are ignored, as Redis does: "redis-cli --pipe"
- * sends one.  Whether a request follows, or its beginning. */
-static bool
-find_request(redisReader *reader)
-{
-	while (reader->len - reader->pos >= 2 &&
-	       memcmp(reader->buf + reader->pos, "\r\n", 2) == 0)
-		reader->pos += 2;
-	if (reader->len - reader->pos == 1)
-		return reader->buf[reader->pos] != '\r';
-	return reader->len > reader->pos;
-}
+/*
+ * Arrays of bulk strings.
+ */
 
-/* Takes a request out of what is buffered. */
 static enum request_status
-parse(struct request *request)
+begin_array(struct request *request, struct evbuffer *input)
 {
-	redisReader *reader = request->reader;
-	void *object;
+	char line[MAX_LINE + 1];
+	const enum request_status status = take_line(request, input, line);
 
-	if (reader->ridx == -1) {
-		if (!find_request(reader))
-			return REQUEST_INCOMPLETE;
-		if (reader->buf[reader->pos] != '*') {
-			refuse(request, "expected '*'");
-			return REQUEST_BAD;
-		}
-	}
-	if (redisReaderGetReply(reader, &object) == REDIS_ERR)
-		return bad(request);
-	if (object != NULL)
+	if (status != REQUEST_READY)
+		return status;
+	/* "*-1" is a request without arguments, as "*0" is. */
+	if (strcmp(line, "*-1") == 0)
 		return REQUEST_READY;
-	return is_promising(request) ? REQUEST_INCOMPLETE : REQUEST_BAD;
+	if (!parse_number(line + 1, &request->arguments_to_come) ||
+	    request->arguments_to_come > MAX_ARGUMENTS)
+		return refuse(request, "invalid multibulk length");
+	if (request->arguments_to_come > 0)
+		request->place = REQUEST_LENGTH;
+	return REQUEST_READY;
 }
 
 static enum request_status
-feed(struct request *request, struct evbuffer *input)
+take_length(struct request *request, struct evbuffer *input)
 {
-	size_t length = evbuffer_get_contiguous_space(input);
+	char line[MAX_LINE + 1];
+	const enum request_status status = take_line(request, input, line);
+	size_t length;
 
-	if (length > PIECE)
-		length = PIECE;
-	if (redisReaderFeed(request->reader,
-		(const char *)evbuffer_pullup(input, (ev_ssize_t)length),
-		length) == REDIS_ERR) {
-		refuse_memory(request);
-		return REQUEST_BAD;
+	if (status != REQUEST_READY)
+		return status;
+	if (line[0] != '$')
+		return refuse(request, "expected '$'");
+	if (!parse_number(line + 1, &length))
+		return refuse(request, "invalid bulk length");
+	if (request->used > request->max ||
+	    length > request->max - request->used)
+		return refuse_size(request);
+	if (add_argument(request, request->used, length) == -1)
+		return refuse_memory(request);
+	request->bytes_to_come = length;
+	request->place = REQUEST_BYTES;
+	return REQUEST_READY;
+}
+
+/* Those that are there. */
+static enum request_status
+take_bytes(struct request *request, struct evbuffer *input)
+{
+	size_t length = evbuffer_get_length(input);
+
+	if (length > request->bytes_to_come)
+		length = request->bytes_to_come;
+	/* With room for the NUL that ends them. */
+	if (make_room_for_text(request, length + 1) == -1)
+		return refuse_memory(request);
+	evbuffer_remove(input, request->text + request->used, length);
+	request->used += length;
+	request->bytes_to_come -= length;
+	return request->bytes_to_come == 0 ? REQUEST_READY : REQUEST_INCOMPLETE;
+}
+
+static enum request_status
+take_argument(struct request *request, struct evbuffer *input)
+{
+	const enum request_status status = take_bytes(request, input);
+	char end[2];
+
+	if (status != REQUEST_READY)
+		return status;
+	if (evbuffer_get_length(input) < sizeof(end))
+		return REQUEST_INCOMPLETE;
+	evbuffer_remove(input, end, sizeof(end));
+	if (memcmp(end, "\r\n", sizeof(end)) != 0)
+		return refuse(request, "an argument is longer than it says");
+	request->text[request->used++] = '\0';
+	request->place =
+	    --request->arguments_to_come > 0 ? REQUEST_LENGTH : REQUEST_BEGIN;
+	return REQUEST_READY;
+}
+
+/*
+ * Lines of words.
+ */
+
+/* A web browser may be made to send a request here by whoever wrote the page,
+ * with commands in its body. */
+static bool
+is_of_a_browser(struct bytes word)
+{
+	return strcasecmp(word.data, "post") == 0 ||
+	       strcasecmp(word.data, "host:") == 0;
+}
+
+static enum request_status
+split(struct request *request, char *line)
+{
+	struct bytes word;
+	int result;
+
+	while ((result = words_next(&line, &word)) == 1) {
+		if (request->count == 0 && is_of_a_browser(word))
+			return refuse(request, "this is no web server");
+		if (add_argument(request, (size_t)(word.data - request->text),
+			word.length) == -1)
+			return refuse_memory(request);
 	}
-	evbuffer_drain(input, length);
-	request->fed += length;
-	return parse(request);
+	if (result == -1)
+		return refuse(request, "unbalanced quotes in a line");
+	return REQUEST_READY;
+}
+
+static enum request_status
+take_words(struct request *request, struct evbuffer *input)
+{
+	const size_t max = request->max < MAX_WORDS ? request->max : MAX_WORDS;
+	size_t length = 0;
+
+	switch (find_line(input, max, &length)) {
+	case REQUEST_INCOMPLETE:
+		return REQUEST_INCOMPLETE;
+	case REQUEST_BAD:
+		return refuse(request, "too long a line of words");
+	case REQUEST_READY:
+		break;
+	}
+	if (make_room_for_text(request, length + 1) == -1)
+		return refuse_memory(request);
+	evbuffer_remove(input, request->text, length + 1);
+	request->text[length] = '\0';
+	if (strlen(request->text) != length)
+		return refuse(request, "a null byte in a line of words");
+	return split(request, request->text);
+}
+
+/*
+ * All of it.
+ */
+
+void
+request_init(struct request *request, size_t max)
+{
+	memset(request, 0, sizeof(*request));
+	request->max = max;
+}
+
+void
+request_destroy(struct request *request)
+{
+	free(request->arguments);
+	free(request->text);
+}
+
+bool
+request_is_begun(const struct request *request)
+{
+	return request->place != REQUEST_BEGIN;
+}
+
+static enum request_status
+begin(struct request *request, struct evbuffer *input)
+{
+	char first;
+
+	clear(request);
+	if (evbuffer_copyout(input, &first, 1) != 1)
+		return REQUEST_INCOMPLETE;
+	return first == '*' ? begin_array(request, input)
+			    : take_words(request, input);
+}
+
+static enum request_status
+go_on(struct request *request, struct evbuffer *input)
+{
+	switch (request->place) {
+	case REQUEST_BEGIN:
+		return begin(request, input);
+	case REQUEST_LENGTH:
+		return take_length(request, input);
+	case REQUEST_BYTES:
+		return take_argument(request, input);
+	}
+	return REQUEST_BAD;
 }
 
 enum request_status
 request_next(struct request *request, struct evbuffer *input)
 {
-	enum request_status status = REQUEST_INCOMPLETE;
+	enum request_status status;
 
 	if (request->error[0] != '\0')
 		return REQUEST_BAD;
-	if (request->reader->ridx == -1)
-		clear(request);
-	if (!request->starved)
-		status = parse(request);
-	while (status == REQUEST_INCOMPLETE && evbuffer_get_length(input) > 0)
-		status = feed(request, input);
-	request->starved = status == REQUEST_INCOMPLETE;
+	do
+		status = go_on(request, input);
+	while (status == REQUEST_READY && request_is_begun(request));
 	return status;
 }
 

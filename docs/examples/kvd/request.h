@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Reading RESP requests, with hiredis's reader.
+ * Reading requests: arrays of bulk strings, as programs send them, and lines of
+ * words, as people type them ("inline commands").
  *
- * The reader builds no tree of objects: its functions put the arguments into
- * one piece of memory, which the next request uses again.
+ * The arguments are put into one piece of memory, which the next request uses
+ * again, and which grows with what has come, not with what was promised.
  */
 #ifndef KVD_REQUEST_H
 #define KVD_REQUEST_H
@@ -14,14 +15,26 @@
 #include "bytes.h"
 
 struct evbuffer;
-struct redisReader;
 struct request_argument;
 
+enum request_status {
+	REQUEST_READY,
+	REQUEST_INCOMPLETE,
+	REQUEST_BAD, /* the rest of the input can't be understood */
+};
+
+/* What has to come next. */
+enum request_place {
+	REQUEST_BEGIN,	/* a request */
+	REQUEST_LENGTH, /* the length of an argument */
+	REQUEST_BYTES,	/* those of the argument, and the end of its line */
+};
+
 struct request {
-	struct redisReader *reader;
 	size_t max; /* bytes */
-	size_t fed; /* bytes since the reader was new or was empty */
-	bool starved;
+	enum request_place place;
+	size_t arguments_to_come;
+	size_t bytes_to_come;
 	char error[192]; /* of REQUEST_BAD, as it is to be replied */
 
 	struct request_argument *arguments;
@@ -32,14 +45,7 @@ struct request {
 	size_t capacity;
 };
 
-enum request_status {
-	REQUEST_READY,
-	REQUEST_INCOMPLETE,
-	REQUEST_BAD, /* the rest of the input can't be understood */
-};
-
-/* 0, or -1 without memory. */
-int request_init(struct request *request, size_t max);
+void request_init(struct request *request, size_t max);
 void request_destroy(struct request *request);
 
 /*
