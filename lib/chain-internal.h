@@ -105,7 +105,15 @@ void evdeferred_reap_(struct evdeferred *d);
  * that.  Whether it has one now. */
 bool evdeferred_settle_(struct evdeferred *d);
 
-/* Fires d, which has not fired. */
+/* What is about to fire without the Deferred that it is chained to, if it is. */
+static inline void
+evdeferred_leave_chain_(struct evdeferred *d)
+{
+	if (d->flags & EVDEFERRED_CHAINED)
+		evlink_leave_chain_(d);
+}
+
+/* Fires d, which has not fired and is not chained. */
 void evdeferred_fire_(struct evdeferred *d, struct evresult result);
 
 /* Before a link runs; */

@@ -22,16 +22,28 @@ append(struct evdeferred *d, const struct evlink *link)
 	return 0;
 }
 
+/* Would a new link run at once?  Then it need not be kept. */
+static bool
+runs_at_once(const struct evdeferred *d)
+{
+	return evdeferred_is_through_(d) && !evdeferred_is_stack_full_(d);
+}
+
+static void
+run_at_once(struct evdeferred *d, const struct evlink *link)
+{
+	evdeferred_begin_(d);
+	evlink_run_(link, d);
+	evdeferred_run_on_(d);
+}
+
 static int
 add(struct evdeferred *d, const struct evlink *link)
 {
 	evdefer_base_check_(d->base);
-	/* A link that can run at once need not be kept. */
-	if (!evdeferred_is_through_(d) || evdeferred_is_stack_full_(d))
+	if (!runs_at_once(d))
 		return append(d, link);
-	evdeferred_begin_(d);
-	evlink_run_(link, d);
-	evdeferred_run_on_(d);
+	run_at_once(d, link);
 	return 0;
 }
 
@@ -150,7 +162,8 @@ evdeferred_start_coro_(struct evdeferred *d, struct evcoro *co)
 int
 evdeferred_chain(struct evdeferred *d, struct evdeferred *other)
 {
-	const struct evlink link = {.kind = EVLINK_CHAIN, .u.other = other};
+	const struct evlink link = {
+	    .kind = EVLINK_CHAIN, .u.chain.other = other};
 
 	if (d == NULL || other == NULL || d == other ||
 	    d->base != other->base) {
@@ -169,11 +182,16 @@ evdeferred_chain(struct evdeferred *d, struct evdeferred *other)
 		errno = EPERM;
 		return -1;
 	}
-	evdeferred_set_(other, EVDEFERRED_CHAINED);
-	if (add(d, &link) == 0)
+	evdefer_base_check_(d->base);
+	if (runs_at_once(d)) {
+		run_at_once(d, &link);
 		return 0;
-	evdeferred_clear_(other, EVDEFERRED_CHAINED);
-	return -1;
+	}
+	if (evlink_append_chain_(d, other) == -1)
+		return -1;
+	if (d->flags & EVDEFERRED_FIRED)
+		evdeferred_deliver_(d);
+	return 0;
 }
 
 int

@@ -12,8 +12,7 @@ evdeferred_collect_(struct evdeferred *d)
 {
 	const unsigned over = EVDEFERRED_FIRED | EVDEFERRED_FREED;
 	const unsigned needed = EVDEFERRED_RUNNING | EVDEFERRED_QUEUED |
-				EVDEFERRED_PINNED | EVDEFERRED_LATE |
-				EVDEFERRED_CHAINED;
+				EVDEFERRED_PINNED | EVDEFERRED_LATE;
 
 	if ((d->flags & (over | needed)) == over)
 		evdeferred_give_back_(d);
@@ -104,6 +103,7 @@ abandon(struct evdeferred *d)
 	evlink_drop_all_(d);
 	if (!(d->flags & EVDEFERRED_FIRED))
 		call_off(d);
+	evdeferred_leave_chain_(d);
 	/* Whatever it answered to being given up is no news. */
 	if (d->flags & EVDEFERRED_FIRED)
 		evresult_dispose(evdeferred_take_result_(d));
@@ -175,7 +175,9 @@ evdeferred_cancel(struct evdeferred *d)
 		return;
 	evdeferred_set_(d, EVDEFERRED_PINNED);
 	call_off(d);
-	if (!(d->flags & EVDEFERRED_FIRED))
+	if (!(d->flags & EVDEFERRED_FIRED)) {
+		evdeferred_leave_chain_(d);
 		evdeferred_fire_(d, evresult_fixed_(EVFAILURE_CANCELLED));
+	}
 	unpin(d);
 }

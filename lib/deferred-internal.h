@@ -39,7 +39,8 @@ enum evdeferred_flags {
 
 	/* Cancelled, but the producer will still fire it, once. */
 	EVDEFERRED_LATE = 0x80,
-	/* A link of another Deferred points to it, and will fire it. */
+	/* A link of another Deferred points to it, and will fire it.  Only one
+	 * that has not fired is chained. */
 	EVDEFERRED_CHAINED = 0x100,
 	/* Only its producer, a part of the library, may fire it. */
 	EVDEFERRED_PRIVATE = 0x200,
@@ -52,7 +53,15 @@ enum evdeferred_flags {
 #define EVDEFERRED_PAUSES UINT32_C(0xffff0000)
 
 struct evdeferred {
-	struct evlist node; /* in the producer's queue or in base->nested */
+	union {
+		/* In the producer's queue or in base->nested. */
+		struct evlist node;
+		/* While it is chained, and thus in neither: to what. */
+		struct {
+			struct evdeferred *from;
+			struct evlink *link;
+		} chain;
+	};
 	struct evdefer_base *base;
 	union {
 		/* Until it has fired. */

@@ -148,18 +148,22 @@ fire_slowly(struct evdeferred *d, struct evresult result)
 {
 	if (check_fire(d) == -1)
 		return -1;
-	if (d->flags & EVDEFERRED_FIRED)
+	if (d->flags & EVDEFERRED_FIRED) {
 		end_late(d, result);
-	else
-		evdeferred_fire_(d, evresult_take_(result));
+		return 0;
+	}
+	evdeferred_leave_chain_(d);
+	evdeferred_fire_(d, evresult_take_(result));
 	return 0;
 }
 
 int
 evdeferred_fire(struct evdeferred *d, struct evresult result)
 {
-	if (d == NULL || (d->flags & (EVDEFERRED_FIRED | EVDEFERRED_PRIVATE)) ||
-	    !evresult_is_plain_(result))
+	const unsigned special =
+	    EVDEFERRED_FIRED | EVDEFERRED_PRIVATE | EVDEFERRED_CHAINED;
+
+	if (d == NULL || (d->flags & special) || !evresult_is_plain_(result))
 		return fire_slowly(d, result);
 	evdefer_base_check_(d->base);
 	evdeferred_fire_(d, result);
@@ -191,10 +195,5 @@ void
 evdeferred_fire_chained_(struct evdeferred *d, struct evresult result)
 {
 	evdeferred_clear_(d, EVDEFERRED_CHAINED);
-	if (!(d->flags & EVDEFERRED_FIRED)) {
-		evdeferred_fire_(d, result);
-		return;
-	}
-	evdeferred_collect_(d);
-	evresult_dispose(result);
+	evdeferred_fire_(d, result);
 }

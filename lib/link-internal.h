@@ -38,7 +38,10 @@ struct evlink {
 			evdeferred_errback_fn errback;
 		} fns;
 		evdeferred_both_fn both;
-		struct evdeferred *other;
+		struct {
+			struct evdeferred *other; /* NULL once it has gone */
+			struct evlink *prev;	  /* unless it is the first */
+		} chain;
 		struct evcoro *coro;
 		struct evpart *part;
 		struct evtimeout *timeout;
@@ -94,6 +97,13 @@ evlink_pop_(struct evdeferred *d)
 	evpool_put_(&d->base->links, first);
 	return link;
 }
+
+/* Puts a link that fires other at the end of the chain of d.  0, or -1 with
+ * ENOMEM. */
+int evlink_append_chain_(struct evdeferred *d, struct evdeferred *other);
+
+/* Takes other, which is chained, from the link that would have fired it. */
+void evlink_leave_chain_(struct evdeferred *other);
 
 /* Runs a link that was taken out of d (or never was in it): it gets the result
  * of d, and what it returns is the result of d afterwards. */

@@ -95,6 +95,65 @@ run_both(const struct evlink *link, struct evdeferred *d)
 	evfailure_unref(result.data);
 }
 
+/*
+ * The link that fires another Deferred.  When that one goes, or is fired by
+ * somebody else, the link has nothing left to do but to dispose of the result
+ * that comes to it.  Behind another link of this kind none can come: then it
+ * goes as well, so that any number of Deferreds may come and go in the chain of
+ * one that lives long.  That takes the link before it.
+ */
+
+int
+evlink_append_chain_(struct evdeferred *d, struct evdeferred *other)
+{
+	struct evlink *prev = d->links;
+	struct evlink *link = evlink_append_(d);
+
+	if (link == NULL)
+		return -1;
+	link->kind = EVLINK_CHAIN;
+	link->u.chain.other = other;
+	link->u.chain.prev = prev;
+	other->chain.from = d;
+	other->chain.link = link;
+	other->flags |= EVDEFERRED_CHAINED;
+	return 0;
+}
+
+static void
+remove_chain(struct evdeferred *d, struct evlink *link)
+{
+	struct evlink *prev = link->u.chain.prev;
+
+	prev->next = link->next;
+	if (d->links == link)
+		d->links = prev;
+	else if (link->next->kind == EVLINK_CHAIN)
+		link->next->u.chain.prev = prev;
+	evpool_put_(&d->base->links, link);
+}
+
+void
+evlink_leave_chain_(struct evdeferred *other)
+{
+	struct evdeferred *d = other->chain.from;
+	struct evlink *link = other->chain.link;
+
+	other->flags &= ~(uint32_t)EVDEFERRED_CHAINED;
+	link->u.chain.other = NULL;
+	if (link != d->links->next && link->u.chain.prev->kind == EVLINK_CHAIN)
+		remove_chain(d, link);
+}
+
+static void
+fire_other(const struct evlink *link, struct evresult result)
+{
+	if (link->u.chain.other != NULL)
+		evdeferred_fire_chained_(link->u.chain.other, result);
+	else
+		evresult_dispose(result);
+}
+
 static void
 run_timeout(const struct evlink *link, struct evdeferred *d)
 {
@@ -124,6 +183,8 @@ push(struct evdeferred *d, const struct evlink *link)
 	} else {
 		first->next = d->links->next;
 		d->links->next = first;
+		if (first->next->kind == EVLINK_CHAIN)
+			first->next->u.chain.prev = first;
 	}
 }
 
@@ -171,7 +232,7 @@ evlink_run_(const struct evlink *link, struct evdeferred *d)
 		run_both(link, d);
 		break;
 	case EVLINK_CHAIN:
-		evdeferred_fire_chained_(link->u.other, take_result(d));
+		fire_other(link, take_result(d));
 		break;
 	case EVLINK_CORO:
 		run_coro(link, d);
@@ -204,8 +265,7 @@ drop(const struct evlink *link)
 {
 	switch (link->kind) {
 	case EVLINK_CHAIN:
-		evdeferred_fire_chained_(
-		    link->u.other, evresult_fixed_(EVFAILURE_CANCELLED));
+		fire_other(link, evresult_fixed_(EVFAILURE_CANCELLED));
 		break;
 	case EVLINK_CORO:
 		evcoro_drop_(link->u.coro);

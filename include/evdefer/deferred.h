@@ -215,6 +215,12 @@ int evdeferred_add_both(
  * ECANCELED.  Cancelling @p other does not cancel @p d.  A loop of waits that
  * is closed by such a link is not found.
  *
+ * An @p other that is freed, cancelled or fired by somebody else before @p d
+ * fires leaves @p d at once, in O(1), and nothing is kept for it: one @p d that
+ * lives as long as the program ("we shut down") may have any number come and
+ * go.  The result of @p d does not pass by those that have left: what the
+ * first of them would have got is disposed of, and the next link gets NULL.
+ *
  * @return 0, or -1 with errno EINVAL (one of them missing, both the same, or
  *   of different bases), EALREADY (@p other has fired), EPERM (it
  *   waits for a lock, say), EBUSY (it is chained to
@@ -258,7 +264,8 @@ int evdeferred_add_timeout(struct evdeferred *d, const struct timeval *timeout);
 
 /**
  * Says in words, for a log or a debugger, how the Deferred is: waiting,
- * running, waiting for which other one, or with which result, how often paused,
+ * running, waiting for which other one (that a link returned, or that it is
+ * chained to), or with which result, how often paused,
  * and with evdefer_base_set_debug() where it was made.  Twisted's repr().  The
  * words may change from one version to the next.
  *

@@ -278,10 +278,10 @@ class Program:
                 pass
 
         s.deferred.addBoth(enter)
-        if other.chained:
-            self.put("EBUSY")
-        elif other.deferred.called:
+        if other.deferred.called:
             self.put("EALREADY")
+        elif other.chained:
+            self.put("EBUSY")
         else:
             other.target = other.chained = True
             s.deferred.addBoth(pass_on)
