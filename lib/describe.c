@@ -32,7 +32,10 @@ add_result(struct evtext *text, struct evresult result)
 static void
 add_state(struct evtext *text, const struct evdeferred *d)
 {
-	if (!(d->flags & EVDEFERRED_FIRED))
+	if (d->flags & EVDEFERRED_CHAINED)
+		evtext_add_(text, "waiting for Deferred %p, chained to it",
+		    (void *)d->chain.from);
+	else if (!(d->flags & EVDEFERRED_FIRED))
 		evtext_add_(text, "waiting");
 	else if (d->flags & EVDEFERRED_RUNNING)
 		evtext_add_(text, "running");

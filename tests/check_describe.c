@@ -92,6 +92,40 @@ describe_running(void *value, void *arg)
 	return evresult_value(value);
 }
 
+START_TEST(chained_deferred_waits_for_the_one_it_is_chained_to)
+{
+	struct evdeferred *d = evdeferred_new(base, NULL, NULL);
+	struct evdeferred *other = evdeferred_new(base, NULL, NULL);
+
+	evdeferred_chain(d, other);
+	snprintf(trace, sizeof(trace), ": waiting for Deferred %p, chained",
+	    (void *)d);
+	check_describe(other, trace);
+	check_describe(d, ": waiting");
+	ck_assert_ptr_null(strstr(text, "chained"));
+	evdeferred_callback(d, NULL);
+	check_describe(other, ": fired with");
+	ck_assert_ptr_null(strstr(text, "chained"));
+	evdeferred_free(d);
+	evdeferred_free(other);
+}
+END_TEST
+
+START_TEST(chained_deferred_that_was_cancelled_waits_for_nothing)
+{
+	struct evdeferred *d = evdeferred_new(base, NULL, NULL);
+	struct evdeferred *other = evdeferred_new(base, NULL, NULL);
+
+	evdeferred_chain(d, other);
+	evdeferred_cancel(other);
+	check_describe(other, strerror(ECANCELED));
+	ck_assert_ptr_null(strstr(text, "waiting"));
+	evdeferred_callback(d, NULL);
+	evdeferred_free(d);
+	evdeferred_free(other);
+}
+END_TEST
+
 START_TEST(deferred_is_running)
 {
 	struct evdeferred *d = evdeferred_new(base, NULL, NULL);
@@ -362,6 +396,9 @@ main(void)
 	tcase_add_test(tc, deferred_is_cancelled);
 	tcase_add_test(tc, deferred_is_paused);
 	tcase_add_test(tc, deferred_waits_for_another);
+	tcase_add_test(tc, chained_deferred_waits_for_the_one_it_is_chained_to);
+	tcase_add_test(
+	    tc, chained_deferred_that_was_cancelled_waits_for_nothing);
 	tcase_add_test(tc, deferred_is_running);
 	tcase_add_test(tc, deferred_has_a_grant);
 	tcase_add_test(tc, description_that_does_not_fit_is_cut_off);
