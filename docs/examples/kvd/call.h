@@ -11,6 +11,7 @@
 #include "holder.h"
 #include "reply.h"
 #include "request.h"
+#include "session.h"
 #include "write.h"
 
 struct call;
@@ -26,6 +27,7 @@ struct call {
 	struct server *server;
 	struct request request;
 	struct reply reply;
+	struct session session;
 	const struct command *command;
 
 	/* On whose behalf the lock is asked for, and how.  The commands that

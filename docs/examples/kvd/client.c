@@ -71,6 +71,7 @@ destroy(struct client *client)
 		event_free(client->timer);
 	if (client->replies != NULL)
 		evbuffer_free(client->replies);
+	session_destroy(&client->call.session);
 	request_destroy(&client->call.request);
 	free(client);
 	server_client_gone(server);
@@ -429,6 +430,7 @@ set_up(struct client *client)
 	bufferevent_setwatermark(bev, EV_WRITE, MAX_OUTPUT / 2, 0);
 	client->call.server = client->server;
 	client->call.reply.out = client->replies;
+	client->call.reply.version = 2;
 	client->call.answered = answered;
 	client->call.arg = client;
 }
@@ -473,6 +475,7 @@ allocate(struct server *server, evutil_socket_t fd,
 	client->server = server;
 	client->replies = evbuffer_new();
 	client->timer = evtimer_new(server->events, on_timer, client);
+	session_init(&client->call.session, ++server->last_client);
 	request_init(&client->call.request, server->options->max_request);
 	if (open_holder(client, address, length) == 0 &&
 	    client->replies != NULL && client->timer != NULL)

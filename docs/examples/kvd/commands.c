@@ -16,58 +16,16 @@
 
 #include <evdefer/rwlock.h>
 
+#include "argument.h"
 #include "call.h"
 #include "client.h"
 #include "journal.h"
 #include "options.h"
 #include "server.h"
+#include "session.h"
 #include "snapshot.h"
 #include "store.h"
 #include "write.h"
-
-/* "-9223372036854775808" and a NUL */
-#define NUMBER_SIZE 21
-
-static struct evresult
-done(void)
-{
-	return evresult_value(NULL);
-}
-
-static size_t
-count_of(const struct call *call)
-{
-	return call->request.count;
-}
-
-static struct bytes
-argument(const struct call *call, size_t index)
-{
-	return request_argument(&call->request, index);
-}
-
-static bool
-is_word(struct bytes bytes, const char *word)
-{
-	return bytes.length == strlen(word) &&
-	       strncasecmp(bytes.data, word, bytes.length) == 0;
-}
-
-static struct evresult
-wrong_number(struct call *call)
-{
-	reply_error(&call->reply,
-	    "ERR wrong number of arguments for '%s' command",
-	    call->command->name);
-	return done();
-}
-
-static struct evresult
-syntax_error(struct call *call)
-{
-	reply_error(&call->reply, "ERR syntax error");
-	return done();
-}
 
 /*
  * Without the lock.
@@ -76,9 +34,9 @@ syntax_error(struct call *call)
 static struct evresult
 run_ping(struct call *call)
 {
-	if (count_of(call) > 2)
+	if (argument_count(call) > 2)
 		return wrong_number(call);
-	if (count_of(call) == 2)
+	if (argument_count(call) == 2)
 		reply_bulk(&call->reply, argument(call, 1));
 	else
 		reply_status(&call->reply, "PONG");
@@ -103,9 +61,9 @@ run_quit(struct call *call)
 static struct evresult
 run_shutdown(struct call *call)
 {
-	if (count_of(call) > 2 ||
-	    (count_of(call) == 2 && !is_word(argument(call, 1), "save") &&
-		!is_word(argument(call, 1), "nosave")))
+	if (argument_count(call) > 2 ||
+	    (argument_count(call) == 2 && !argument_is(call, 1, "save") &&
+		!argument_is(call, 1, "nosave")))
 		return syntax_error(call);
 	reply_status(&call->reply, "OK");
 	client_close_after_reply(call);
@@ -123,18 +81,18 @@ run_config(struct call *call)
 	size_t i, matching = 0;
 	const char *pattern;
 
-	if (!is_word(argument(call, 1), "get")) {
+	if (!argument_is(call, 1, "get")) {
 		reply_error(&call->reply,
 		    "ERR settings are given on the command line of kvd");
 		return done();
 	}
-	if (count_of(call) != 3)
+	if (argument_count(call) != 3)
 		return wrong_number(call);
 	pattern = argument(call, 2).data;
 	for (i = 0; i < count; i++)
 		if (fnmatch(pattern, settings[i][0], FNM_CASEFOLD) == 0)
 			matching++;
-	reply_array(&call->reply, matching * 2);
+	reply_map(&call->reply, matching);
 	for (i = 0; i < count; i++) {
 		if (fnmatch(pattern, settings[i][0], FNM_CASEFOLD) != 0)
 			continue;
@@ -151,8 +109,8 @@ run_config(struct call *call)
 static bool
 check_mode(struct call *call, struct bytes mode)
 {
-	call->writes = is_word(mode, "write");
-	if (call->writes || is_word(mode, "read"))
+	call->writes = bytes_are(mode, "write");
+	if (call->writes || bytes_are(mode, "read"))
 		return true;
 	syntax_error(call);
 	return false;
@@ -197,12 +155,12 @@ check_name(struct call *call, struct bytes name)
 static bool
 check_lock(struct call *call)
 {
-	if (count_of(call) > 4) {
+	if (argument_count(call) > 4) {
 		wrong_number(call);
 		return false;
 	}
 	if (!check_mode(call, argument(call, 2)) ||
-	    (count_of(call) == 4 &&
+	    (argument_count(call) == 4 &&
 		!check_milliseconds(call, argument(call, 3))))
 		return false;
 	return check_name(call, argument(call, 1));
@@ -325,26 +283,23 @@ run_info(struct call *call)
 	    {"Keyspace", info_keyspace},
 	};
 	struct text text = {.length = 0};
-	struct bytes all;
 	size_t i;
 
-	if (count_of(call) > 2)
+	if (argument_count(call) > 2)
 		return syntax_error(call);
 	for (i = 0; i < sizeof(sections) / sizeof(sections[0]); i++) {
-		if (count_of(call) == 2 &&
-		    !is_word(argument(call, 1), sections[i].name) &&
-		    !is_word(argument(call, 1), "all") &&
-		    !is_word(argument(call, 1), "everything") &&
-		    !is_word(argument(call, 1), "default"))
+		if (argument_count(call) == 2 &&
+		    !argument_is(call, 1, sections[i].name) &&
+		    !argument_is(call, 1, "all") &&
+		    !argument_is(call, 1, "everything") &&
+		    !argument_is(call, 1, "default"))
 			continue;
 		if (text.length > 0)
 			add_line(&text, "\r\n");
 		add_line(&text, "# %s\r\n", sections[i].name);
 		sections[i].add(call->server, &text);
 	}
-	all.data = text.bytes;
-	all.length = text.length;
-	reply_bulk(&call->reply, all);
+	reply_text(&call->reply, text.bytes, text.length);
 	return done();
 }
 
@@ -368,7 +323,7 @@ is_bearable(const struct call *call)
 	const struct value *value;
 	size_t i, total = 0;
 
-	for (i = 1; i < count_of(call) && total <= max; i++) {
+	for (i = 1; i < argument_count(call) && total <= max; i++) {
 		value = store_get(call->server->store, argument(call, i));
 		total += value != NULL ? value->length : 0;
 	}
@@ -380,14 +335,14 @@ run_mget(struct call *call)
 {
 	size_t i;
 
-	if (count_of(call) > 2 && !is_bearable(call)) {
+	if (argument_count(call) > 2 && !is_bearable(call)) {
 		reply_error(&call->reply,
 		    "ERR the reply is longer than %zu bytes (--max-request)",
 		    call->server->options->max_request);
 		return done();
 	}
-	reply_array(&call->reply, count_of(call) - 1);
-	for (i = 1; i < count_of(call); i++)
+	reply_array(&call->reply, argument_count(call) - 1);
+	for (i = 1; i < argument_count(call); i++)
 		reply_value(&call->reply,
 		    store_get(call->server->store, argument(call, i)));
 	return done();
@@ -399,7 +354,7 @@ run_exists(struct call *call)
 	long long number = 0;
 	size_t i;
 
-	for (i = 1; i < count_of(call); i++)
+	for (i = 1; i < argument_count(call); i++)
 		if (store_get(call->server->store, argument(call, i)) != NULL)
 			number++;
 	reply_integer(&call->reply, number);
@@ -470,7 +425,7 @@ reply_number(struct call *call)
 static bool
 check_set(struct call *call)
 {
-	if (count_of(call) == 3)
+	if (argument_count(call) == 3)
 		return true;
 	syntax_error(call);
 	return false;
@@ -488,7 +443,7 @@ run_set(struct call *call)
 static bool
 check_mset(struct call *call)
 {
-	if (count_of(call) % 2 == 1)
+	if (argument_count(call) % 2 == 1)
 		return true;
 	wrong_number(call);
 	return false;
@@ -499,9 +454,9 @@ run_mset(struct call *call)
 {
 	size_t i;
 
-	if (write_begin(call, count_of(call) / 2) == -1)
+	if (write_begin(call, argument_count(call) / 2) == -1)
 		return write_give_up(call);
-	for (i = 1; i < count_of(call); i += 2)
+	for (i = 1; i < argument_count(call); i += 2)
 		if (write_set(call, argument(call, i), argument(call, i + 1)) ==
 		    -1)
 			return write_give_up(call);
@@ -513,31 +468,25 @@ run_del(struct call *call)
 {
 	size_t i;
 
-	if (write_begin(call, count_of(call) - 1) == -1)
+	if (write_begin(call, argument_count(call) - 1) == -1)
 		return write_give_up(call);
-	for (i = 1; i < count_of(call); i++)
+	for (i = 1; i < argument_count(call); i++)
 		write_delete(call, argument(call, i));
 	return write_run(call, reply_count);
 }
 
-/* As redis: no blanks, no plus, no zeros in front. */
+/* A key that is not there counts as 0. */
 static int
 parse_number(const struct value *value, long long *number)
 {
-	char text[NUMBER_SIZE], canonical[NUMBER_SIZE];
+	struct bytes text;
 
 	*number = 0;
 	if (value == NULL)
 		return 0;
-	if (value->length >= sizeof(text))
-		return -1;
-	memcpy(text, value->data, value->length);
-	text[value->length] = '\0';
-	*number = strtoll(text, NULL, 10);
-	snprintf(canonical, sizeof(canonical), "%lld", *number);
-	return strlen(text) == value->length && strcmp(text, canonical) == 0
-		   ? 0
-		   : -1;
+	text.data = value->data;
+	text.length = value->length;
+	return bytes_to_number(text, number);
 }
 
 /* The journal gets the result, so that it can be replayed twice. */
@@ -585,6 +534,10 @@ static const struct command commands[] = {
     {"dbsize", 1, ACCESS_READ, NULL, run_dbsize},
     {"lock", -3, ACCESS_NAMED, check_lock, run_lock},
     {"unlock", 2, ACCESS_NONE, NULL, run_unlock},
+    {"hello", -1, ACCESS_NONE, NULL, run_hello},
+    {"client", -2, ACCESS_NONE, NULL, run_client},
+    {"select", 2, ACCESS_NONE, NULL, run_select},
+    {"auth", -2, ACCESS_NONE, NULL, run_auth},
     {"ping", -1, ACCESS_NONE, NULL, run_ping},
     {"echo", 2, ACCESS_NONE, NULL, run_echo},
     {"snapshot", 1, ACCESS_READ, check_snapshot, run_snapshot},
@@ -601,8 +554,10 @@ static const struct command commands[] = {
 static struct evresult
 run_command(struct call *call)
 {
-	if (count_of(call) > 1 && is_word(argument(call, 1), "count"))
+	if (argument_count(call) > 1 && argument_is(call, 1, "count"))
 		reply_integer(&call->reply, COMMANDS);
+	else if (argument_count(call) > 1 && argument_is(call, 1, "docs"))
+		reply_map(&call->reply, 0);
 	else
 		reply_array(&call->reply, 0);
 	return done();
@@ -614,7 +569,7 @@ commands_find(struct bytes name)
 	size_t i;
 
 	for (i = 0; i < COMMANDS; i++)
-		if (is_word(name, commands[i].name))
+		if (bytes_are(name, commands[i].name))
 			return &commands[i];
 	return NULL;
 }

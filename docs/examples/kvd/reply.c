@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Writing RESP2 replies.
+ * Writing replies.
  */
 #include "reply.h"
 
@@ -136,13 +136,21 @@ add_shared(struct reply *reply, struct value *value)
 	add(reply, "\r\n", 2);
 }
 
+static void
+add_null(struct reply *reply)
+{
+	const char *null = reply->version == 3 ? "_\r\n" : "$-1\r\n";
+
+	add(reply, null, strlen(null));
+}
+
 void
 reply_value(struct reply *reply, struct value *value)
 {
 	struct bytes bytes;
 
 	if (value == NULL) {
-		add(reply, "$-1\r\n", 5);
+		add_null(reply);
 		return;
 	}
 	if (value->length >= BIG) {
@@ -155,7 +163,32 @@ reply_value(struct reply *reply, struct value *value)
 }
 
 void
+reply_text(struct reply *reply, const char *text, size_t length)
+{
+	static const char kind[] = "txt:";
+	const struct bytes bytes = {text, length};
+
+	if (reply->version != 3) {
+		reply_bulk(reply, bytes);
+		return;
+	}
+	add_number(reply, '=', (long long)(strlen(kind) + length));
+	add(reply, kind, strlen(kind));
+	add(reply, text, length);
+	add(reply, "\r\n", 2);
+}
+
+void
 reply_array(struct reply *reply, size_t count)
 {
 	add_number(reply, '*', (long long)count);
+}
+
+void
+reply_map(struct reply *reply, size_t count)
+{
+	if (reply->version == 3)
+		add_number(reply, '%', (long long)count);
+	else
+		reply_array(reply, count * 2);
 }

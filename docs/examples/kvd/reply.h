@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Writing RESP2 replies.
+ * Writing replies, in version 2 or 3 of the protocol (RESP).
  *
  * Without memory the reply is marked as failed and writes no more: a reply that
  * is there in part can't be answered with an error, only the connection can be
@@ -19,6 +19,7 @@ struct value;
 
 struct reply {
 	struct evbuffer *out;
+	int version; /* 2, until the client says 3 */
 	bool failed;
 };
 
@@ -37,7 +38,14 @@ void reply_string(struct reply *reply, const char *text);
 /* A value; a big one is not copied but used until it is sent.  NULL is nil. */
 void reply_value(struct reply *reply, struct value *value);
 
+/* Text for people. */
+void reply_text(struct reply *reply, const char *text, size_t length);
+
 /* The beginning of an array: count replies have to follow. */
 void reply_array(struct reply *reply, size_t count);
+
+/* The same of a map: count times a key and a value.  In version 2 an array of
+ * both. */
+void reply_map(struct reply *reply, size_t count);
 
 #endif

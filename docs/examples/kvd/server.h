@@ -41,7 +41,8 @@ struct server {
 	bool accept_failed; /* the last time, and it was reported */
 	int port;
 	struct client *clients;
-	size_t connected; /* clients whose connection is there */
+	unsigned long long last_client; /* the greatest number of one */
+	size_t connected;		/* clients whose connection is there */
 	size_t max_clients;
 
 	struct event *signals[2];

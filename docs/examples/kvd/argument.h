@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What commands need to look at their arguments, and to say what is wrong with
+ * them.
+ */
+#ifndef KVD_ARGUMENT_H
+#define KVD_ARGUMENT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include <evdefer/result.h>
+
+#include "bytes.h"
+
+struct call;
+
+/* How many there are, with the name of the command, which is number 0. */
+size_t argument_count(const struct call *call);
+
+struct bytes argument(const struct call *call, size_t index);
+
+/* Whether it is that word, in capitals or not. */
+bool argument_is(const struct call *call, size_t index, const char *word);
+
+/* "-9223372036854775808" and a NUL */
+#define NUMBER_SIZE 21
+
+bool bytes_are(struct bytes bytes, const char *word);
+
+/* A number as Redis takes it: no blanks, no plus, no zeros in front.  0, or -1.
+ */
+int bytes_to_number(struct bytes bytes, long long *number);
+
+/* The result of a command that has replied. */
+struct evresult done(void);
+
+/* Reply an error, and are done. */
+struct evresult wrong_number(struct call *call);
+struct evresult syntax_error(struct call *call);
+
+#endif
