@@ -261,18 +261,22 @@ START_TEST(first_error_has_the_index_and_the_cause)
 }
 END_TEST
 
+/* _i: whether the second has not fired. */
 START_TEST(first_error_of_fired_inputs)
 {
 	struct evdeferred *d;
 	struct outcome outcome;
 
 	in[0] = evdeferred_fail(base, EIO, "from 0");
-	in[1] = evdeferred_fail(base, ENOENT, "from 1");
+	in[1] = _i == 0 ? evdeferred_fail(base, ENOENT, "from 1")
+			: evdeferred_new(base, NULL, NULL);
 	d = evdeferred_list(base, in, 2, FIRST_ERROR | CONSUME);
 	note(d, &outcome);
 	ck_assert_int_eq(outcome.count, 1);
 	ck_assert_uint_eq(evfailure_index(outcome.failure), 0);
 	ck_assert_int_eq(evfailure_code(outcome.failure), EIO);
+	if (_i == 1)
+		evdeferred_callback(in[1], NULL);
 	forget(d, &outcome);
 }
 END_TEST
@@ -350,6 +354,26 @@ START_TEST(cancel_of_a_list_cancels_its_inputs)
 	ck_assert_int_eq(code_at(outcome.results, 0), ECANCELED);
 	ck_assert_ptr_eq(value_at(outcome.results, 1), &two);
 	ck_assert_int_eq(code_at(outcome.results, 2), ECANCELED);
+	forget(d, &outcome);
+}
+END_TEST
+
+START_TEST(array_of_inputs_is_not_kept)
+{
+	struct evdeferred *d;
+	struct outcome outcome;
+	int cancelled = 0, other = 0;
+
+	in[0] = evdeferred_new(base, count_cancel, &cancelled);
+	in[1] = evdeferred_new(base, count_cancel, &cancelled);
+	d = evdeferred_list(base, in, 2, 0);
+	note(d, &outcome);
+	in[0] = in[1] = evdeferred_new(base, count_cancel, &other);
+	evdeferred_cancel(d);
+	ck_assert_int_eq(cancelled, 2);
+	ck_assert_int_eq(other, 0);
+	evdeferred_callback(in[0], NULL);
+	evdeferred_free(in[0]);
 	forget(d, &outcome);
 }
 END_TEST
@@ -1404,11 +1428,12 @@ add_list(Suite *suite)
 	tcase_add_test(tc, first_value_comes_alone_with_its_index);
 	tcase_add_test(tc, without_a_first_value_there_are_all_failures);
 	tcase_add_test(tc, first_error_has_the_index_and_the_cause);
-	tcase_add_test(tc, first_error_of_fired_inputs);
+	tcase_add_loop_test(tc, first_error_of_fired_inputs, 0, 2);
 	tcase_add_test(tc, first_error_does_not_come_without_one);
 	tcase_add_test(tc, failures_of_inputs_are_reported_unless_consumed);
 	tcase_add_test(tc, first_error_is_reported_beside_its_cause);
 	tcase_add_test(tc, cancel_of_a_list_cancels_its_inputs);
+	tcase_add_test(tc, array_of_inputs_is_not_kept);
 	tcase_add_loop_test(tc, cancelled_inputs_may_answer_with_values, 0, 3);
 	tcase_add_test(tc, cancel_of_a_list_for_the_first_value);
 	tcase_add_test(tc, cancelled_input_may_answer_with_the_first_value);

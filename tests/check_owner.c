@@ -653,20 +653,24 @@ START_TEST(reader_that_comes_while_others_are_told_is_told_after_them)
 }
 END_TEST
 
+/* _i / 2: a reader behind a writer, a writer behind a writer, and a writer
+ * behind a reader. */
 START_TEST(waiter_cancelled_in_the_turn_of_its_grant_passes_it_on)
 {
+	const int first = _i / 4 == 0 ? WRITE : READ;
+	const int second = _i / 4 == 0 ? _i / 2 : WRITE;
 	struct ask a, b, c;
 
 	make(_i % 2);
-	get(&a, locks[0], ann, WRITE);
-	ask_for(&b, locks[0], bob, _i / 2);
+	get(&a, locks[0], ann, first);
+	ask_for(&b, locks[0], bob, second);
 	ask_for(&c, locks[0], cid, WRITE);
-	if (_i % 2 == 1 || _i / 2 == READ) {
+	if (_i % 2 == 1 || second == READ) {
 		/* With FAST, or behind the other, it still waits. */
 		evdeferred_cancel(b.d);
-		ck_assert_int_eq(release(locks[0], ann, WRITE), 0);
+		ck_assert_int_eq(release(locks[0], ann, first), 0);
 	} else {
-		ck_assert_int_eq(release(locks[0], ann, WRITE), 0);
+		ck_assert_int_eq(release(locks[0], ann, first), 0);
 		evdeferred_cancel(b.d);
 	}
 	settle();
@@ -830,12 +834,14 @@ START_TEST(with_runs_under_the_lock_of_the_owner)
 	struct ask w, again;
 
 	make(_i % 2);
+	counts(locks[0], 0, 0, 0, 0);
 	d = with_as(locks[0], ann, _i / 2, &with);
 	see(d, &seen);
 	ask_for(&w, locks[0], bob, WRITE);
 	settle();
 	ck_assert_int_eq(with.runs, 1);
 	ck_assert_int_eq(w.ended, 0);
+	counts(locks[0], _i / 2 == READ, _i / 2 == WRITE, 0, 1);
 	/* It is inside, but what the body has is not its to release. */
 	REFUSED(release(locks[0], ann, _i / 2), EPERM);
 	get(&again, locks[0], ann, _i / 2);
@@ -3259,7 +3265,7 @@ add_rules(Suite *suite)
 	tcase_add_loop_test(tc,
 	    reader_that_comes_while_others_are_told_is_told_after_them, 0, 4);
 	tcase_add_loop_test(
-	    tc, waiter_cancelled_in_the_turn_of_its_grant_passes_it_on, 0, 4);
+	    tc, waiter_cancelled_in_the_turn_of_its_grant_passes_it_on, 0, 6);
 	tcase_add_test(tc, readers_cancelled_in_the_turn_of_their_grant);
 	tcase_add_loop_test(
 	    tc, one_of_several_waiting_readers_is_cancelled, 0, 2);
