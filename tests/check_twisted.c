@@ -201,6 +201,14 @@ START_TEST(pause_of_the_waiter_leaves_the_awaited_running)
 }
 END_TEST
 
+/* A link that passes on another value than it got. */
+static struct evresult
+trace_next(void *value, void *arg)
+{
+	trace_add(arg);
+	return evresult_value(value == NULL ? NULL : (char *)value + 1);
+}
+
 /* An outer link that makes a Deferred with two links, of which the first waits
  * for arg, and waits for that. */
 static struct evresult
@@ -210,7 +218,7 @@ wait_for_one_that_waits(void *value, void *arg)
 
 	trace_add("(");
 	evdeferred_add_callback(middle, wait_value, arg);
-	evdeferred_add_callback(middle, trace_value, "m");
+	evdeferred_add_callback(middle, trace_next, "m");
 	return evresult_deferred(middle);
 }
 
@@ -221,11 +229,11 @@ START_TEST(links_of_the_middle_run_between_inner_and_outer)
 
 	evdeferred_add_callback(d, wait_for_one_that_waits, inner);
 	ck_assert_str_eq(trace, "(");
-	evdeferred_callback(inner, &trace);
+	evdeferred_callback(inner, trace);
 	ck_assert_str_eq(trace, "(m");
 	/* One that is added only now gets it too. */
 	see(d, &seen);
-	ck_assert_ptr_eq(seen.value, &trace);
+	ck_assert_ptr_eq(seen.value, trace + 1);
 	evdeferred_free(d);
 }
 END_TEST
@@ -249,14 +257,14 @@ START_TEST(links_of_the_inner_change_what_the_outer_gets)
 {
 	struct evdeferred *inner = fresh(), *d = fired(evresult_value(NULL));
 	struct seen seen = {0};
-	int changed;
+	char changed[2];
 
-	evdeferred_add_callback(inner, return_arg, &changed);
+	evdeferred_add_callback(inner, return_arg, changed);
 	evdeferred_add_callback(d, wait_for_one_that_waits, inner);
 	see(d, &seen);
 	evdeferred_callback(inner, NULL);
 	ck_assert_str_eq(trace, "(m");
-	ck_assert_ptr_eq(seen.value, &changed);
+	ck_assert_ptr_eq(seen.value, changed + 1);
 	evdeferred_free(d);
 }
 END_TEST
@@ -293,6 +301,28 @@ START_TEST(failure_of_the_awaited_moves_to_the_waiter)
 	evdeferred_free(d);
 	/* Neither of the two has it any more. */
 	ck_assert_int_eq(report.count, 0);
+}
+END_TEST
+
+START_TEST(chain_is_forgotten_when_it_has_brought_its_result)
+{
+	struct evdeferred *d = fresh(), *other = fresh(), *late = fresh();
+	struct seen seen = {0};
+
+	see(other, &seen);
+	ck_assert_int_eq(evdeferred_chain(d, other), 0);
+	errno = 0;
+	ck_assert_int_eq(evdeferred_chain(late, other), -1);
+	ck_assert_int_eq(errno, EBUSY);
+	evdeferred_callback(d, &seen);
+	ck_assert_ptr_eq(seen.value, &seen);
+	errno = 0;
+	ck_assert_int_eq(evdeferred_chain(late, other), -1);
+	ck_assert_int_eq(errno, EALREADY);
+	evdeferred_callback(late, NULL);
+	evdeferred_free(d);
+	evdeferred_free(late);
+	evdeferred_free(other);
 }
 END_TEST
 
@@ -447,6 +477,97 @@ START_TEST(cancel_of_a_waiter_calls_the_canceller_of_the_awaited)
 END_TEST
 
 /*
+ * Timeouts.
+ */
+
+enum { VALUE, FAILURE, CANCEL };
+
+/* A link that waits for arg, whatever it gets, and notes that. */
+struct wait {
+	struct evdeferred *d;
+	struct seen seen;
+};
+
+static struct evresult
+note_and_wait(struct evresult result, void *arg)
+{
+	struct wait *wait = arg;
+
+	if (evresult_is_failure(result))
+		see_failure(evresult_get_failure(result), &wait->seen);
+	else
+		see_value(evresult_get_value(result), &wait->seen);
+	return evresult_deferred(wait->d);
+}
+
+static void
+pass(long ms)
+{
+	clock_advance(ms);
+	turns(2);
+}
+
+/* _i: what comes before the time is over.  A timeout that still came would
+ * cancel what the link behind it waits for. */
+START_TEST(timeout_that_is_beaten_leaves_what_comes_later_alone)
+{
+	const struct timeval ten = {10, 0};
+	struct evdeferred *d = fresh();
+	struct wait wait = {
+	    evdeferred_new(base, must_not_be_called, NULL), {0}};
+
+	evdeferred_add_timeout(d, &ten);
+	evdeferred_add_both(d, note_and_wait, &wait);
+	if (_i == VALUE)
+		evdeferred_callback(d, &wait);
+	else if (_i == FAILURE)
+		evdeferred_errback(d, ENOENT, "fail");
+	else
+		evdeferred_cancel(d);
+	/* At once. */
+	ck_assert_int_eq(wait.seen.values, _i == VALUE);
+	ck_assert_int_eq(wait.seen.failures, _i != VALUE);
+	ck_assert_ptr_eq(wait.seen.value, _i == VALUE ? &wait : NULL);
+	if (_i != VALUE)
+		ck_assert_int_eq(
+		    wait.seen.code, _i == FAILURE ? ENOENT : ECANCELED);
+	pass(15000);
+	evdeferred_callback(wait.d, NULL);
+	if (_i == CANCEL)
+		evdeferred_callback(d, NULL);
+	evdeferred_free(d);
+}
+END_TEST
+
+static struct evresult
+answer_timeout(struct evfailure *failure, void *arg)
+{
+	if (evfailure_code(failure) != ETIMEDOUT)
+		return evresult_failure(failure);
+	return evresult_value(arg);
+}
+
+/* _i: whether an errback before the timeout lets the cancel pass. */
+START_TEST(errback_behind_a_timeout_may_answer_it)
+{
+	const struct timeval ten = {10, 0};
+	struct evdeferred *d = fresh();
+	struct seen seen = {0};
+
+	if (_i == 1)
+		evdeferred_add_errback(d, trace_failure, "early");
+	evdeferred_add_timeout(d, &ten);
+	evdeferred_add_errback(d, answer_timeout, &seen);
+	see(d, &seen);
+	pass(15000);
+	ck_assert_str_eq(trace, _i == 1 ? "early" : "");
+	ck_assert_ptr_eq(seen.value, &seen);
+	evdeferred_callback(d, NULL);
+	evdeferred_free(d);
+}
+END_TEST
+
+/*
  * Failures that nobody handled.
  */
 
@@ -512,6 +633,7 @@ add_chains(Suite *suite)
 	tcase_add_test(tc, links_of_the_inner_change_what_the_outer_gets);
 	tcase_add_test(tc, link_added_to_the_middle_while_it_waits);
 	tcase_add_test(tc, failure_of_the_awaited_moves_to_the_waiter);
+	tcase_add_test(tc, chain_is_forgotten_when_it_has_brought_its_result);
 	suite_add_tcase(suite, tc);
 }
 
@@ -530,6 +652,10 @@ add_ends(Suite *suite)
 	    tc, cancel_after_the_result_calls_no_canceller, 0, 2);
 	tcase_add_test(
 	    tc, cancel_of_a_waiter_calls_the_canceller_of_the_awaited);
+	tcase_add_loop_test(tc,
+	    timeout_that_is_beaten_leaves_what_comes_later_alone, VALUE,
+	    CANCEL + 1);
+	tcase_add_loop_test(tc, errback_behind_a_timeout_may_answer_it, 0, 2);
 	tcase_add_test(
 	    tc, failure_of_one_that_nobody_keeps_is_reported_at_once);
 	tcase_add_test(tc, failure_taken_over_from_a_fired_one_is_handled_once);
