@@ -24,6 +24,7 @@ kvd_suite(void)
 	suite_add_tcase(suite, kvd_owners_options_case());
 	suite_add_tcase(suite, kvd_snapshot_case());
 	suite_add_tcase(suite, kvd_journal_case());
+	suite_add_tcase(suite, kvd_commit_case());
 	suite_add_tcase(suite, kvd_crash_case());
 	suite_add_tcase(suite, kvd_start_case());
 	return suite;

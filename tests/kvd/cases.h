@@ -14,6 +14,7 @@ TCase *kvd_owners_case(void);
 TCase *kvd_owners_options_case(void);
 TCase *kvd_snapshot_case(void);
 TCase *kvd_journal_case(void);
+TCase *kvd_commit_case(void);
 TCase *kvd_crash_case(void);
 TCase *kvd_start_case(void);
 

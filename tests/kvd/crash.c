@@ -141,6 +141,8 @@ end_during(struct peer *peer, bool by_command)
 		freeReplyObject(redisCommand(client, "SHUTDOWN"));
 	else
 		ck_assert_int_eq(kill(kvd.pid, SIGTERM), 0);
+	if (kvd.disk_is_stopped)
+		disk_go(&kvd);
 	peer_expect_ok(peer);
 	redisFree(client);
 	peer_close(peer);
@@ -152,8 +154,10 @@ START_TEST(test_end_finishes_what_was_begun)
 	redisContext *client;
 	struct peer peer;
 
+	kvd.on_test_disk = true;
 	kvd_start(&kvd, NULL, KVD_END);
 	peer_open(&peer, &kvd);
+	disk_stop(&kvd);
 	peer_send_mset(&peer, "pair", 2000);
 	client = client_open(&kvd);
 	client_wait_info(client, "writers_inside", 1);

@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -19,11 +20,13 @@
 #include <check.h>
 
 #define DEFAULT_PROGRAM "../docs/examples/kvd/kvd"
+#define DEFAULT_ON_TEST_DISK "./kvd_on_test_disk"
 #define OPTIONS_MAX 12
 #define READY_TIMEOUT_MS 20000
 
 static char home[KVD_PATH_MAX];
 static const char *program;
+static const char *program_on_test_disk;
 
 static int
 remove_one(
@@ -55,22 +58,31 @@ kvd_home_remove(void)
 	nftw(home, remove_one, 16, FTW_DEPTH | FTW_PHYS);
 }
 
+static const char *
+find_program(const char *variable, const char *otherwise)
+{
+	const char *path = getenv(variable);
+	struct stat info;
+
+	if (path == NULL || *path == '\0')
+		path = otherwise;
+	if (access(path, X_OK) == 0 && stat(path, &info) == 0 &&
+	    S_ISREG(info.st_mode))
+		return path;
+	fprintf(stderr,
+	    "check_kvd: no program '%s': build it, or set the environment "
+	    "variable %s to its path\n",
+	    path, variable);
+	return NULL;
+}
+
 bool
 kvd_find_program(void)
 {
-	struct stat info;
-
-	program = getenv("KVD");
-	if (program == NULL || *program == '\0')
-		program = DEFAULT_PROGRAM;
-	if (access(program, X_OK) == 0 && stat(program, &info) == 0 &&
-	    S_ISREG(info.st_mode))
-		return true;
-	fprintf(stderr,
-	    "check_kvd: no program '%s': build the example kvd, or set the "
-	    "environment variable KVD to its path\n",
-	    program);
-	return false;
+	program = find_program("KVD", DEFAULT_PROGRAM);
+	program_on_test_disk =
+	    find_program("KVD_ON_TEST_DISK", DEFAULT_ON_TEST_DISK);
+	return program != NULL && program_on_test_disk != NULL;
 }
 
 void
@@ -113,13 +125,32 @@ open_log(struct kvd *kvd)
 	return fd;
 }
 
+/* A file for the program to find its orders in; see disk.c. */
+static void
+make_disk(struct kvd *kvd)
+{
+	int length =
+	    snprintf(kvd->disk, sizeof(kvd->disk), "%s/disk.XXXXXX", home);
+	int fd;
+
+	ck_assert_int_lt(length, (int)sizeof(kvd->disk));
+	fd = mkostemp(kvd->disk, O_CLOEXEC);
+	ck_assert_msg(fd >= 0 && write(fd, "", 1) == 1, "%s: %s", kvd->disk,
+	    strerror(errno));
+	close(fd);
+	ck_assert_int_eq(setenv("KVD_TEST_DISK", kvd->disk, 1), 0);
+	kvd->disk_is_stopped = false;
+}
+
 void
 kvd_launch(struct kvd *kvd, const char *dir, const char *const *options)
 {
 	char dir_option[KVD_PATH_MAX + 8];
 	char port_option[] = "--port=0";
 	char *argv[OPTIONS_MAX + 4] = {
-	    (char *)(uintptr_t)program, port_option, dir_option, NULL};
+	    (char *)(uintptr_t)(kvd->on_test_disk ? program_on_test_disk
+						  : program),
+	    port_option, dir_option, NULL};
 	pid_t parent = getpid();
 	int ends[2];
 	int errors;
@@ -133,6 +164,8 @@ kvd_launch(struct kvd *kvd, const char *dir, const char *const *options)
 	}
 	ck_assert_int_eq(pipe2(ends, O_CLOEXEC), 0);
 	errors = open_log(kvd);
+	if (kvd->on_test_disk)
+		make_disk(kvd);
 	kvd->pid = fork();
 	ck_assert_int_ge(kvd->pid, 0);
 	if (kvd->pid == 0)
@@ -247,6 +280,44 @@ kvd_log_has(const struct kvd *kvd, const char *text)
 
 	kvd_read_log(kvd, log);
 	return strstr(log, text) != NULL;
+}
+
+void
+disk_stop(struct kvd *kvd)
+{
+	ck_assert(kvd->on_test_disk && !kvd->disk_is_stopped);
+	kvd->stopped = open(kvd->disk, O_RDWR | O_CLOEXEC);
+	ck_assert_int_ge(kvd->stopped, 0);
+	ck_assert_int_eq(flock(kvd->stopped, LOCK_EX), 0);
+	kvd->disk_is_stopped = true;
+}
+
+void
+disk_go(struct kvd *kvd)
+{
+	ck_assert(kvd->disk_is_stopped);
+	close(kvd->stopped);
+	kvd->disk_is_stopped = false;
+}
+
+void
+disk_fail(struct kvd *kvd, int error)
+{
+	const char code = (char)error;
+	int fd = open(kvd->disk, O_WRONLY | O_CLOEXEC);
+
+	ck_assert_int_ge(fd, 0);
+	ck_assert_int_eq(pwrite(fd, &code, 1, 0), 1);
+	close(fd);
+}
+
+long
+disk_syncs(const struct kvd *kvd)
+{
+	struct stat info;
+
+	ck_assert_int_eq(stat(kvd->disk, &info), 0);
+	return (long)info.st_size - 1;
 }
 
 static FILE *

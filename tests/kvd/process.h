@@ -18,6 +18,11 @@ struct kvd {
 	int port;
 	int output;	 /* read end of its stdout */
 	unsigned closed; /* bit n: start it with descriptor n closed */
+
+	bool on_test_disk; /* start it with a disk that obeys the test */
+	char disk[KVD_PATH_MAX];
+	int stopped; /* the lock that stops the disk, if disk_is_stopped */
+	bool disk_is_stopped;
 	char dir[KVD_PATH_MAX];
 	char log[KVD_PATH_MAX]; /* file with its stderr */
 };
@@ -26,7 +31,7 @@ struct kvd {
 void kvd_home_make(void);
 void kvd_home_remove(void);
 
-/* Finds the program that kvd_start() will run.  False, with a message on
+/* Finds the programs that kvd_start() will run.  False, with a message on
  * stderr, if it is not there. */
 bool kvd_find_program(void);
 
@@ -56,6 +61,17 @@ void kvd_stop(struct kvd *kvd);
 /* What it wrote to stderr so far, as a string. */
 void kvd_read_log(const struct kvd *kvd, char text[KVD_TEXT_MAX]);
 bool kvd_log_has(const struct kvd *kvd, const char *text);
+
+/*
+ * Of one that was started on the test disk: each fdatasync() from now on does
+ * not return until the disk goes on.
+ */
+void disk_stop(struct kvd *kvd);
+void disk_go(struct kvd *kvd);
+/* From now on each fdatasync() fails with that errno code; 0: none does. */
+void disk_fail(struct kvd *kvd, int error);
+/* How often it was called. */
+long disk_syncs(const struct kvd *kvd);
 
 /* Whole files, for the tests that damage them. */
 char *file_read(const char *dir, const char *name, size_t *size);

@@ -18,7 +18,7 @@
 
 /* What entering and answering needs, and the body before it is answered. */
 #define DEFERREDS 1
-#define LINKS 6
+#define LINKS 7
 
 /* What runs under the lock. */
 static struct evresult
@@ -27,6 +27,8 @@ body(void *arg)
 	struct call *call = arg;
 
 	call->entered = true;
+	if (call->command->access == ACCESS_WRITE && write_begin(call) == -1)
+		return evresult_fail(ENOMEM, "out of memory");
 	return call->command->run(call);
 }
 
@@ -34,6 +36,14 @@ static struct evrwlock *
 store_lock(const struct call *call)
 {
 	return call->server->lock;
+}
+
+/* With --no-lock nothing keeps readers from what is half done.  Writers have
+ * their turns: there is one journal. */
+static bool
+needs_lock(const struct call *call)
+{
+	return call->writes || call->server->options->lock;
 }
 
 /*
@@ -46,7 +56,7 @@ store_lock(const struct call *call)
  * that the client has named.  See call_abandon().
  */
 
-/* With --no-lock. */
+/* Without a lock. */
 static struct evdeferred *
 enter_at_once(struct call *call)
 {
@@ -108,13 +118,22 @@ enter_in_time(struct call *call, struct evrwlock *lock)
 	return d;
 }
 
+/* Behind leave(): a write has told what it would change, and the next one may
+ * do so, before the disk is asked for all of them. */
+static struct evresult
+wait_for_commit(void *value, void *arg)
+{
+	(void)value;
+	return write_wait(arg);
+}
+
 static struct evdeferred *
 enter_store(struct call *call)
 {
 	struct evowner *owner = call->holder.owner;
 	struct evdeferred *d;
 
-	if (store_lock(call) == NULL)
+	if (!needs_lock(call))
 		return enter_at_once(call);
 	if (!call->has_timeout && call->writes)
 		return evrwlock_with_writer_as(
@@ -147,9 +166,14 @@ enter_named(struct call *call)
 static struct evdeferred *
 enter_lock(struct call *call)
 {
+	struct evdeferred *d;
+
 	if (call->command->access == ACCESS_NAMED)
 		return enter_named(call);
-	return enter_store(call);
+	d = enter_store(call);
+	if (d != NULL && call->writes)
+		evdeferred_add_callback(d, wait_for_commit, call);
+	return d;
 }
 
 /*

@@ -19,6 +19,7 @@
 #include "argument.h"
 #include "call.h"
 #include "client.h"
+#include "commit.h"
 #include "journal.h"
 #include "options.h"
 #include "server.h"
@@ -236,6 +237,10 @@ info_persistence(const struct server *server, struct text *text)
 	    text, "sync:%s\r\n", server->options->sync ? "always" : "never");
 	add_line(text, "journal_bytes:%" PRIu64 "\r\n",
 	    journal_size(server->journal));
+	add_line(text, "journal_syncs:%" PRIu64 "\r\n",
+	    journal_syncs(server->journal));
+	add_line(text, "writes_committed:%" PRIu64 "\r\n",
+	    commit_total(server->commit));
 	add_line(
 	    text, "writes_refused:%d\r\n", journal_is_broken(server->journal));
 	add_line(
@@ -247,8 +252,8 @@ info_lock(const struct server *server, struct text *text)
 {
 	struct evrwlock_stats stats;
 
-	evrwlock_get_stats(server->lock, &stats); /* --no-lock: all 0 */
-	add_line(text, "lock_enabled:%d\r\n", server->lock != NULL);
+	evrwlock_get_stats(server->lock, &stats);
+	add_line(text, "lock_enabled:%d\r\n", server->options->lock);
 	add_line(text, "readers_inside:%zu\r\n", stats.readers_inside);
 	add_line(text, "writers_inside:%zu\r\n", stats.writers_inside);
 	add_line(text, "readers_waiting:%zu\r\n", stats.readers_waiting);
@@ -410,12 +415,6 @@ reply_ok(struct call *call)
 }
 
 static void
-reply_count(struct call *call)
-{
-	reply_integer(&call->reply, (long long)write_count_replaced(call));
-}
-
-static void
 reply_number(struct call *call)
 {
 	reply_integer(&call->reply, call->write.number);
@@ -434,10 +433,9 @@ check_set(struct call *call)
 static struct evresult
 run_set(struct call *call)
 {
-	if (write_begin(call, 1) == -1 ||
-	    write_set(call, argument(call, 1), argument(call, 2)) == -1)
+	if (write_set(call, argument(call, 1), argument(call, 2)) == -1)
 		return write_give_up(call);
-	return write_run(call, reply_ok);
+	return write_end(call, reply_ok);
 }
 
 static bool
@@ -454,13 +452,11 @@ run_mset(struct call *call)
 {
 	size_t i;
 
-	if (write_begin(call, argument_count(call) / 2) == -1)
-		return write_give_up(call);
 	for (i = 1; i < argument_count(call); i += 2)
 		if (write_set(call, argument(call, i), argument(call, i + 1)) ==
 		    -1)
 			return write_give_up(call);
-	return write_run(call, reply_ok);
+	return write_end(call, reply_ok);
 }
 
 static struct evresult
@@ -468,11 +464,11 @@ run_del(struct call *call)
 {
 	size_t i;
 
-	if (write_begin(call, argument_count(call) - 1) == -1)
-		return write_give_up(call);
+	call->write.number = 0;
 	for (i = 1; i < argument_count(call); i++)
-		write_delete(call, argument(call, i));
-	return write_run(call, reply_count);
+		if (write_delete(call, argument(call, i)) == -1)
+			return write_give_up(call);
+	return write_end(call, reply_number);
 }
 
 /* A key that is not there counts as 0. */
@@ -497,7 +493,8 @@ run_incr(struct call *call)
 	struct bytes result = {text, 0};
 	long long number;
 
-	if (parse_number(store_get(call->server->store, argument(call, 1)),
+	if (parse_number(
+		store_get_planned(call->server->store, argument(call, 1)),
 		&number) == -1) {
 		reply_error(&call->reply,
 		    "ERR value is not an integer or out of range");
@@ -510,11 +507,10 @@ run_incr(struct call *call)
 	}
 	number++;
 	result.length = (size_t)snprintf(text, sizeof(text), "%lld", number);
-	if (write_begin(call, 1) == -1 ||
-	    write_set(call, argument(call, 1), result) == -1)
+	if (write_set(call, argument(call, 1), result) == -1)
 		return write_give_up(call);
 	call->write.number = number;
-	return write_run(call, reply_number);
+	return write_end(call, reply_number);
 }
 
 /*

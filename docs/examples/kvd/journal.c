@@ -13,9 +13,11 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
+#include <evdefer/base.h>
 #include <evdefer/deferred.h>
 
 #include "file.h"
+#include "record.h"
 #include "report.h"
 #include "store.h"
 
@@ -26,7 +28,10 @@ struct journal {
 	bool sync;
 	atomic_bool broken; /* set by the worker's thread too */
 	uint64_t size;
-	size_t commands; /* begun and not ended */
+	bool busy; /* what is appended is not applied yet */
+	uint64_t syncs;
+	const void *records; /* that are being appended */
+	size_t length;
 	struct worker *worker;
 	struct evdefer_base *base;
 	const char *directory;
@@ -212,24 +217,13 @@ break_down(struct journal *journal, const char *what, int error)
 	    journal->directory, what, strerror(error));
 }
 
-static void
-truncate_to(struct journal *journal, uint64_t size)
-{
-	if (ftruncate(journal->fd, (off_t)size) == -1)
-		break_down(journal, "can't take back a write", errno);
-	else
-		journal->size = size;
-}
-
-/* In the worker's thread.  After a failed fdatasync the kernel may have dropped
- * what it could not write, and a second one would succeed all the same. */
+/* After a failed fdatasync the kernel may have dropped what it could not write,
+ * and a second one would succeed all the same. */
 static int
-sync_job(struct job *job, void *arg)
+sync_file(struct journal *journal)
 {
-	struct journal *journal = arg;
 	int error;
 
-	(void)job;
 	if (fdatasync(journal->fd) == 0)
 		return 0;
 	error = errno;
@@ -237,92 +231,113 @@ sync_job(struct job *job, void *arg)
 	return error;
 }
 
-static void
-submit_sync(struct journal *journal, struct job *job, struct evdeferred *done)
+/* In the worker's thread, as the next two. */
+static int
+sync_job(struct job *job, void *arg)
 {
+	struct journal *journal = arg;
+
+	(void)job;
+	return journal->sync ? sync_file(journal) : 0;
+}
+
+static int
+write_records(struct journal *journal)
+{
+	static char magic[] = RECORD_JOURNAL_MAGIC;
+	const struct bytes records = {journal->records, journal->length};
+	struct iovec parts[2];
+
+	parts[0].iov_base = magic;
+	parts[0].iov_len = journal->size == 0 ? sizeof(magic) - 1 : 0;
+	file_set_part(&parts[1], records);
+	return file_write(journal->fd, parts, 2, (off_t)journal->size);
+}
+
+/* Gives 0 or an errno code; then the file is as before, if that can be. */
+static int
+append_job(struct job *job, void *arg)
+{
+	struct journal *journal = arg;
+	int error = write_records(journal);
+
+	(void)job;
+	if (error == 0 && journal->sync)
+		error = sync_file(journal);
+	if (error != 0 && ftruncate(journal->fd, (off_t)journal->size) == -1)
+		break_down(journal, "can't take back a write", errno);
+	return error;
+}
+
+static void
+submit(struct journal *journal, struct job *job, struct evdeferred *done)
+{
+	journal->syncs += journal->sync;
 	/* Even if nothing is synced the loop serves others before it goes on,
 	 * as if it had been. */
-	job->run = journal->sync ? sync_job : NULL;
+	if (!journal->sync) {
+		job->error = job->run(job, journal);
+		job->run = NULL;
+	}
 	job->arg = journal;
-	job->what = "fdatasync of the journal";
 	worker_submit(journal->worker, job, done);
 }
 
-/* Gives 0 or an errno code; then the file is as before. */
-static int
-append(struct journal *journal, const struct record *record, uint64_t *length)
+static struct evresult
+appended(void *value, void *arg)
 {
-	static char magic[] = RECORD_JOURNAL_MAGIC;
-	unsigned char head[RECORD_HEAD];
-	struct iovec parts[4];
-	int error;
+	struct journal *journal = arg;
 
-	record_encode_head(record, head);
-	parts[0].iov_base = magic;
-	parts[0].iov_len = journal->size == 0 ? sizeof(magic) - 1 : 0;
-	parts[1].iov_base = head;
-	parts[1].iov_len = sizeof(head);
-	file_set_part(&parts[2], record->key);
-	file_set_part(&parts[3], record->value);
-	*length = parts[0].iov_len + record_size(record);
-	error = file_write(journal->fd, parts, 4, (off_t)journal->size);
-	if (error != 0) {
-		truncate_to(journal, journal->size);
-		return error;
-	}
-	journal->size += *length;
-	return 0;
+	if (journal->size == 0)
+		journal->size = sizeof(RECORD_JOURNAL_MAGIC) - 1;
+	journal->size += journal->length;
+	return evresult_value(value);
 }
 
-void
-journal_begin(struct journal *journal, struct journal_command *command)
+static struct evresult
+not_appended(struct evfailure *failure, void *arg)
 {
-	command->begin = journal->size;
-	command->length = 0;
-	journal->commands++;
+	struct journal *journal = arg;
+
+	journal->busy = false;
+	return evresult_failure(failure);
+}
+
+static struct evdeferred *
+refuse(struct journal *journal)
+{
+	return evdeferred_fired(journal->base,
+	    evresult_fail(EROFS,
+		"writes are refused since the journal could not be written to "
+		"the disk; see the log and restart kvd"));
 }
 
 struct evdeferred *
-journal_write(struct journal *journal, struct journal_command *command,
-    const struct record *record)
+journal_append(struct journal *journal, struct job *job, const void *records,
+    size_t length)
 {
-	struct evdeferred *done = evdeferred_new(journal->base, NULL, NULL);
-	uint64_t length = 0;
-	int error;
+	struct evdeferred *done;
 
-	if (done == NULL)
+	if (journal_is_broken(journal))
+		return refuse(journal);
+	/* When the records are on their way, the link must not be missing. */
+	if (evdefer_base_reserve(journal->base, 1, 2) == -1)
 		return NULL;
-	if (journal_is_broken(journal)) {
-		evdeferred_errback(done, EROFS,
-		    "writes are refused since the journal could not be written "
-		    "to the disk; see the log and restart kvd");
-		return done;
-	}
-	error = append(journal, record, &length);
-	if (error != 0) {
-		evdeferred_errback(done, error, "can't write the journal: %s",
-		    strerror(error));
-		return done;
-	}
-	command->length += length;
-	submit_sync(journal, &command->job, done);
+	done = evdeferred_new(journal->base, NULL, NULL);
+	evdeferred_add_callbacks(done, appended, not_appended, journal);
+	journal->busy = true;
+	journal->records = records;
+	journal->length = length;
+	job->run = append_job;
+	job->what = "can't write the journal";
+	submit(journal, job, done);
 	return done;
 }
 
 void
-journal_take_back(
-    struct journal *journal, const struct journal_command *command)
+journal_settle(struct journal *journal)
 {
-	/* Without the lock the records of others may be between and behind. */
-	if (command->length > 0 &&
-	    command->begin + command->length == journal->size)
-		truncate_to(journal, command->begin);
-}
-
-void
-journal_end(struct journal *journal)
-{
-	journal->commands--;
+	journal->busy = false;
 }
 
 uint64_t
@@ -340,7 +355,13 @@ journal_is_broken(const struct journal *journal)
 bool
 journal_is_settled(const struct journal *journal)
 {
-	return journal->commands == 0;
+	return !journal->busy;
+}
+
+uint64_t
+journal_syncs(const struct journal *journal)
+{
+	return journal->syncs;
 }
 
 struct evdeferred *
@@ -358,6 +379,8 @@ journal_clear(struct journal *journal, struct job *job)
 		return done;
 	}
 	journal->size = 0;
-	submit_sync(journal, job, done);
+	job->run = sync_job;
+	job->what = "fdatasync of the journal";
+	submit(journal, job, done);
 	return done;
 }

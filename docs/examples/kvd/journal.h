@@ -10,9 +10,9 @@
 #define KVD_JOURNAL_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
-#include "record.h"
 #include "worker.h"
 
 struct evdefer_base;
@@ -35,38 +35,27 @@ void journal_start(struct journal *journal, struct worker *worker,
 
 void journal_close(struct journal *journal);
 
-/* A command that writes one or more records; memory of the caller's. */
-struct journal_command {
-	struct job job;
-	uint64_t begin;	 /* offset of its first record */
-	uint64_t length; /* of all its records */
-};
-
-void journal_begin(struct journal *journal, struct journal_command *command);
-
 /*
- * Appends a record.
+ * Appends records, which have to stay where they are meanwhile.  One at a time.
  *
- * @return a Deferred that is the caller's and fires from the loop when the
- *   record is durable, or, without sync, in the next turn; or that has failed
- *   because the record could not be written, and is not in the journal.  One
- *   at a time for each command.  NULL with errno ENOMEM, nothing written.
+ * @return a Deferred that is the caller's and fires from the loop when they are
+ *   durable, or, without sync, in a later turn; or with a failure, and they are
+ *   not in the journal.  NULL with errno ENOMEM, nothing begun.
  */
-struct evdeferred *journal_write(struct journal *journal,
-    struct journal_command *command, const struct record *record);
+struct evdeferred *journal_append(struct journal *journal, struct job *job,
+    const void *records, size_t length);
 
-/* Takes all records of the command out again, unless others have followed. */
-void journal_take_back(
-    struct journal *journal, const struct journal_command *command);
-
-/* Its records are applied, or taken back. */
-void journal_end(struct journal *journal);
+/* What was appended has been applied. */
+void journal_settle(struct journal *journal);
 
 /* How many bytes it has. */
 uint64_t journal_size(const struct journal *journal);
 
 /* Whether writes are refused for good. */
 bool journal_is_broken(const struct journal *journal);
+
+/* How often it was synced since the start. */
+uint64_t journal_syncs(const struct journal *journal);
 
 /* Whether all that was written has been applied too. */
 bool journal_is_settled(const struct journal *journal);

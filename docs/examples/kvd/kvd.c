@@ -5,7 +5,7 @@
  * Everything is served by one thread and one event loop.  A write waits for the
  * disk before it is applied, and meanwhile the loop serves others: the
  * readers-writer lock keeps them from seeing what is half done.  call.c is the
- * place to begin to read; write.c and snapshot.c are the work under the lock.
+ * place to begin to read; commit.c and snapshot.c are the work under the lock.
  */
 #include <errno.h>
 #include <fcntl.h>

@@ -34,7 +34,8 @@ static const char help[] =
     "  --max-request=BYTES     longest request, and MGET reply (33554432)\n"
     "  --max-clients=N         most connections at a time (10000)\n"
     "  --max-locks=N           most locks that a client may LOCK (1000)\n"
-    "  --no-lock               leave the lock out, to see what it is for\n"
+    "  --no-lock               let readers in without the lock, to see what it "
+    "is for\n"
     "  --help                  show this\n";
 
 enum {

@@ -16,6 +16,9 @@
 /* The head has two parts: what is before the payload, and its first bytes. */
 #define FRAME 12
 #define PREFIX (RECORD_HEAD - FRAME)
+/* The flags. */
+#define MORE 1
+#define SYNCED 2
 
 static void
 put_u32(unsigned char *to, uint32_t number)
@@ -59,7 +62,8 @@ record_encode_head(const struct record *record, unsigned char head[RECORD_HEAD])
 	uint32_t sum;
 
 	prefix[0] = (unsigned char)record->type;
-	prefix[1] = record->more;
+	prefix[1] = (unsigned char)((record->more ? MORE : 0) |
+				    (record->synced ? SYNCED : 0));
 	put_u32(prefix + 2, (uint32_t)record->key.length);
 	sum = checksum(0, prefix, PREFIX);
 	sum = checksum(sum, record->key.data, record->key.length);
@@ -223,10 +227,11 @@ decode(struct record *record, const unsigned char *payload, const size_t length)
 		return RECORD_DAMAGED;
 	key_length = get_u32(payload + 2);
 	if (key_length > length - PREFIX || payload[0] < RECORD_SET ||
-	    payload[0] > RECORD_END || payload[1] > 1)
+	    payload[0] > RECORD_END || payload[1] > (MORE | SYNCED))
 		return RECORD_DAMAGED;
 	record->type = (enum record_type)payload[0];
-	record->more = payload[1] == 1;
+	record->more = (payload[1] & MORE) != 0;
+	record->synced = (payload[1] & SYNCED) != 0;
 	record->key.data = (const char *)payload + PREFIX;
 	record->key.length = key_length;
 	record->value.data = record->key.data + key_length;

@@ -8,7 +8,7 @@
  *	u32 length of the payload
  *	u32 CRC-32 of the payload
  *	u32 CRC-32 of the eight bytes before
- *	u8 type, u8 more, u32 length of the key, the key, the value
+ *	u8 type, u8 flags, u32 length of the key, the key, the value
  *
  * The length has a checksum of its own, so that it can be trusted: a record
  * that ends beyond the file was cut off by a crash, and is no damage.
@@ -33,7 +33,8 @@ enum record_type {
 
 struct record {
 	enum record_type type;
-	bool more; /* the next record belongs to the same command */
+	bool more;   /* the next record belongs to the same command */
+	bool synced; /* all before it was on the disk when it was written */
 	struct bytes key;
 	struct bytes value;
 };

@@ -23,6 +23,7 @@
 #include <evdefer/rwlock.h>
 
 #include "client.h"
+#include "commit.h"
 #include "journal.h"
 #include "options.h"
 #include "report.h"
@@ -316,8 +317,9 @@ make_parts(struct server *server)
 	if (server->worker == NULL)
 		return -1;
 	named_init(&server->named, server->base);
-	if (!server->options->lock)
-		return 0;
+	server->commit = commit_new(server);
+	if (server->commit == NULL)
+		return -1;
 	/* FAST: a request for a lock that is free is answered without a turn of
 	 * the loop in between.  The grants that a release makes from inside are
 	 * no danger here: an answer only writes to a buffer, and a client goes
@@ -378,6 +380,7 @@ server_close(struct server *server)
 	free_event(server->accept_again);
 	if (server->events != NULL)
 		event_base_free(server->events);
+	commit_free(server->commit);
 	journal_close(server->journal);
 	store_free(server->store);
 	if (server->lock_file != -1)

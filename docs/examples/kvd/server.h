@@ -12,6 +12,7 @@
 #include "named.h"
 
 struct client;
+struct commit;
 struct event;
 struct event_base;
 struct evconnlistener;
@@ -30,7 +31,8 @@ struct server {
 	struct worker *worker;
 	struct store *store;
 	struct journal *journal;
-	struct evrwlock *lock;	  /* over store and journal; NULL: --no-lock */
+	struct evrwlock *lock; /* over store and journal */
+	struct commit *commit;
 	struct named_locks named; /* those of LOCK */
 	int directory;		  /* open */
 	int lock_file;		  /* keeps other kvds out of it */

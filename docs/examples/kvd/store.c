@@ -15,6 +15,7 @@
 struct store_entry {
 	UT_hash_handle hh;
 	struct value *value;
+	struct value *planned; /* borrowed; the same as value if nothing is */
 	size_t pins;
 	char key[];
 };
@@ -22,6 +23,7 @@ struct store_entry {
 struct store {
 	struct store_entry *entries;
 	size_t count;		  /* of those with a value */
+	size_t planned;		  /* the same of planned ones */
 	struct store_entry *walk; /* comes next in the walk */
 };
 
@@ -82,6 +84,12 @@ store_count(const struct store *store)
 	return store->count;
 }
 
+size_t
+store_count_planned(const struct store *store)
+{
+	return store->planned;
+}
+
 static struct store_entry *
 find(const struct store *store, struct bytes key)
 {
@@ -99,6 +107,14 @@ store_get(const struct store *store, struct bytes key)
 	return entry != NULL ? entry->value : NULL;
 }
 
+struct value *
+store_get_planned(const struct store *store, struct bytes key)
+{
+	const struct store_entry *entry = find(store, key);
+
+	return entry != NULL ? entry->planned : NULL;
+}
+
 static struct store_entry *
 add(struct store *store, struct bytes key)
 {
@@ -107,6 +123,7 @@ add(struct store *store, struct bytes key)
 	if (entry == NULL)
 		return NULL;
 	entry->value = NULL;
+	entry->planned = NULL;
 	entry->pins = 0;
 	if (key.length > 0)
 		memcpy(entry->key, key.data, key.length);
@@ -136,7 +153,7 @@ store_pin_if_there(struct store *store, struct bytes key)
 {
 	struct store_entry *entry = find(store, key);
 
-	if (entry == NULL || entry->value == NULL)
+	if (entry == NULL || entry->planned == NULL)
 		return NULL;
 	entry->pins++;
 	return entry;
@@ -151,6 +168,16 @@ store_unpin(struct store *store, struct store_entry *entry)
 		store->walk = entry->hh.next;
 	HASH_DELETE(hh, store->entries, entry);
 	free(entry);
+}
+
+struct value *
+store_plan(struct store *store, struct store_entry *entry, struct value *value)
+{
+	struct value *before = entry->planned;
+
+	store->planned += (size_t)(value != NULL) - (size_t)(before != NULL);
+	entry->planned = value;
+	return before;
 }
 
 void
@@ -177,6 +204,7 @@ store_put(struct store *store, struct bytes key, const struct bytes *bytes)
 		store_unpin(store, entry);
 		return -1;
 	}
+	store_plan(store, entry, value);
 	store_swap(store, entry, &value);
 	value_unuse(value);
 	store_unpin(store, entry);

@@ -3,9 +3,10 @@
  * The keys and their values, in memory.
  *
  * A change is made in two steps, so that nothing can fail once it is in the
- * journal: an entry is pinned and a value is made, which needs memory, and
- * later the value is swapped in, which needs none.  An entry without a value
- * does not count and is not found; it goes when the last pin does.
+ * journal: an entry is pinned and a value is made and planned, which needs
+ * memory, and later the value is swapped in, which needs none.  Until then only
+ * those that ask for what is planned find it.  An entry without a value does
+ * not count and is not found; it goes when the last pin does.
  */
 #ifndef KVD_STORE_H
 #define KVD_STORE_H
@@ -33,21 +34,32 @@ void value_unuse(struct value *value);
 struct store *store_new(void);
 void store_free(struct store *store);
 
-/* How many keys there are. */
+/* How many keys there are; and when all that is planned is done. */
 size_t store_count(const struct store *store);
+size_t store_count_planned(const struct store *store);
 
 /* The value of a key, which is the store's, or NULL. */
 struct value *store_get(const struct store *store, struct bytes key);
 
+/* The same when all that is planned is done. */
+struct value *store_get_planned(const struct store *store, struct bytes key);
+
 /* The entry of a key, pinned and made if there is none; NULL without memory. */
 struct store_entry *store_pin(struct store *store, struct bytes key);
 
-/* The same, but NULL if there is no such key. */
+/* The same, but NULL if there is no such key when all that is planned is done.
+ */
 struct store_entry *store_pin_if_there(struct store *store, struct bytes key);
 
 void store_unpin(struct store *store, struct store_entry *entry);
 
-/* Puts *value in and the one before, or NULL, into *value. */
+/* Plans to put that value, or NULL, into a pinned entry; the value stays the
+ * caller's until it is swapped in.  Gives what was planned before. */
+struct value *store_plan(
+    struct store *store, struct store_entry *entry, struct value *value);
+
+/* Puts *value in and the one before, or NULL, into *value.  It has to be
+ * planned, as have those that are put in later. */
 void store_swap(
     struct store *store, struct store_entry *entry, struct value **value);
 

@@ -176,7 +176,6 @@ fire_in_next_turn(struct worker *worker, struct job *job)
 	static const struct timeval now = {0, 0};
 	const bool pending = worker->later.first != NULL;
 
-	job->error = 0;
 	jobs_append(&worker->later, job);
 	if (pending)
 		return;

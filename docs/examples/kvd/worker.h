@@ -23,7 +23,7 @@ struct job {
 	const char *what; /* what it tried to do, for the message */
 	struct evdeferred *done;
 	struct job *next;
-	int error;
+	int error; /* what run gave; the caller's where there is none */
 };
 
 /* NULL with errno set if it can't be made. */
@@ -37,7 +37,7 @@ void worker_free(struct worker *worker);
  * Has job->run(job, job->arg) run and then done fired from the loop: with the
  * value NULL, or with a failure that says "what: strerror".  A job whose run is
  * NULL does not go to the thread: its Deferred fires in the next turn of the
- * loop, after a poll.
+ * loop, after a poll, with what job->error says.
  */
 void worker_submit(
     struct worker *worker, struct job *job, struct evdeferred *done);

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The work of a command that writes: one change after the other is put into the
- * journal, made durable and applied, all under the writer's lock.
+ * The work of a command that writes, under the writer's lock: it plans its
+ * changes, and joins the batch that is made durable next; see commit.h.
  *
- * All memory is taken before the first change, and what goes wrong later is
- * undone: either all changes are made or none is.
+ * Later commands of the same batch build on what this one has planned, and find
+ * it with store_get_planned().
  */
 #ifndef KVD_WRITE_H
 #define KVD_WRITE_H
@@ -14,49 +14,41 @@
 #include <evdefer/result.h>
 
 #include "bytes.h"
-#include "journal.h"
 
 struct call;
 struct evdeferred;
-struct store_entry;
-struct value;
 
-/* An entry, and the value to come; once applied, the value that was. */
-struct change {
-	struct store_entry *entry;
-	struct value *value;
-};
-
-/* Called when all is done, to reply. */
+/* Called when all that was planned is durable and done, to reply. */
 typedef void (*write_reply_fn)(struct call *call);
 
 struct write {
-	struct journal_command journal;
+	size_t begin; /* its first change, of those of the batch */
 	write_reply_fn reply;
-	struct evdeferred *done;
-	struct change *changes;
-	struct change single; /* where there is only one */
-	size_t count;
-	size_t applied;
-	long long number; /* for the reply of the command */
+	struct evdeferred *done; /* NULL: it has not joined the batch */
+	struct call *next;	 /* in the batch */
+	long long number;	 /* for the reply of the command */
 };
 
-/* Prepares for up to max changes.  0, or -1 without memory. */
-int write_begin(struct call *call, size_t max);
+/* Before the command is run: makes sure that there is a batch.  0, or -1
+ * without memory. */
+int write_begin(struct call *call);
 
-/* Adds a change.  0, or -1 without memory. */
+/* Plans to set a key.  0, or -1 without memory. */
 int write_set(struct call *call, struct bytes key, struct bytes value);
 
-/* Adds the deletion of a key, if it is there. */
-void write_delete(struct call *call, struct bytes key);
+/* Plans to delete a key, and counts it in write.number if it is there.  0, or
+ * -1 without memory. */
+int write_delete(struct call *call, struct bytes key);
 
-/* Gives up before write_run().  Gives a failure: out of memory. */
+/* Drops what it has planned.  Gives a failure: out of memory. */
 struct evresult write_give_up(struct call *call);
 
-/* Makes the changes.  Gives a Deferred to wait for. */
-struct evresult write_run(struct call *call, write_reply_fn reply);
+/* Joins the batch with what it has planned.  To be the result of the command.
+ */
+struct evresult write_end(struct call *call, write_reply_fn reply);
 
-/* Afterwards: how many changes took the place of a value that was there. */
-size_t write_count_replaced(const struct call *call);
+/* Gives a Deferred to wait for, which fires when the reply is written, or fails
+ * and nothing was changed; or the value NULL if it has not joined a batch. */
+struct evresult write_wait(struct call *call);
 
 #endif

@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The group commit: writes that come in while the disk is busy are made durable
+ * together.
+ *
+ * Each command that writes enters the lock of the store as a writer, plans its
+ * changes, adds them to the batch and leaves.  The first of a batch has asked
+ * for the lock once more, for the batch: so behind all the writers that wait by
+ * then, and before any reader, as the lock prefers writers.  When its turn
+ * comes, the batch goes to the journal with one write and one fdatasync.  Then
+ * its changes are made in their order, its clients are answered, and it leaves
+ * the lock.  If the disk has an error, all of them get that, and nothing was
+ * changed.
+ *
+ * Nobody sees a change before it is durable, with the lock or without: until
+ * then it is only planned.
+ */
+#ifndef KVD_COMMIT_H
+#define KVD_COMMIT_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+struct call;
+struct commit;
+struct server;
+struct store_entry;
+struct value;
+
+/* NULL without memory. */
+struct commit *commit_new(struct server *server);
+void commit_free(struct commit *commit);
+
+/* Makes sure that the batch is in line for the lock.  0, or -1 without memory.
+ */
+int commit_begin(struct commit *commit);
+
+/* How many changes the batch has. */
+size_t commit_count(const struct commit *commit);
+
+/* Plans a change: an entry that is pinned gets the value, or NULL.  Both are
+ * the batch's then.  0, or -1 without memory. */
+int commit_add(
+    struct commit *commit, struct store_entry *entry, struct value *value);
+
+/* Those from a number on are a command's, and all that it has: to be replayed
+ * all or none.  0, or -1 without memory. */
+int commit_seal(struct commit *commit, size_t begin);
+
+/* Takes those from a number on out again. */
+void commit_drop(struct commit *commit, size_t begin);
+
+/* The call is told with the batch, through call->write. */
+void commit_join(struct commit *commit, struct call *call);
+
+/* Commands that were committed, since the start. */
+uint64_t commit_total(const struct commit *commit);
+
+#endif
