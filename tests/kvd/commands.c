@@ -81,6 +81,42 @@ START_TEST(test_commands_reply)
 }
 END_TEST
 
+/* redis-py sends INCRBY for incr(). */
+START_TEST(test_commands_count)
+{
+	static const struct exchange exchanges[] = {
+	    {"INCRBY n 5", ":5"},
+	    {"INCRBY n -7", ":-2"},
+	    {"INCRBY n 0", ":-2"},
+	    {"DECR n", ":-3"},
+	    {"DECRBY n 10", ":-13"},
+	    {"DECRBY n -14", ":1"},
+	    {"DECR new", ":-1"},
+	    {"DECRBY newer 3", ":-3"},
+	    {"INCRBY n", "-ERR"},
+	    {"INCRBY n 1 2", "-ERR"},
+	    {"INCRBY n one", "-ERR"},
+	    {"INCRBY n 01", "-ERR"},
+	    {"INCRBY n 1.5", "-ERR"},
+	    {"INCRBY n 9223372036854775808", "-ERR"},
+	    {"INCRBY n 9223372036854775807", "-ERR"},
+	    {"DECRBY n -9223372036854775807", "-ERR"},
+	    {"DECRBY n -9223372036854775808", "-ERR"},
+	    {"GET n", "1"},
+	    {"INCRBY least -9223372036854775808", ":-9223372036854775808"},
+	    {"DECR least", "-ERR"},
+	    {"INCR least", ":-9223372036854775807"},
+	    {"SET text word", "+OK"},
+	    {"INCRBY text 1", "-ERR"},
+	    {"DECR text", "-ERR"},
+	    {"DECRBY text 1", "-ERR"},
+	    {"GET text", "word"},
+	};
+
+	EXPECT_ALL(exchanges);
+}
+END_TEST
+
 START_TEST(test_commands_errors)
 {
 	static const struct exchange exchanges[] = {
@@ -355,6 +391,7 @@ kvd_commands_case(void)
 	tcase_add_checked_fixture(tcase, setup, teardown);
 	tcase_set_timeout(tcase, 60);
 	tcase_add_test(tcase, test_commands_reply);
+	tcase_add_test(tcase, test_commands_count);
 	tcase_add_test(tcase, test_commands_errors);
 	tcase_add_test(tcase, test_commands_keep_every_byte);
 	tcase_add_test(tcase, test_commands_info);

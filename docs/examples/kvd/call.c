@@ -12,7 +12,7 @@
 #include <evdefer/owner.h>
 #include <evdefer/rwlock.h>
 
-#include "commands.h"
+#include "command.h"
 #include "options.h"
 #include "server.h"
 

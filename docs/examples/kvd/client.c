@@ -18,6 +18,7 @@
 #include <event2/event.h>
 
 #include "call.h"
+#include "command.h"
 #include "commands.h"
 #include "options.h"
 #include "report.h"

@@ -10,8 +10,9 @@
 
 #include <evdefer/owner.h>
 
-#include "argument.h"
 #include "call.h"
+#include "client.h"
+#include "command.h"
 
 /* The longest name of a client or library. */
 #define MAX_NAME 256
@@ -271,5 +272,36 @@ run_auth(struct call *call)
 	reply_error(&call->reply,
 	    "ERR kvd has no passwords: connect without one, or see to it that "
 	    "nobody else can connect");
+	return done();
+}
+
+/*
+ * The rest.
+ */
+
+struct evresult
+run_ping(struct call *call)
+{
+	if (argument_count(call) > 2)
+		return wrong_number(call);
+	if (argument_count(call) == 2)
+		reply_bulk(&call->reply, argument(call, 1));
+	else
+		reply_status(&call->reply, "PONG");
+	return done();
+}
+
+struct evresult
+run_echo(struct call *call)
+{
+	reply_bulk(&call->reply, argument(call, 1));
+	return done();
+}
+
+struct evresult
+run_quit(struct call *call)
+{
+	reply_status(&call->reply, "OK");
+	client_close_after_reply(call);
 	return done();
 }

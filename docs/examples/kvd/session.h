@@ -20,10 +20,12 @@ struct session {
 void session_init(struct session *session, unsigned long long id);
 void session_destroy(struct session *session);
 
-/* HELLO, CLIENT, SELECT and AUTH. */
 struct evresult run_hello(struct call *call);
 struct evresult run_client(struct call *call);
 struct evresult run_select(struct call *call);
 struct evresult run_auth(struct call *call);
+struct evresult run_ping(struct call *call);
+struct evresult run_echo(struct call *call);
+struct evresult run_quit(struct call *call);
 
 #endif

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What commands need to look at their arguments, and to say what is wrong with
- * them.
+ * What a command is, and what each needs to look at its arguments and to say
+ * what is wrong with them.
  */
-#ifndef KVD_ARGUMENT_H
-#define KVD_ARGUMENT_H
+#ifndef KVD_COMMAND_H
+#define KVD_COMMAND_H
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -14,6 +14,26 @@
 #include "bytes.h"
 
 struct call;
+
+enum access {
+	ACCESS_NONE, /* needs no lock, and is answered at once */
+	ACCESS_READ, /* of the store */
+	ACCESS_WRITE,
+	ACCESS_NAMED, /* needs the lock that it names, and keeps it */
+};
+
+struct command {
+	const char *name; /* in lower case */
+	/* With the name: as many arguments, or, negative, at least so many. */
+	int arity;
+	enum access access;
+	/* Before the lock is asked for: replies an error and gives false if it
+	 * makes no sense to go on.  NULL if there is nothing to check. */
+	bool (*check)(struct call *call);
+	/* Replies and gives the value NULL, at once or later; or a failure, and
+	 * has not replied. */
+	struct evresult (*run)(struct call *call);
+};
 
 /* How many there are, with the name of the command, which is number 0. */
 size_t argument_count(const struct call *call);

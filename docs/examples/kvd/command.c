@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "argument.h"
+#include "command.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,0 +1,223 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The commands of the daemon as a whole.
+ */
+#include "daemon.h"
+
+#include <fnmatch.h>
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#include <evdefer/rwlock.h>
+
+#include "call.h"
+#include "client.h"
+#include "command.h"
+#include "commit.h"
+#include "journal.h"
+#include "options.h"
+#include "server.h"
+#include "snapshot.h"
+#include "store.h"
+
+/*
+ * INFO: looks at the lock, but does not need it.
+ */
+
+struct text {
+	char bytes[4096];
+	size_t length;
+};
+
+static void add_line(struct text *text, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+
+static void
+add_line(struct text *text, const char *format, ...)
+{
+	const size_t room = sizeof(text->bytes) - text->length;
+	va_list args;
+	int length;
+
+	va_start(args, format);
+	length = vsnprintf(text->bytes + text->length, room, format, args);
+	va_end(args);
+	/* It is all of numbers, and there is room for the longest. */
+	if (length > 0 && (size_t)length < room)
+		text->length += (size_t)length;
+}
+
+static void
+info_server(const struct server *server, struct text *text)
+{
+	add_line(text, "process_id:%ld\r\n", (long)getpid());
+	add_line(text, "tcp_port:%d\r\n", server->port);
+	add_line(text, "uptime_in_seconds:%ld\r\n", server_uptime(server));
+	add_line(text, "max_value:%zu\r\n", server->options->max_value);
+	add_line(text, "max_request:%zu\r\n", server->options->max_request);
+}
+
+static void
+info_clients(const struct server *server, struct text *text)
+{
+	add_line(text, "connected_clients:%zu\r\n", server->connected);
+	add_line(text, "maxclients:%zu\r\n", server->max_clients);
+}
+
+static void
+info_persistence(const struct server *server, struct text *text)
+{
+	add_line(
+	    text, "sync:%s\r\n", server->options->sync ? "always" : "never");
+	add_line(text, "journal_bytes:%" PRIu64 "\r\n",
+	    journal_size(server->journal));
+	add_line(text, "journal_syncs:%" PRIu64 "\r\n",
+	    journal_syncs(server->journal));
+	add_line(text, "writes_committed:%" PRIu64 "\r\n",
+	    commit_total(server->commit));
+	add_line(
+	    text, "writes_refused:%d\r\n", journal_is_broken(server->journal));
+	add_line(
+	    text, "snapshot_in_progress:%d\r\n", server->snapshot_is_running);
+}
+
+static void
+info_lock(const struct server *server, struct text *text)
+{
+	struct evrwlock_stats stats;
+
+	evrwlock_get_stats(server->lock, &stats);
+	add_line(text, "lock_enabled:%d\r\n", server->options->lock);
+	add_line(text, "readers_inside:%zu\r\n", stats.readers_inside);
+	add_line(text, "writers_inside:%zu\r\n", stats.writers_inside);
+	add_line(text, "readers_waiting:%zu\r\n", stats.readers_waiting);
+	add_line(text, "writers_waiting:%zu\r\n", stats.writers_waiting);
+	add_line(
+	    text, "readers_granted:%" PRIu64 "\r\n", stats.readers_granted);
+	add_line(
+	    text, "writers_granted:%" PRIu64 "\r\n", stats.writers_granted);
+	add_line(text, "cancelled:%" PRIu64 "\r\n", stats.cancelled);
+	add_line(text, "longest_queue:%zu\r\n", stats.longest_queue);
+	add_line(text, "named_locks:%zu\r\n", server->named.count);
+	add_line(text, "named_lock_waiters:%zu\r\n", server->named.waiters);
+}
+
+static void
+info_keyspace(const struct server *server, struct text *text)
+{
+	add_line(text, "keys:%zu\r\n", store_count(server->store));
+}
+
+struct evresult
+run_info(struct call *call)
+{
+	static const struct {
+		const char *name;
+		void (*add)(const struct server *, struct text *);
+	} sections[] = {
+	    {"Server", info_server},
+	    {"Clients", info_clients},
+	    {"Persistence", info_persistence},
+	    {"Lock", info_lock},
+	    {"Keyspace", info_keyspace},
+	};
+	struct text text = {.length = 0};
+	size_t i;
+
+	if (argument_count(call) > 2)
+		return syntax_error(call);
+	for (i = 0; i < sizeof(sections) / sizeof(sections[0]); i++) {
+		if (argument_count(call) == 2 &&
+		    !argument_is(call, 1, sections[i].name) &&
+		    !argument_is(call, 1, "all") &&
+		    !argument_is(call, 1, "everything") &&
+		    !argument_is(call, 1, "default"))
+			continue;
+		if (text.length > 0)
+			add_line(&text, "\r\n");
+		add_line(&text, "# %s\r\n", sections[i].name);
+		sections[i].add(call->server, &text);
+	}
+	reply_text(&call->reply, text.bytes, text.length);
+	return done();
+}
+
+/*
+ * The rest.
+ */
+
+/* redis-benchmark asks for these two. */
+struct evresult
+run_config(struct call *call)
+{
+	static const char *const settings[][2] = {
+	    {"save", ""}, {"appendonly", "yes"}};
+	const size_t count = sizeof(settings) / sizeof(settings[0]);
+	size_t i, matching = 0;
+	const char *pattern;
+
+	if (!argument_is(call, 1, "get")) {
+		reply_error(&call->reply,
+		    "ERR settings are given on the command line of kvd");
+		return done();
+	}
+	if (argument_count(call) != 3)
+		return wrong_number(call);
+	pattern = argument(call, 2).data;
+	for (i = 0; i < count; i++)
+		if (fnmatch(pattern, settings[i][0], FNM_CASEFOLD) == 0)
+			matching++;
+	reply_map(&call->reply, matching);
+	for (i = 0; i < count; i++) {
+		if (fnmatch(pattern, settings[i][0], FNM_CASEFOLD) != 0)
+			continue;
+		reply_string(&call->reply, settings[i][0]);
+		reply_string(&call->reply, settings[i][1]);
+	}
+	return done();
+}
+
+static struct evresult
+reply_ok_later(void *value, void *arg)
+{
+	struct call *call = arg;
+
+	(void)value;
+	reply_status(&call->reply, "OK");
+	return done();
+}
+
+/* Not to be found out only when the lock is granted: with a writer waiting
+ * that would be after the end of the snapshot. */
+bool
+check_snapshot(struct call *call)
+{
+	if (!call->server->snapshot_is_running)
+		return true;
+	reply_error(&call->reply, "ERR a snapshot is being written already");
+	return false;
+}
+
+struct evresult
+run_snapshot(struct call *call)
+{
+	/* Two of them may have waited side by side. */
+	if (!check_snapshot(call))
+		return done();
+	return snapshot_write(call->server, reply_ok_later, call);
+}
+
+struct evresult
+run_shutdown(struct call *call)
+{
+	if (argument_count(call) > 2 ||
+	    (argument_count(call) == 2 && !argument_is(call, 1, "save") &&
+		!argument_is(call, 1, "nosave")))
+		return syntax_error(call);
+	reply_status(&call->reply, "OK");
+	client_close_after_reply(call);
+	server_request_stop(call->server);
+	return done();
+}

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The commands of keys and their values.
+ */
+#ifndef KVD_KEYS_H
+#define KVD_KEYS_H
+
+#include <stdbool.h>
+
+#include <evdefer/result.h>
+
+struct call;
+
+/* Readers. */
+struct evresult run_get(struct call *call);
+struct evresult run_mget(struct call *call);
+struct evresult run_exists(struct call *call);
+struct evresult run_dbsize(struct call *call);
+
+/* Writers. */
+bool check_set(struct call *call);
+struct evresult run_set(struct call *call);
+bool check_mset(struct call *call);
+struct evresult run_mset(struct call *call);
+struct evresult run_del(struct call *call);
+struct evresult run_incr(struct call *call);
+struct evresult run_incrby(struct call *call);
+struct evresult run_decr(struct call *call);
+struct evresult run_decrby(struct call *call);
+
+#endif
