@@ -18,23 +18,29 @@
 #include "list-internal.h"
 
 struct evpart {
-	struct evresults *all;
-	struct evdeferred *d; /* until its link has run */
-	struct evresult result;
+	struct evresults *all; /* NULL once its link has run */
+	struct evdeferred *d;  /* the same; also once it was freed */
+	union {
+		struct evlink *link; /* until it has run */
+		struct evresult result;
+	} u;
 };
 
 struct evresults {
 	struct evlist node; /* in base->combinations while work is queued */
 	struct evdefer_base *base;
 	struct evdeferred *d; /* to be fired; NULL once that is over */
-	size_t refs; /* d, all pending parts together, who has the results */
+	/* d, all pending parts together, who has the results.  If only the parts
+	 * are left, they are let go. */
+	size_t refs;
 	size_t total;
 	size_t pending; /* parts whose link has not run */
 	size_t first;	/* what is to be seen from outside */
 	size_t count;
 	unsigned flags;
-	unsigned due; /* work to do */
-	bool decided; /* what comes from now on is dropped */
+	unsigned due;	/* work to do */
+	bool decided;	/* what comes from now on is dropped */
+	bool cancelled; /* because one has failed */
 	struct evpart parts[];
 };
 

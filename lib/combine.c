@@ -13,7 +13,9 @@
 #define LIST_FLAGS                                                             \
 	(EVDEFERRED_LIST_FIRE_ON_ONE_CALLBACK |                                \
 	    EVDEFERRED_LIST_FIRE_ON_ONE_ERRBACK |                              \
-	    EVDEFERRED_LIST_CONSUME_ERRORS)
+	    EVDEFERRED_LIST_CONSUME_ERRORS | EVDEFERRED_LIST_CANCEL_ON_ERROR)
+#define GATHER_FLAGS                                                           \
+	(EVDEFERRED_LIST_CONSUME_ERRORS | EVDEFERRED_LIST_CANCEL_ON_ERROR)
 
 /* Frees who lost, and fails with all failures. */
 #define RACE 0x100u
@@ -27,12 +29,49 @@
  * Work on all parts.
  */
 
+static bool
+is_pending(const struct evpart *part)
+{
+	return part->all != NULL;
+}
+
+static struct evresult
+consume(struct evfailure *failure, void *arg)
+{
+	(void)failure, (void)arg;
+	return evresult_value(NULL);
+}
+
+/* Nobody is left who would see what the pending parts fire.  These go on without
+ * the combination. */
+static void
+let_parts_go(struct evresults *all)
+{
+	const bool consumes = all->flags & EVDEFERRED_LIST_CONSUME_ERRORS;
+	struct evlink *link;
+	size_t i;
+
+	for (i = 0; i < all->total; i++) {
+		if (!is_pending(&all->parts[i]))
+			continue;
+		link = all->parts[i].u.link;
+		link->kind = EVLINK_CALLBACKS;
+		link->u.fns.callback = NULL;
+		link->u.fns.errback = consumes ? consume : NULL;
+	}
+}
+
 static void
 unref(struct evresults *all)
 {
 	struct evdefer_base *base = all->base;
 
-	if (--all->refs > 0)
+	all->refs--;
+	if (all->refs == 1 && all->pending > 0) {
+		let_parts_go(all);
+		all->refs = 0;
+	}
+	if (all->refs > 0)
 		return;
 	free(all);
 	evdefer_base_unuse_(base);
@@ -56,9 +95,9 @@ is_seen(const struct evresults *all, size_t i)
 static struct evresult
 take(struct evpart *part)
 {
-	struct evresult result = part->result;
+	struct evresult result = part->u.result;
 
-	part->result = evresult_value(NULL);
+	part->u.result = evresult_value(NULL);
 	return result;
 }
 
@@ -67,16 +106,18 @@ static void
 work_now(struct evresults *all)
 {
 	const unsigned due = all->due;
+	struct evpart *part;
 	size_t i;
 
 	all->due = 0;
 	for (i = 0; i < all->total; i++) {
-		if ((due & CANCEL) && all->parts[i].d != NULL)
-			evdeferred_cancel(all->parts[i].d);
-		if ((due & FREE) && all->parts[i].d != NULL)
-			free_part(&all->parts[i]);
-		if ((due & CLEAR) && !is_seen(all, i))
-			evresult_dispose(take(&all->parts[i]));
+		part = &all->parts[i];
+		if ((due & CANCEL) && part->d != NULL)
+			evdeferred_cancel(part->d);
+		if ((due & FREE) && part->d != NULL)
+			free_part(part);
+		if ((due & CLEAR) && !is_pending(part) && !is_seen(all, i))
+			evresult_dispose(take(part));
 	}
 }
 
@@ -183,14 +224,25 @@ fire_one(struct evresults *all, size_t index)
 	fire(all, evresult_owned(all, dispose_results));
 }
 
+/* The work to do because an input has failed. */
+static unsigned
+cancel_of_others(struct evresults *all)
+{
+	if (!(all->flags & EVDEFERRED_LIST_CANCEL_ON_ERROR) || all->cancelled)
+		return 0;
+	all->cancelled = true;
+	return CANCEL;
+}
+
+/* The others go before the failure is told. */
 static void
 fire_first_error(struct evresults *all, size_t index)
 {
 	struct evresult error =
-	    evresult_first_error_(all->parts[index].result.data, index);
+	    evresult_first_error_(all->parts[index].u.result.data, index);
 
 	all->decided = true;
-	work(all, CLEAR);
+	work(all, CLEAR | cancel_of_others(all));
 	fire(all, error);
 }
 
@@ -205,7 +257,7 @@ fire_group(struct evresults *all)
 static void
 decide(struct evresults *all, size_t index, bool last)
 {
-	const bool failed = evresult_is_failure_(all->parts[index].result);
+	const bool failed = evresult_is_failure_(all->parts[index].u.result);
 
 	if (!failed && (all->flags & EVDEFERRED_LIST_FIRE_ON_ONE_CALLBACK))
 		fire_one(all, index);
@@ -215,6 +267,8 @@ decide(struct evresults *all, size_t index, bool last)
 		fire_group(all);
 	else if (last)
 		fire_all(all);
+	else if (failed)
+		work(all, cancel_of_others(all));
 }
 
 /* The same result once more, without the duty to free its value. */
@@ -238,9 +292,11 @@ evcombine_arrive_(struct evpart *part, struct evresult result)
 	/* The last one has the reference of all parts, the others need one. */
 	if (!last)
 		all->refs++;
+	part->all = NULL;
 	part->d = NULL;
+	part->u.result = evresult_value(NULL);
 	if (!all->decided) {
-		part->result = result;
+		part->u.result = result;
 		rest = share(result);
 		decide(all, (size_t)(part - all->parts), last);
 	}
@@ -303,7 +359,7 @@ allocate(struct evdefer_base *base, size_t count)
 	all->total = all->pending = count;
 	all->first = all->count = 0;
 	all->due = 0;
-	all->decided = false;
+	all->decided = all->cancelled = false;
 	return all;
 }
 
@@ -319,7 +375,7 @@ add_part(struct evresults *all, size_t i, struct evdeferred *d)
 	link->u.part = &all->parts[i];
 	all->parts[i].all = all;
 	all->parts[i].d = d;
-	all->parts[i].result = evresult_value(NULL);
+	all->parts[i].u.link = link;
 }
 
 static void
@@ -385,7 +441,7 @@ struct evdeferred *
 evdeferred_gather(struct evdefer_base *base,
     struct evdeferred *const *deferreds, size_t count, unsigned flags)
 {
-	if (flags & ~EVDEFERRED_LIST_CONSUME_ERRORS) {
+	if (flags & ~GATHER_FLAGS) {
 		errno = EINVAL;
 		return NULL;
 	}
@@ -442,11 +498,11 @@ evresults_get(const struct evresults *results, size_t i)
 
 	if (part == NULL)
 		return evresult_value(NULL);
-	if (is_withdrawn(part->result))
+	if (is_withdrawn(part->u.result))
 		return evresult_fixed_(EVFAILURE_CANCELLED);
-	if (evresult_is_failure_(part->result))
-		return evresult_failure(part->result.data);
-	return share(part->result);
+	if (evresult_is_failure_(part->u.result))
+		return evresult_failure(part->u.result.data);
+	return share(part->u.result);
 }
 
 struct evresult
@@ -456,7 +512,7 @@ evresults_take(struct evresults *results, size_t i)
 
 	if (part == NULL)
 		return evresult_value(NULL);
-	if (is_withdrawn(part->result)) {
+	if (is_withdrawn(part->u.result)) {
 		evresult_dispose(take(part));
 		return evresult_fixed_(EVFAILURE_CANCELLED);
 	}

@@ -8,7 +8,7 @@
 #define ALL_FLAGS                                                              \
 	(EVDEFERRED_LIST_FIRE_ON_ONE_CALLBACK |                                \
 	    EVDEFERRED_LIST_FIRE_ON_ONE_ERRBACK |                              \
-	    EVDEFERRED_LIST_CONSUME_ERRORS)
+	    EVDEFERRED_LIST_CONSUME_ERRORS | EVDEFERRED_LIST_CANCEL_ON_ERROR)
 
 static const unsigned FIRST_VALUE = EVDEFERRED_LIST_FIRE_ON_ONE_CALLBACK;
 static const unsigned FIRST_ERROR = EVDEFERRED_LIST_FIRE_ON_ONE_ERRBACK;

@@ -22,7 +22,9 @@
  * freed.
  *
  * A combination costs two blocks of memory from the pools and one of its own,
- * of 32 bytes for each input.  The C stack grows neither with the number of
+ * of 32 bytes for each input.  That one goes when the combination has fired or
+ * was freed and its results were freed, also where inputs are left that go on.
+ * The C stack grows neither with the number of
  * inputs nor with combinations of combinations.
  */
 #ifndef EVDEFER_COMBINE_H
@@ -52,6 +54,21 @@ struct evresults;
 #define EVDEFERRED_LIST_CONSUME_ERRORS 0x4u
 
 /**
+ * Cancel the inputs that are left as soon as one fails, with whatever code.
+ * What a nursery of trio and Python's TaskGroup do; Twisted has no such thing.
+ *
+ * Together with EVDEFERRED_LIST_FIRE_ON_ONE_ERRBACK, as in a gather, the others
+ * are cancelled before the failure is told, and what they answer is dropped.
+ * Without that, the list waits for what they answer, cleanups included, and has
+ * all of it.  They are cancelled once: a second failure is not another reason.
+ *
+ * Without this flag the inputs that are left go on for nobody, and nobody can
+ * reach them: among them may be a writer that stays in the line of its lock, and
+ * keeps the readers behind it out until it has had its turn.
+ */
+#define EVDEFERRED_LIST_CANCEL_ON_ERROR 0x8u
+
+/**
  * Waits for all inputs.  Twisted's DeferredList.
  *
  * The Deferred fires with a struct evresults that has the result of each input,
@@ -65,7 +82,8 @@ struct evresults;
  * failure has the code of the input's, which is its evfailure_cause(), and
  * evfailure_index() tells which input it was (Twisted's FirstError).  In both
  * cases the results that were there before are disposed of at once.  The
- * others go on; what they fire is disposed of.
+ * others go on (see EVDEFERRED_LIST_CANCEL_ON_ERROR); what they fire is
+ * disposed of.
  *
  * Inputs that have fired count at once, in their order.  Without inputs it has
  * fired, except with EVDEFERRED_LIST_FIRE_ON_ONE_CALLBACK: then it never fires.
@@ -88,7 +106,8 @@ struct evdeferred *evdeferred_list(struct evdefer_base *base,
  * gatherResults(): evdeferred_list() with EVDEFERRED_LIST_FIRE_ON_ONE_ERRBACK,
  * so that a struct evresults that comes has values only.
  *
- * @param flags 0 or EVDEFERRED_LIST_CONSUME_ERRORS.
+ * @param flags any of EVDEFERRED_LIST_CONSUME_ERRORS and
+ *   EVDEFERRED_LIST_CANCEL_ON_ERROR.
  */
 struct evdeferred *evdeferred_gather(struct evdefer_base *base,
     struct evdeferred *const *deferreds, size_t count, unsigned flags);
