@@ -114,8 +114,9 @@ int evdefer_base_describe_creation(
 void evdefer_base_set_thread(struct evdefer_base *base);
 
 /**
- * Allocates ahead, so that the next @p deferreds Deferreds (acquires among
- * them) with @p links callbacks in all need no memory from the system.
+ * Allocates ahead, so that the next @p deferreds Deferreds (acquires without
+ * an owner among them) with @p links callbacks in all need no memory from the
+ * system.
  * Without this the pools grow as they are used; they never shrink before the
  * base goes.
  *

@@ -21,10 +21,10 @@
  * with it does: that circle is not found, and neither would ever fire or be
  * freed.
  *
- * A combination costs two blocks of memory from the pools and one of its own,
- * of 32 bytes for each input.  That one goes when the combination has fired or
- * was freed and its results were freed, also where inputs are left that go on.
- * The C stack grows neither with the number of
+ * A combination costs a Deferred and a link for each input from the pools, and
+ * one block of its own, of 32 bytes for each input.  That one goes when the
+ * combination has fired or was freed and its results were freed, also where
+ * inputs are left that go on.  The C stack grows neither with the number of
  * inputs nor with combinations of combinations.
  */
 #ifndef EVDEFER_COMBINE_H

@@ -49,7 +49,7 @@ struct evowner *evowner_new(struct evdefer_base *base, const char *name);
 void evowner_free(struct evowner *owner);
 
 /** @return the name given to evowner_new(), or its address in writing; it lives
- * as long as the owner. */
+ * as long as the owner.  NULL for NULL. */
 const char *evowner_name(const struct evowner *owner);
 
 #ifdef __cplusplus

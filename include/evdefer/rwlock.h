@@ -224,8 +224,8 @@ struct evrwlock_stats {
 	uint64_t readers_granted; /**< to readers, by try and those
 				     cancelled later too */
 	uint64_t writers_granted; /**< the same to writers */
-	uint64_t cancelled; /**< left before delivery: by a cancel, a timeout or
-				 evdeferred_free() */
+	uint64_t cancelled;   /**< left before delivery: by a cancel, a timeout,
+				 evdeferred_free() or evowner_free() */
 	size_t longest_queue; /**< most readers and writers waiting at once */
 };
 
