@@ -8,6 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <zlib.h>
+
 #include "client.h"
 
 #define JOURNAL "kvd.journal"
@@ -218,6 +220,146 @@ START_TEST(test_damaged_mset_stops_the_start)
 }
 END_TEST
 
+static void
+put_u32(char *to, unsigned long number)
+{
+	for (int i = 0; i < 4; i++)
+		to[i] = (char)(number >> 8 * i & 0xff);
+}
+
+/* Takes the flag out of a record, as the first version wrote it. */
+static void
+clear_synced(size_t record)
+{
+	char *head = journal + record;
+	const unsigned char *bytes = (const unsigned char *)head;
+	const uInt length = bytes[0] | (uInt)bytes[1] << 8;
+
+	head[13] = (char)(head[13] & 1);
+	put_u32(head + 4, crc32(0, bytes + 12, length));
+	put_u32(head + 8, crc32(0, bytes, 8));
+}
+
+/* Starts from these bytes, with zeros behind up to a size. */
+static void
+expect_start(const char *data, size_t length, size_t size, size_t done)
+{
+	char *torn = calloc(1, size + 1);
+
+	ck_assert_ptr_nonnull(torn);
+	memcpy(torn, data, length);
+	file_write(kvd.dir, JOURNAL, torn, size);
+	free(torn);
+	kvd_launch(&kvd, kvd.dir, NULL);
+	ck_assert_msg(kvd_wait_ready(&kvd),
+	    "no start with zeros from %zu to %zu", length, size);
+	expect_state(done);
+	ck_assert_msg(kvd_log_has(&kvd, "cutting off"),
+	    "no message about zeros from %zu to %zu", length, size);
+	kvd_end(&kvd, SIGKILL);
+}
+
+/* Any part of a record or of the first line may be there, of its head too. */
+START_TEST(test_zeros_behind_a_torn_record)
+{
+	for (size_t length = ends[4]; length <= journal_size; length++) {
+		expect_start(journal, length, journal_size + 4096,
+		    whole_commands(length));
+		if (length > ends[5] && length < ends[5] + 12)
+			expect_start(journal, length, journal_size, 5);
+	}
+	for (size_t length = 0; length < head_size(); length++)
+		expect_start(journal, length, 100, 0);
+}
+END_TEST
+
+/* A command of several blocks: "SET big vvvv..." and an MSET, at the end. */
+static void
+add_blocks(void)
+{
+	static char value[3000];
+	redisContext *client;
+
+	memset(value, 'v', sizeof(value) - 1);
+	file_write(kvd.dir, JOURNAL, journal, journal_size);
+	kvd_start(&kvd, kvd.dir, KVD_END);
+	client = client_open(&kvd);
+	client_expect(client, "+OK", "MSET big %s a %s last 10", value, value);
+	redisFree(client);
+	kvd_end(&kvd, SIGKILL);
+	free(journal);
+	journal = file_read(kvd.dir, JOURNAL, &journal_size);
+}
+
+/* The blocks of what is not synced are written in any order. */
+START_TEST(test_block_that_a_power_cut_took_from_the_last_write)
+{
+	const size_t before = journal_size;
+	size_t block = before - before % 512 + 512;
+	char kept[512];
+
+	add_blocks();
+	for (; block + 512 <= journal_size; block += 512) {
+		memcpy(kept, journal + block, 512);
+		memset(journal + block, 0, 512);
+		expect_start(journal, journal_size, journal_size, COMMANDS);
+		memcpy(journal + block, kept, 512);
+	}
+}
+END_TEST
+
+/* What follows was written when all before it was on the disk. */
+START_TEST(test_block_that_is_gone_from_a_synced_write_stops_the_start)
+{
+	const size_t before = journal_size;
+	const size_t block = before - before % 512 + 512;
+	redisContext *client;
+
+	add_blocks();
+	kvd_start(&kvd, kvd.dir, KVD_END);
+	client = client_open(&kvd);
+	client_expect(client, "+OK", "SET next 1");
+	redisFree(client);
+	kvd_end(&kvd, SIGKILL);
+	free(journal);
+	journal = file_read(kvd.dir, JOURNAL, &journal_size);
+	memset(journal + block, 0, 512);
+	expect_damage(block, before, block);
+	ck_assert(kvd_log_has(&kvd, "damaged record"));
+}
+END_TEST
+
+/* It is all there, and may have been answered. */
+START_TEST(test_damaged_last_record_is_told_apart_from_a_torn_one)
+{
+	for (size_t byte = ends[5]; byte < ends[6]; byte++) {
+		journal[byte] = (char)(journal[byte] ^ 0x41);
+		expect_damage(byte, ends[5], ends[5]);
+		ck_assert(kvd_log_has(&kvd, "damaged last record"));
+		ck_assert(!kvd_log_has(&kvd, "cutting off"));
+		journal[byte] = (char)(journal[byte] ^ 0x41);
+	}
+}
+END_TEST
+
+/* One of before the flag that tells what was synced. */
+START_TEST(test_journal_of_the_first_version)
+{
+	for (size_t i = 0; i < COMMANDS; i++)
+		clear_synced(ends[i] > 0 ? ends[i] : head_size());
+	ck_assert_int_eq(journal[head_size() - 2], '2');
+	journal[head_size() - 2] = '1';
+	file_write(kvd.dir, JOURNAL, journal, journal_size);
+	kvd_start(&kvd, kvd.dir, KVD_END);
+	expect_state(COMMANDS);
+	kvd_end(&kvd, SIGKILL);
+	/* Without it any record that follows may be of a later write. */
+	memset(journal + ends[3], 0, ends[4] - ends[3]);
+	expect_damage(ends[3], ends[3], ends[3]);
+	expect_start(journal, ends[3] + 5, journal_size, 3);
+}
+END_TEST
+
 START_TEST(test_file_of_something_else_is_refused)
 {
 	static const char text[] = "this is not a journal, keep off it\n";
@@ -247,6 +389,14 @@ kvd_journal_case(void)
 	tcase_add_test(tcase, test_torn_tail_at_every_length);
 	tcase_add_test(tcase, test_damaged_record_stops_the_start);
 	tcase_add_test(tcase, test_damaged_mset_stops_the_start);
+	tcase_add_test(tcase, test_zeros_behind_a_torn_record);
+	tcase_add_test(
+	    tcase, test_block_that_a_power_cut_took_from_the_last_write);
+	tcase_add_test(
+	    tcase, test_block_that_is_gone_from_a_synced_write_stops_the_start);
+	tcase_add_test(
+	    tcase, test_damaged_last_record_is_told_apart_from_a_torn_one);
+	tcase_add_test(tcase, test_journal_of_the_first_version);
 	tcase_add_test(tcase, test_file_of_something_else_is_refused);
 	return tcase;
 }

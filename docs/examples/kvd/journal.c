@@ -58,6 +58,46 @@ refuse_unreadable(const struct journal *journal)
 	return -1;
 }
 
+/* The first line, of this version or of the one before. */
+static enum record_status
+read_magic(struct record_reader *reader)
+{
+	enum record_status status =
+	    record_read_magic(reader, RECORD_JOURNAL_MAGIC);
+
+	if (status == RECORD_GOOD)
+		reader->tells_synced = true;
+	if (status != RECORD_WRONG_MAGIC)
+		return status;
+	rewind(reader->file);
+	return record_read_magic(reader, RECORD_JOURNAL_MAGIC_1);
+}
+
+/* Whether it can be opened all the same, as it ends in a write that was not
+ * finished. */
+static int
+refuse_unless_torn(
+    const struct journal *journal, const struct record_reader *reader)
+{
+	const uint64_t offset = reader->offset;
+
+	switch (record_judge(reader)) {
+	case RECORD_TORN:
+		return 0;
+	case RECORD_UNREADABLE:
+		return refuse_unreadable(journal);
+	case RECORD_DAMAGED_LAST:
+		return refuse_file(journal, "damaged last record", offset,
+		    ", which a write that was not finished does not look like; "
+		    "restore the file from a backup, or cut it off there and "
+		    "lose that write");
+	default:
+		return refuse_file(journal, "damaged record", offset,
+		    "; restore the file from a backup, or cut it off there "
+		    "and lose what follows");
+	}
+}
+
 /* Gives the offset behind the last command that is there as a whole. */
 static int
 find_end(
@@ -66,7 +106,7 @@ find_end(
 	struct record record;
 	enum record_status status;
 
-	status = record_read_magic(reader, RECORD_JOURNAL_MAGIC);
+	status = read_magic(reader);
 	*end = reader->offset;
 	while (status == RECORD_GOOD) {
 		status = record_read(reader, &record);
@@ -85,9 +125,7 @@ find_end(
 		return refuse_file(journal, "unknown first line", 0,
 		    ": not a journal of this version of kvd");
 	case RECORD_DAMAGED:
-		return refuse_file(journal, "damaged record", reader->offset,
-		    "; restore the file from a backup, or cut it off there "
-		    "and lose what follows");
+		return refuse_unless_torn(journal, reader);
 	default:
 		return 0;
 	}
@@ -111,7 +149,7 @@ replay(const struct journal *journal, struct store *store, uint64_t end)
 
 	if (record_reader_open(&reader, journal->fd) == -1)
 		return refuse_unreadable(journal);
-	record_read_magic(&reader, RECORD_JOURNAL_MAGIC);
+	read_magic(&reader);
 	while (reader.offset < end) {
 		if (record_read(&reader, &record) != RECORD_GOOD ||
 		    apply(store, &record) == -1) {
@@ -186,15 +224,6 @@ failed:
 }
 
 void
-journal_start(struct journal *journal, struct worker *worker,
-    struct evdefer_base *base, bool sync)
-{
-	journal->worker = worker;
-	journal->base = base;
-	journal->sync = sync;
-}
-
-void
 journal_close(struct journal *journal)
 {
 	if (journal == NULL)
@@ -229,6 +258,18 @@ sync_file(struct journal *journal)
 	error = errno;
 	break_down(journal, "fdatasync", error);
 	return error;
+}
+
+void
+journal_start(struct journal *journal, struct worker *worker,
+    struct evdefer_base *base, bool sync)
+{
+	journal->worker = worker;
+	journal->base = base;
+	journal->sync = sync;
+	/* What a run without sync has left is durable before more follows. */
+	if (sync && journal->size > 0)
+		sync_file(journal);
 }
 
 /* In the worker's thread, as the next two. */

@@ -8,6 +8,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -19,6 +20,10 @@
 /* The flags. */
 #define MORE 1
 #define SYNCED 2
+/* What a disk writes whole or not at all. */
+#define BLOCK 512
+/* So many in a row are no chance. */
+#define ZEROS 16
 
 static void
 put_u32(unsigned char *to, uint32_t number)
@@ -152,8 +157,9 @@ read_bytes(struct record_reader *reader, void *to, size_t length)
 }
 
 static bool
-is_zero(const char *bytes, size_t length)
+is_zero(const void *data, size_t length)
 {
+	const unsigned char *bytes = data;
 	size_t i;
 
 	for (i = 0; i < length; i++)
@@ -162,45 +168,46 @@ is_zero(const char *bytes, size_t length)
 	return true;
 }
 
-/* What is read is wrong.  A file system may have made the file longer before a
- * crash without writing the data: then all from there on is zeros. */
-static enum record_status
-judge(struct record_reader *reader, const char *read, size_t length,
-    enum record_status wrong)
+/* A file system may have made the file longer before a crash without writing
+ * the data: then all from there on is zeros. */
+static bool
+is_torn_magic(struct record_reader *reader, const char *line, size_t length,
+    const char *magic)
 {
 	char rest[4096];
+	size_t same = 0;
 
+	while (same < length && line[same] == magic[same])
+		same++;
+	line += same;
+	length -= same;
 	do {
-		if (!is_zero(read, length))
-			return wrong;
-		read = rest;
+		if (!is_zero(line, length))
+			return false;
+		line = rest;
 		length = fread(rest, 1, sizeof(rest), reader->file);
 	} while (length > 0);
-	return ferror(reader->file) ? RECORD_UNREADABLE : RECORD_TORN;
+	return !ferror(reader->file);
 }
 
 enum record_status
 record_read_magic(struct record_reader *reader, const char *magic)
 {
-	const size_t length = strlen(magic);
+	size_t length = strlen(magic);
 	char line[32];
 
 	if (reader->size == 0)
 		return RECORD_AT_END;
-	if (reader->size < length) {
-		if (read_bytes(reader, line, (size_t)reader->size) == -1)
-			return RECORD_UNREADABLE;
-		return memcmp(line, magic, (size_t)reader->size) == 0
-			   ? RECORD_TORN
-			   : judge(reader, line, (size_t)reader->size,
-				 RECORD_WRONG_MAGIC);
-	}
+	if (reader->size < length)
+		length = (size_t)reader->size;
 	if (read_bytes(reader, line, length) == -1)
 		return RECORD_UNREADABLE;
-	if (memcmp(line, magic, length) != 0)
-		return judge(reader, line, length, RECORD_WRONG_MAGIC);
-	reader->offset = length;
-	return RECORD_GOOD;
+	if (length == strlen(magic) && memcmp(line, magic, length) == 0) {
+		reader->offset = length;
+		return RECORD_GOOD;
+	}
+	return is_torn_magic(reader, line, length, magic) ? RECORD_TORN
+							  : RECORD_WRONG_MAGIC;
 }
 
 static int
@@ -254,8 +261,7 @@ record_read(struct record_reader *reader, struct record *record)
 	if (read_bytes(reader, frame, FRAME) == -1)
 		return RECORD_UNREADABLE;
 	if (checksum(0, frame, 8) != get_u32(frame + 8))
-		return judge(
-		    reader, (const char *)frame, FRAME, RECORD_DAMAGED);
+		return RECORD_DAMAGED;
 	length = get_u32(frame);
 	if (length > left - FRAME)
 		return RECORD_TORN;
@@ -263,9 +269,119 @@ record_read(struct record_reader *reader, struct record *record)
 	    read_bytes(reader, reader->payload, length) == -1)
 		return RECORD_UNREADABLE;
 	if (checksum(0, reader->payload, length) != get_u32(frame + 4))
-		return length == left - FRAME ? RECORD_TORN : RECORD_DAMAGED;
+		return RECORD_DAMAGED;
 	status = decode(record, reader->payload, length);
 	if (status == RECORD_GOOD)
 		reader->offset += FRAME + length;
+	if (status == RECORD_GOOD && record->synced)
+		reader->tells_synced = true;
+	return status;
+}
+
+/*
+ * Judging.
+ */
+
+/* Is there a record, all of it, as it was written? */
+static bool
+is_whole(const unsigned char *at, size_t left)
+{
+	size_t length;
+
+	if (left < RECORD_HEAD)
+		return false;
+	length = get_u32(at);
+	return length >= PREFIX && length <= left - FRAME &&
+	       checksum(0, at, 8) == get_u32(at + 8) &&
+	       checksum(0, at + FRAME, length) == get_u32(at + 4);
+}
+
+/* Whether records follow; in *after_sync, whether one of them was written when
+ * the damaged one had been synced. */
+static bool
+find_records(const struct record_reader *reader, const unsigned char *at,
+    size_t length, bool *after_sync)
+{
+	struct record record;
+	bool found = false;
+	size_t i;
+
+	*after_sync = false;
+	for (i = 1; i < length && !*after_sync; i++) {
+		if (!is_whole(at + i, length - i) ||
+		    decode(&record, at + i + FRAME, get_u32(at + i)) !=
+			RECORD_GOOD)
+			continue;
+		found = true;
+		*after_sync = record.synced || !reader->tells_synced;
+	}
+	return found;
+}
+
+/* Whether one of the blocks of the file, or what is there of it, is zeros. */
+static bool
+lacks_block(uint64_t offset, const unsigned char *at, size_t length)
+{
+	size_t size = BLOCK - (size_t)(offset % BLOCK);
+
+	while (length > 0) {
+		if (size > length)
+			size = length;
+		if (is_zero(at, size))
+			return true;
+		at += size;
+		length -= size;
+		size = BLOCK;
+	}
+	return false;
+}
+
+/* Whether the file ends in zeros, more than can be by chance, or all but a part
+ * of the record's head. */
+static bool
+ends_in_zeros(const unsigned char *at, size_t length)
+{
+	if (length >= ZEROS && is_zero(at + length - ZEROS, ZEROS))
+		return true;
+	return length > FRAME && is_zero(at + FRAME, length - FRAME);
+}
+
+static enum record_status
+judge(
+    const struct record_reader *reader, const unsigned char *at, size_t length)
+{
+	bool after_sync;
+	const bool found = find_records(reader, at, length, &after_sync);
+
+	/* Of a kind that we do not know, perhaps, but somebody does. */
+	if (after_sync || is_whole(at, length))
+		return RECORD_DAMAGED;
+	if (lacks_block(reader->offset, at, length) ||
+	    ends_in_zeros(at, length))
+		return RECORD_TORN;
+	return found ? RECORD_DAMAGED : RECORD_DAMAGED_LAST;
+}
+
+enum record_status
+record_judge(const struct record_reader *reader)
+{
+	const uint64_t page = (uint64_t)sysconf(_SC_PAGESIZE);
+	const uint64_t begin = reader->offset - reader->offset % page;
+	const uint64_t length = reader->size - begin;
+	enum record_status status;
+	unsigned char *map;
+	size_t before;
+
+	if (length > SIZE_MAX) {
+		errno = EFBIG;
+		return RECORD_UNREADABLE;
+	}
+	map = mmap(NULL, (size_t)length, PROT_READ, MAP_PRIVATE,
+	    fileno(reader->file), (off_t)begin);
+	if (map == MAP_FAILED)
+		return RECORD_UNREADABLE;
+	before = (size_t)(reader->offset - begin);
+	status = judge(reader, map + before, (size_t)length - before);
+	munmap(map, (size_t)length);
 	return status;
 }

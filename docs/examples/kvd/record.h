@@ -22,7 +22,9 @@
 
 #include "bytes.h"
 
-#define RECORD_JOURNAL_MAGIC "kvd-journal 1\n"
+#define RECORD_JOURNAL_MAGIC "kvd-journal 2\n"
+/* The same without the flag that says what was synced. */
+#define RECORD_JOURNAL_MAGIC_1 "kvd-journal 1\n"
 #define RECORD_SNAPSHOT_MAGIC "kvd-snapshot 1\n"
 
 enum record_type {
@@ -64,15 +66,17 @@ struct record_reader {
 	uint64_t size;
 	unsigned char *payload;
 	size_t capacity;
+	bool tells_synced; /* it has flags that say what was synced */
 };
 
 enum record_status {
 	RECORD_GOOD,
-	RECORD_AT_END,	    /* there is nothing more */
-	RECORD_TORN,	    /* the last one was not written to its end */
-	RECORD_DAMAGED,	    /* it is not what was written */
-	RECORD_UNREADABLE,  /* errno says why */
-	RECORD_WRONG_MAGIC, /* it is some other file */
+	RECORD_AT_END,	     /* there is nothing more */
+	RECORD_TORN,	     /* the last one was not written to its end */
+	RECORD_DAMAGED_LAST, /* it is not what was written, and the last */
+	RECORD_DAMAGED,	     /* it is not what was written */
+	RECORD_UNREADABLE,   /* errno says why */
+	RECORD_WRONG_MAGIC,  /* it is some other file */
 };
 
 /* Reads from fd, which stays the caller's.  0, or -1 with errno. */
@@ -89,5 +93,17 @@ enum record_status record_read_magic(
  * reader->offset stays where it begins. */
 enum record_status record_read(
     struct record_reader *reader, struct record *record);
+
+/*
+ * Tells, for one that record_read() called DAMAGED, what became of a journal's
+ * end: TORN, DAMAGED_LAST, DAMAGED or UNREADABLE.
+ *
+ * What a power cut takes from the writes that were not synced yet comes back
+ * as zeros, by blocks: of the end of the file, or in between, as the blocks are
+ * written in any order.  So such a record is torn where zeros have taken the
+ * place of a part of it, and nothing follows that was written when it had been
+ * synced.
+ */
+enum record_status record_judge(const struct record_reader *reader);
 
 #endif
