@@ -304,6 +304,39 @@ START_TEST(failure_of_the_awaited_moves_to_the_waiter)
 }
 END_TEST
 
+struct hand_over {
+	struct evdeferred *to;
+	struct seen *seen;
+	char after;
+};
+
+/* Fires one whose link returns the Deferred that this link is of. */
+static struct evresult
+hand_over_own(void *value, void *arg)
+{
+	struct hand_over *hand = arg;
+
+	(void)value;
+	evdeferred_callback(hand->to, NULL);
+	ck_assert_int_eq(hand->seen->values, 0);
+	return evresult_value(&hand->after);
+}
+
+START_TEST(deferred_handed_over_by_its_running_link_is_waited_for)
+{
+	struct evdeferred *d = fresh(), *inner = fresh();
+	struct seen seen = {0};
+	struct hand_over hand = {d, &seen, 0};
+
+	evdeferred_add_callback(d, wait_value, inner);
+	see(d, &seen);
+	evdeferred_add_callback(inner, hand_over_own, &hand);
+	evdeferred_callback(inner, &seen);
+	ck_assert_ptr_eq(seen.value, &hand.after);
+	evdeferred_free(d);
+}
+END_TEST
+
 START_TEST(chain_is_forgotten_when_it_has_brought_its_result)
 {
 	struct evdeferred *d = fresh(), *other = fresh(), *late = fresh();
@@ -633,6 +666,8 @@ add_chains(Suite *suite)
 	tcase_add_test(tc, links_of_the_inner_change_what_the_outer_gets);
 	tcase_add_test(tc, link_added_to_the_middle_while_it_waits);
 	tcase_add_test(tc, failure_of_the_awaited_moves_to_the_waiter);
+	tcase_add_test(
+	    tc, deferred_handed_over_by_its_running_link_is_waited_for);
 	tcase_add_test(tc, chain_is_forgotten_when_it_has_brought_its_result);
 	suite_add_tcase(suite, tc);
 }
