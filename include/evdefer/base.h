@@ -42,7 +42,10 @@ typedef void (*evdefer_base_unhandled_fn)(
  * The event_base stays the caller's and has to outlive the evdefer_base.  One
  * event is added to it while deliveries are due and none otherwise, so that
  * event_base_dispatch() still returns when nothing is left to do.  That event
- * has the middle one of the priorities that the event_base has by then.
+ * has the middle one of the priorities that the event_base has by then.  While
+ * two parties pass a lock to and fro something is always left, and
+ * event_base_loop() with EVLOOP_NONBLOCK alone does not return: with EVLOOP_ONCE
+ * as well it does, after one turn.
  *
  * @return the base, to be freed with evdefer_base_free(); NULL with errno
  *   EINVAL (no event_base) or ENOMEM.
@@ -62,7 +65,8 @@ struct evdefer_base *evdefer_base_new(struct event_base *event_base);
 void evdefer_base_free(struct evdefer_base *base);
 
 /** @return the event_base that was given to evdefer_base_new(), or NULL after
- * evdefer_base_free(). */
+ * evdefer_base_free(), as long as a Deferred, lock or owner of the base is
+ * left. */
 struct event_base *evdefer_base_get_event_base(const struct evdefer_base *base);
 
 /**

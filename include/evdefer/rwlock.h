@@ -8,7 +8,8 @@
  * Readers share; a writer is alone.  Writers are preferred: a reader that
  * arrives while a writer holds or waits is queued.  First come, first served
  * among readers and among writers.  When a writer leaves, the next waiting
- * writer enters, and with none waiting all queued readers.
+ * writer enters, and with none waiting all queued readers.  So writers that keep
+ * coming starve the readers, who wait as long as one of them is inside or waits.
  *
  * A grant is a value whose disposal releases the lock.  The callback that
  * receives it (the value is the lock itself) holds the lock from then on and
