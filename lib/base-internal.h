@@ -22,6 +22,7 @@
 #include "hold-internal.h"
 #include "list-internal.h"
 #include "pool-internal.h"
+#include "unhandled-internal.h"
 
 /* Deliveries nested deeper than this are queued.  The figure trades the stack
  * (callbacks of the user stand between ours) against the cost of the queue. */
@@ -61,14 +62,12 @@ struct evdefer_base {
 	struct event *turn;
 	struct evtimeout *timeouts;	 /* all of them */
 	struct evtimeout *free_timeouts; /* those not in use */
-	evdefer_base_unhandled_fn unhandled;
-	void *unhandled_arg;
+	struct evunhandled unhandled;
 	uint64_t searches; /* for deadlocks, so far */
 	struct evlist
 	    combinations; /* with work to do, see combine-internal.h */
 	unsigned combining;
 	bool debug;
-	const struct evdeferred *reported; /* to the handler */
 	pthread_t thread;
 };
 
@@ -137,17 +136,5 @@ evdefer_base_leave_(struct evdefer_base *base)
 
 /* Has the loop deliver what is in ready, after its next poll. */
 void evdefer_base_make_ready_(struct evdefer_base *base, struct evready *ready);
-
-/* Disposes of a result that nobody will receive, and reports it if it is a
- * failure.  The Deferred that it comes to the end of is to be known for the
- * report; NULL where there is none. */
-void evdefer_base_drop_of_(struct evdefer_base *base,
-    const struct evdeferred *d, struct evresult result);
-
-static inline void
-evdefer_base_drop_(struct evdefer_base *base, struct evresult result)
-{
-	evdefer_base_drop_of_(base, NULL, result);
-}
 
 #endif

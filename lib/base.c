@@ -4,7 +4,6 @@
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include <event2/event.h>
 
@@ -12,38 +11,7 @@
 #include "deferred-internal.h"
 #include "link-internal.h"
 #include "queue-internal.h"
-#include "result-internal.h"
-#include "text-internal.h"
 #include "timeout-internal.h"
-
-/* libevent exports its log to its own libraries without a public header; where
- * it is not to be had, stderr is where libevent's log goes by default. */
-extern void event_warnx(const char *format, ...)
-    __attribute__((weak, format(printf, 1, 2)));
-
-static void
-log_unhandled(const struct evfailure *failure, void *arg)
-{
-	const struct evdefer_base *base = arg;
-	char buffer[1024];
-	struct evtext text;
-
-	evtext_init_(&text, buffer, sizeof(buffer));
-	evtext_add_(&text,
-	    "evdefer: unhandled failure: %.512s (%d: %s), made at %s:%d",
-	    evfailure_message(failure), evfailure_code(failure),
-	    strerror(evfailure_code(failure)), evfailure_file(failure),
-	    evfailure_line(failure));
-	if (base->debug && base->reported != NULL) {
-		evtext_add_(&text, ", of a Deferred made at ");
-		evcreation_describe_(
-		    evdeferred_creation_(base->reported), &text);
-	}
-	if (event_warnx != NULL)
-		event_warnx("%s", buffer);
-	else
-		fprintf(stderr, "[warn] %s\n", buffer);
-}
 
 void
 evdefer_base_wrong_thread_(void)
@@ -137,15 +105,13 @@ evdefer_base_new(struct event_base *event_base)
 	base = calloc(1, sizeof(*base));
 	if (base == NULL)
 		goto no_memory;
+	base->event_base = event_base;
 	base->turn = evtimer_new(event_base, turn, base);
-	if (base->turn == NULL)
+	if (base->turn == NULL || evunhandled_init_(base) == -1)
 		goto no_memory;
 
-	base->event_base = event_base;
 	base->users = 1; /* until evdefer_base_free() */
 	base->thread = pthread_self();
-	base->unhandled = log_unhandled;
-	base->unhandled_arg = base;
 	evlist_init_(&base->ready);
 	evlist_init_(&base->nested);
 	evlist_init_(&base->combinations);
@@ -157,6 +123,8 @@ evdefer_base_new(struct event_base *event_base)
 	return base;
 
 no_memory:
+	if (base != NULL && base->turn != NULL)
+		event_free(base->turn);
 	free(base);
 	errno = ENOMEM;
 	return NULL;
@@ -165,11 +133,13 @@ no_memory:
 void
 evdefer_base_free(struct evdefer_base *base)
 {
-	if (base == NULL)
+	/* A second time: from inside the first, whose deliveries these are. */
+	if (base == NULL || evdefer_base_closed_(base))
 		return;
 	evdefer_base_check_(base);
 	base->event_base = NULL;
 	event_free(base->turn);
+	evunhandled_leave_loop_(base);
 	evtimeout_drop_all_(base);
 	base->depth++;
 	while (deliver_one(base, true))
@@ -198,15 +168,6 @@ struct event_base *
 evdefer_base_get_event_base(const struct evdefer_base *base)
 {
 	return base->event_base;
-}
-
-void
-evdefer_base_set_unhandled(
-    struct evdefer_base *base, evdefer_base_unhandled_fn handler, void *arg)
-{
-	evdefer_base_check_(base);
-	base->unhandled = handler != NULL ? handler : log_unhandled;
-	base->unhandled_arg = handler != NULL ? arg : base;
 }
 
 void
@@ -276,18 +237,4 @@ evdefer_base_make_ready_(struct evdefer_base *base, struct evready *ready)
 {
 	evlist_append_(&base->ready, &ready->node);
 	schedule(base);
-}
-
-void
-evdefer_base_drop_of_(struct evdefer_base *base, const struct evdeferred *d,
-    struct evresult result)
-{
-	const struct evdeferred *outer = base->reported;
-
-	if (evresult_is_failure_(result) && !evresult_is_cancelled_(result)) {
-		base->reported = d;
-		base->unhandled(result.data, base->unhandled_arg);
-		base->reported = outer;
-	}
-	evresult_dispose(result);
 }

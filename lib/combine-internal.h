@@ -41,6 +41,7 @@ struct evresults {
 	unsigned due;	/* work to do */
 	bool decided;	/* what comes from now on is dropped */
 	bool cancelled; /* because one has failed */
+	bool shown;	/* somebody has the results, and will free them */
 	struct evpart parts[];
 };
 

@@ -202,6 +202,7 @@ static void
 show(struct evresults *all, size_t first, size_t count)
 {
 	all->refs++;
+	all->shown = true;
 	all->first = first;
 	all->count = count;
 }
@@ -359,7 +360,7 @@ allocate(struct evdefer_base *base, size_t count)
 	all->total = all->pending = count;
 	all->first = all->count = 0;
 	all->due = 0;
-	all->decided = all->cancelled = false;
+	all->decided = all->cancelled = all->shown = false;
 	return all;
 }
 
@@ -522,9 +523,11 @@ evresults_take(struct evresults *results, size_t i)
 void
 evresults_free(struct evresults *results)
 {
-	if (results == NULL)
+	/* A second time: from the free function of one of them. */
+	if (results == NULL || !results->shown)
 		return;
 	evdefer_base_check_(results->base);
+	results->shown = false;
 	results->count = 0;
 	work(results, CLEAR);
 	unref(results);

@@ -32,23 +32,39 @@ evdeferred_take_result_(struct evdeferred *d)
 	return result;
 }
 
+/* It has no links to run any more. */
+static void
+leave_queue(struct evdeferred *d)
+{
+	if (!(d->flags & EVDEFERRED_QUEUED))
+		return;
+	evlist_remove_(&d->node);
+	evdeferred_clear_(d, EVDEFERRED_QUEUED);
+}
+
+void
+evdeferred_bury_(struct evdeferred *d)
+{
+	evresult_dispose(evdeferred_take_result_(d));
+	evdeferred_clear_(d, EVDEFERRED_PINNED);
+	evdeferred_collect_(d);
+}
+
 /* Ends one Deferred that has fired and waits for none. */
 static void
 end(struct evdeferred *d)
 {
-	struct evresult result;
-
 	evdeferred_set_(d, EVDEFERRED_FREED | EVDEFERRED_PINNED);
+	leave_queue(d);
 	/* A link has asked to wait and d was freed meanwhile: first what it
 	 * would wait for, then what was held for that. */
 	if (evresult_is_deferred_(d->u.result))
 		evresult_dispose(evdeferred_take_result_(d));
 	evlink_drop_all_(d);
-	result = evdeferred_take_result_(d);
-	if (result.dispose != NULL)
-		evdefer_base_drop_of_(d->base, d, result);
-	evdeferred_clear_(d, EVDEFERRED_PINNED);
-	evdeferred_collect_(d);
+	if (evunhandled_is_news_(d->u.result))
+		evunhandled_report_(d);
+	else
+		evdeferred_bury_(d);
 }
 
 /*
@@ -126,10 +142,6 @@ evdeferred_free(struct evdeferred *d)
 	evdeferred_set_(d, EVDEFERRED_FREED);
 	if (d->flags & (EVDEFERRED_RUNNING | EVDEFERRED_PINNED))
 		return;
-	if (d->flags & EVDEFERRED_QUEUED) {
-		evlist_remove_(&d->node);
-		evdeferred_clear_(d, EVDEFERRED_QUEUED);
-	}
 	if (!(d->flags & EVDEFERRED_FIRED))
 		abandon(d);
 	evdeferred_reap_(d);
@@ -142,7 +154,8 @@ evdeferred_detach(struct evdeferred *d)
 		return;
 	evdefer_base_check_(d->base);
 	evdeferred_set_(d, EVDEFERRED_DETACHED);
-	if (evdeferred_is_over_(d) && !(d->flags & EVDEFERRED_PINNED))
+	if (evdeferred_is_over_(d) &&
+	    !(d->flags & (EVDEFERRED_RUNNING | EVDEFERRED_PINNED)))
 		evdeferred_reap_(d);
 }
 

@@ -115,6 +115,9 @@ evdeferred_make_(struct evdefer_base *base, unsigned flags)
 /* Runs a Deferred that was taken from base->nested. */
 void evdeferred_run_queued_(struct evdeferred *d);
 
+/* Disposes of its result, and lets go of a Deferred that is at its end. */
+void evdeferred_bury_(struct evdeferred *d);
+
 /* Runs what can run by now, at once or from the queue. */
 void evdeferred_deliver_(struct evdeferred *d);
 

@@ -79,9 +79,9 @@ evdefer_base_describe_creation(
 	}
 	evdefer_base_check_(base);
 	evtext_init_(&text, buffer, size);
-	if (base->debug && base->reported != NULL)
+	if (base->debug && base->unhandled.reported != NULL)
 		evcreation_describe_(
-		    evdeferred_creation_(base->reported), &text);
+		    evdeferred_creation_(base->unhandled.reported), &text);
 	return evtext_length_(&text);
 }
 

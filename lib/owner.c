@@ -96,7 +96,8 @@ evowner_free(struct evowner *owner)
 {
 	struct evdefer_base *base;
 
-	if (owner == NULL)
+	/* A second time: from a callback that the first one runs. */
+	if (owner == NULL || owner->freed)
 		return;
 	base = owner->base;
 	evdefer_base_check_(base);

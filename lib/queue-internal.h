@@ -12,4 +12,7 @@ struct evobject {
 	struct evresult result;
 };
 
+/* Frees one that nobody will receive, with what it is. */
+void evobject_drop_(struct evdefer_base *base, struct evobject *object);
+
 #endif

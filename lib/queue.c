@@ -40,16 +40,39 @@ queued(const struct evqueue *queue)
 	return queue->count - queue->gate.undelivered;
 }
 
-static struct evresult
-take_first(struct evqueue *queue)
+static struct evobject *
+pop_first(struct evqueue *queue)
 {
-	struct evobject *object =
-	    EVLIST_ELEMENT(evlist_pop_(&queue->objects), struct evobject, node);
+	queue->count--;
+	return EVLIST_ELEMENT(
+	    evlist_pop_(&queue->objects), struct evobject, node);
+}
+
+/* What an object is, which is no more. */
+static struct evresult
+unwrap(struct evdefer_base *base, struct evobject *object)
+{
 	struct evresult result = object->result;
 
-	evpool_put_(&queue->gate.base->objects, object);
-	queue->count--;
+	evpool_put_(&base->objects, object);
 	return result;
+}
+
+void
+evobject_drop_(struct evdefer_base *base, struct evobject *object)
+{
+	evresult_dispose(unwrap(base, object));
+}
+
+static void
+drop_first(struct evqueue *queue)
+{
+	struct evobject *object = pop_first(queue);
+
+	if (evunhandled_is_news_(object->result))
+		evunhandled_report_object_(queue->gate.base, object);
+	else
+		evobject_drop_(queue->gate.base, object);
 }
 
 /*
@@ -62,7 +85,7 @@ deliver(struct evgate *gate, struct evdeferred *d)
 	struct evqueue *queue = queue_of(gate);
 
 	queue->got++;
-	evdeferred_produce_(d, take_first(queue));
+	evdeferred_produce_(d, unwrap(gate->base, pop_first(queue)));
 }
 
 /* What it hands out is given away for good. */
@@ -93,7 +116,7 @@ fail_waiters(struct evgate *gate)
 	evlist_remove_(&gate->ready.node);
 	evgate_fail_all_(&queue->line.list, &queue->line.length);
 	while (queue->count > 0)
-		evdefer_base_drop_(gate->base, take_first(queue));
+		drop_first(queue);
 }
 
 static void

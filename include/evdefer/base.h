@@ -41,8 +41,9 @@ typedef void (*evdefer_base_unhandled_fn)(
  *
  * The event_base stays the caller's and has to outlive the evdefer_base.  One
  * event is added to it while deliveries are due and none otherwise, so that
- * event_base_dispatch() still returns when nothing is left to do.  That event
- * has the middle one of the priorities that the event_base has by then.  While
+ * event_base_dispatch() still returns when nothing is left to do; another one
+ * while a handler of unhandled failures that fails itself is to go on.  They
+ * have the middle one of the priorities that the event_base has by then.  While
  * two parties pass a lock to and fro something is always left, and
  * event_base_loop() with EVLOOP_NONBLOCK alone does not return: with EVLOOP_ONCE
  * as well it does, after one turn.
@@ -53,7 +54,8 @@ typedef void (*evdefer_base_unhandled_fn)(
 struct evdefer_base *evdefer_base_new(struct event_base *event_base);
 
 /**
- * Takes the base off its event_base.  NULL is allowed.
+ * Takes the base off its event_base.  NULL is allowed.  So is a call from
+ * inside whatever the library calls; one from inside another does nothing.
  *
  * What is ready is delivered before this returns, timeouts that are still
  * running are dropped, and what evdeferred_later() delays is cancelled.
@@ -77,8 +79,15 @@ struct event_base *evdefer_base_get_event_base(const struct evdefer_base *base);
  * @param handler called with each; NULL brings the default back, which writes
  *   code, message, file and line through libevent's log
  *   (event_set_log_callback()), and with evdefer_base_set_debug() where the
- *   Deferred was made.  It may use the library, but must not free the base.
+ *   Deferred was made.  It may use the library, and free the base.
  * @param arg handed to the handler.
+ *
+ * A handler is never called from inside itself: what fails while it runs, and
+ * comes to the end of its Deferred, is reported when it has returned.  Where
+ * each report leads to another failure, that goes on 16 times in a row, and the
+ * rest waits for a later turn of the loop.  What still waits when the base is
+ * freed, and what such a handler leaves over after that, is written to the log
+ * instead.  Reports need no memory.
  */
 void evdefer_base_set_unhandled(
     struct evdefer_base *base, evdefer_base_unhandled_fn handler, void *arg);

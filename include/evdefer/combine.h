@@ -147,7 +147,8 @@ struct evresult evresults_get(const struct evresults *results, size_t i);
  */
 struct evresult evresults_take(struct evresults *results, size_t i);
 
-/** Disposes of the results that were not taken.  NULL is allowed.  O(n) for n
+/** Disposes of the results that were not taken.  NULL is allowed.  A second call,
+ * from a free function that the first one calls, does nothing.  O(n) for n
  * inputs. */
 void evresults_free(struct evresults *results);
 

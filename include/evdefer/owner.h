@@ -41,8 +41,8 @@ struct evowner *evowner_new(struct evdefer_base *base, const char *name);
  * All that it waits for fails with ECANCELED, and all that it holds is given
  * back, on all locks, before this returns; grants that no callback has received
  * yet fail with ECANCELED when one is to.  Then its memory goes.  It may be
- * called from inside the owner's own callbacks; one that acquires meanwhile
- * fails with ESHUTDOWN.  A body of evrwlock_with_reader_as() or _writer_as()
+ * called from inside the owner's own callbacks, and does nothing from those that
+ * it runs itself; one that acquires meanwhile fails with ESHUTDOWN.  A body of evrwlock_with_reader_as() or _writer_as()
  * that is under way goes on without the lock, unless its Deferred is freed
  * first.  O(1) for each hold and each wait.
  */

@@ -1,0 +1,212 @@
+/* SPDX-License-Identifier: MIT */
+#include "unhandled-internal.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include <event2/event.h>
+
+#include "base-internal.h"
+#include "creation-internal.h"
+#include "deferred-internal.h"
+#include "queue-internal.h"
+#include "result-internal.h"
+#include "text-internal.h"
+
+/* libevent exports its log to its own libraries without a public header; where
+ * it is not to be had, stderr is where libevent's log goes by default. */
+extern void event_warnx(const char *format, ...)
+    __attribute__((weak, format(printf, 1, 2)));
+
+static void
+write_log(const struct evfailure *failure, void *arg)
+{
+	const struct evdefer_base *base = arg;
+	const struct evdeferred *d = base->unhandled.reported;
+	char buffer[1024];
+	struct evtext text;
+
+	evtext_init_(&text, buffer, sizeof(buffer));
+	evtext_add_(&text,
+	    "evdefer: unhandled failure: %.512s (%d: %s), made at %s:%d",
+	    evfailure_message(failure), evfailure_code(failure),
+	    strerror(evfailure_code(failure)), evfailure_file(failure),
+	    evfailure_line(failure));
+	if (base->debug && d != NULL) {
+		evtext_add_(&text, ", of a Deferred made at ");
+		evcreation_describe_(evdeferred_creation_(d), &text);
+	}
+	if (event_warnx != NULL)
+		event_warnx("%s", buffer);
+	else
+		fprintf(stderr, "[warn] %s\n", buffer);
+}
+
+static void
+say_nothing(const struct evfailure *failure, void *arg)
+{
+	(void)failure;
+	(void)arg;
+}
+
+bool
+evunhandled_is_news_(struct evresult result)
+{
+	return evresult_is_failure_(result) && !evresult_is_cancelled_(result);
+}
+
+/* Tells of the first that waits, which goes then. */
+static void
+tell_first(struct evdefer_base *base, evdefer_base_unhandled_fn fn, void *arg)
+{
+	struct evunhandled *unhandled = &base->unhandled;
+	struct evdeferred *d;
+	struct evobject *object;
+
+	unhandled->count--;
+	if (evlist_empty_(&unhandled->deferreds)) {
+		object = EVLIST_ELEMENT(
+		    evlist_pop_(&unhandled->objects), struct evobject, node);
+		fn(object->result.data, arg);
+		evobject_drop_(base, object);
+		return;
+	}
+	d = EVLIST_ELEMENT(
+	    evlist_pop_(&unhandled->deferreds), struct evdeferred, node);
+	unhandled->reported = d;
+	fn(d->u.result.data, arg);
+	unhandled->reported = NULL;
+	evdeferred_bury_(d);
+}
+
+/* The handler that is set by now. */
+static void
+tell_handler(const struct evfailure *failure, void *arg)
+{
+	const struct evunhandled *unhandled =
+	    &((const struct evdefer_base *)arg)->unhandled;
+
+	unhandled->fn(failure, unhandled->arg);
+}
+
+/* Those that wait by now, not those that come of telling. */
+static size_t
+tell_all(struct evdefer_base *base, evdefer_base_unhandled_fn fn, void *arg)
+{
+	const size_t count = base->unhandled.count;
+	size_t left = count;
+
+	while (left-- > 0)
+		tell_first(base, fn, arg);
+	return count;
+}
+
+/* What waits goes to the log, and not to a handler that fails each time. */
+static void
+tell_log(struct evdefer_base *base)
+{
+	tell_all(base, write_log, base);
+	/* Now it is the log that fails. */
+	while (base->unhandled.count > 0)
+		tell_all(base, say_nothing, NULL);
+}
+
+/* After a pause, so that a handler that fails each time leaves the processor to
+ * others. */
+static void
+put_off(struct evdefer_base *base)
+{
+	static const struct timeval pause = {0, 10000};
+
+	if (evdefer_base_closed_(base) ||
+	    event_add(base->unhandled.again, &pause) == -1)
+		tell_log(base);
+}
+
+static void
+tell_in_rounds(struct evdefer_base *base)
+{
+	size_t told = 0;
+	int rounds = 0;
+
+	while (base->unhandled.count > 0) {
+		if (told >= EVUNHANDLED_MANY ||
+		    rounds++ == EVUNHANDLED_ROUNDS) {
+			put_off(base);
+			return;
+		}
+		told += tell_all(base, tell_handler, base);
+	}
+}
+
+/* Unless that is being done: never inside one another. */
+static void
+report_all(struct evdefer_base *base, void (*report)(struct evdefer_base *base))
+{
+	if (base->unhandled.busy)
+		return;
+	base->unhandled.busy = true;
+	/* The handler may free it. */
+	evdefer_base_use_(base);
+	report(base);
+	base->unhandled.busy = false;
+	evdefer_base_unuse_(base);
+}
+
+static void
+go_on(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd;
+	(void)what;
+	report_all(arg, tell_in_rounds);
+}
+
+int
+evunhandled_init_(struct evdefer_base *base)
+{
+	struct evunhandled *unhandled = &base->unhandled;
+
+	unhandled->again = evtimer_new(base->event_base, go_on, base);
+	if (unhandled->again == NULL)
+		return -1;
+	evlist_init_(&unhandled->deferreds);
+	evlist_init_(&unhandled->objects);
+	unhandled->fn = write_log;
+	unhandled->arg = base;
+	return 0;
+}
+
+void
+evunhandled_leave_loop_(struct evdefer_base *base)
+{
+	event_free(base->unhandled.again);
+	base->unhandled.again = NULL;
+	report_all(base, tell_log);
+}
+
+void
+evunhandled_report_(struct evdeferred *d)
+{
+	struct evdefer_base *base = d->base;
+
+	evlist_append_(&base->unhandled.deferreds, &d->node);
+	base->unhandled.count++;
+	report_all(base, tell_in_rounds);
+}
+
+void
+evunhandled_report_object_(struct evdefer_base *base, struct evobject *object)
+{
+	evlist_append_(&base->unhandled.objects, &object->node);
+	base->unhandled.count++;
+	report_all(base, tell_in_rounds);
+}
+
+void
+evdefer_base_set_unhandled(
+    struct evdefer_base *base, evdefer_base_unhandled_fn handler, void *arg)
+{
+	evdefer_base_check_(base);
+	base->unhandled.fn = handler != NULL ? handler : write_log;
+	base->unhandled.arg = handler != NULL ? arg : base;
+}

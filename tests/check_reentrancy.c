@@ -1,0 +1,1227 @@
+/* SPDX-License-Identifier: MIT */
+/* User code is called everywhere, and each may call anything: cancel, free or
+ * close the very thing at work. */
+#include "support.h"
+
+#include <errno.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+/*
+ * The handler of unhandled failures.
+ */
+
+/* What it does, and how it was called. */
+static struct handler {
+	int calls;
+	int depth;
+	int deepest;
+	int left;  /* how many failures it will drop */
+	int width; /* how many of these in one call */
+	int sum;   /* of the codes that it was told */
+	struct evdefer_base *base;
+} handler;
+
+static void
+begin_handling(const struct evfailure *failure)
+{
+	handler.calls++;
+	handler.sum += evfailure_code(failure);
+	if (++handler.depth > handler.deepest)
+		handler.deepest = handler.depth;
+}
+
+/* Without allocating anything but the failures. */
+static void
+drop_failure(int code)
+{
+	evdeferred_free(
+	    evdeferred_fired(handler.base, evresult_fail(code, NULL)));
+}
+
+static void
+handle_and_drop(const struct evfailure *failure, void *arg)
+{
+	int width = handler.width;
+
+	(void)arg;
+	begin_handling(failure);
+	while (width-- > 0 && handler.left > 0) {
+		handler.left--;
+		drop_failure(2);
+	}
+	handler.depth--;
+}
+
+static void
+set_handler(evdefer_base_unhandled_fn fn, int left, int width)
+{
+	handler = (struct handler){.left = left, .width = width, .base = base};
+	evdefer_base_set_unhandled(base, fn, NULL);
+}
+
+static int
+events(void)
+{
+	return event_base_get_num_events(
+	    loop, EVENT_BASE_COUNT_ADDED | EVENT_BASE_COUNT_ACTIVE);
+}
+
+START_TEST(handler_that_fails_is_told_when_it_has_returned)
+{
+	set_handler(handle_and_drop, 5, 1);
+	drop_failure(100);
+	ck_assert_int_eq(handler.calls, 6);
+	ck_assert_int_eq(handler.sum, 110);
+	ck_assert_int_eq(handler.deepest, 1);
+	ck_assert_int_eq(events(), 0);
+}
+END_TEST
+
+START_TEST(handler_that_drops_many_at_once_is_told_of_all)
+{
+	const int many = 2000;
+
+	set_handler(handle_and_drop, many, many);
+	drop_failure(100);
+	ck_assert_int_eq(handler.calls, 1 + many);
+	ck_assert_int_eq(handler.deepest, 1);
+	ck_assert_int_eq(events(), 0);
+}
+END_TEST
+
+START_TEST(handler_that_fails_each_time_goes_on_after_a_pause)
+{
+	int before;
+
+	set_handler(handle_and_drop, 1000, 1);
+	drop_failure(100);
+	ck_assert_int_lt(handler.calls, 50);
+	before = handler.calls;
+	/* The loop is not kept busy by it. */
+	event_base_loop(loop, EVLOOP_NONBLOCK);
+	ck_assert_int_eq(handler.calls, before);
+	ck_assert_int_ge(events(), 1);
+	clock_advance(20);
+	turns(1);
+	ck_assert_int_gt(handler.calls, before);
+	ck_assert_int_lt(handler.calls, before + 50);
+	while (events() > 0) {
+		clock_advance(20);
+		turns(1);
+	}
+	ck_assert_int_eq(handler.calls, 1001);
+	ck_assert_int_eq(handler.sum, 100 + 1000 * 2);
+	ck_assert_int_eq(handler.deepest, 1);
+}
+END_TEST
+
+START_TEST(handler_that_drops_more_and_more_leaves_the_rest_for_later)
+{
+	set_handler(handle_and_drop, 20000, 10);
+	drop_failure(100);
+	ck_assert_int_lt(handler.calls, 5000);
+	while (events() > 0) {
+		clock_advance(20);
+		turns(1);
+	}
+	ck_assert_int_eq(handler.calls, 20001);
+}
+END_TEST
+
+static int logged;
+
+static void
+count_log(int severity, const char *text)
+{
+	(void)severity;
+	if (strstr(text, "unhandled failure") != NULL)
+		logged++;
+}
+
+/* As count_log(), and fails itself. */
+static void
+fail_to_log(int severity, const char *text)
+{
+	count_log(severity, text);
+	drop_failure(3);
+}
+
+START_TEST(handler_that_always_fails_leaves_the_rest_to_the_log_at_the_end)
+{
+	logged = 0;
+	event_set_log_callback(count_log);
+	set_handler(handle_and_drop, INT32_MAX, 1);
+	drop_failure(100);
+	support_free_base();
+	event_set_log_callback(NULL);
+	ck_assert_int_lt(handler.calls, 100);
+	ck_assert_int_eq(handler.deepest, 1);
+	ck_assert_int_eq(logged, 1);
+}
+END_TEST
+
+/* What it works with may be gone by then. */
+START_TEST(handler_that_always_failed_is_not_asked_again_at_the_end)
+{
+	logged = 0;
+	event_set_log_callback(count_log);
+	set_handler(handle_and_drop, INT32_MAX, 1);
+	drop_failure(100);
+	handler.calls = 0;
+	support_free_base();
+	event_set_log_callback(NULL);
+	ck_assert_int_eq(handler.calls, 0);
+	ck_assert_int_eq(logged, 1);
+}
+END_TEST
+
+START_TEST(log_that_always_fails_at_the_end_ends_it_too)
+{
+	logged = 0;
+	event_set_log_callback(fail_to_log);
+	set_handler(handle_and_drop, INT32_MAX, 1);
+	drop_failure(100);
+	support_free_base();
+	event_set_log_callback(NULL);
+	ck_assert_int_lt(handler.calls, 100);
+	ck_assert_int_eq(logged, 1);
+}
+END_TEST
+
+START_TEST(handler_that_always_fails_after_the_end_of_the_base)
+{
+	struct evdeferred *d = evdeferred_new(base, NULL, NULL);
+
+	logged = 0;
+	set_handler(handle_and_drop, INT32_MAX, 1);
+	support_free_base();
+	event_set_log_callback(count_log);
+	evdeferred_errback(d, 100, NULL);
+	evdeferred_free(d);
+	event_set_log_callback(NULL);
+	ck_assert_int_lt(handler.calls, 50);
+	ck_assert_int_eq(logged, 1);
+}
+END_TEST
+
+START_TEST(handler_that_always_fails_without_memory_for_a_timer)
+{
+	struct event *others[8];
+	size_t i;
+
+	if (!alloc_works())
+		return;
+	/* As many as the heap of the loop has room for at first. */
+	for (i = 0; i < 8; i++) {
+		const struct timeval hour = {3600, 0};
+
+		others[i] = evtimer_new(loop, (event_callback_fn)abort, NULL);
+		evtimer_add(others[i], &hour);
+	}
+	logged = 0;
+	event_set_log_callback(count_log);
+	set_handler(handle_and_drop, 1000, 1);
+	ck_assert_int_eq(evdefer_base_reserve(base, 64, 0), 0);
+	alloc_fail_at(1, true);
+	drop_failure(100);
+	alloc_fail_at(0, false);
+	event_set_log_callback(NULL);
+	ck_assert_int_eq(logged, 1);
+	ck_assert_int_lt(handler.calls, 50);
+	for (i = 0; i < 8; i++)
+		event_free(others[i]);
+}
+END_TEST
+
+static struct evqueue *queue;
+
+static void
+handle_and_free_queue(const struct evfailure *failure, void *arg)
+{
+	(void)arg;
+	begin_handling(failure);
+	evqueue_free(queue);
+	queue = NULL;
+	handler.depth--;
+}
+
+START_TEST(handler_that_frees_a_queue_of_failures_is_told_of_them)
+{
+	int freed = 0;
+
+	queue = evqueue_new(base, 3, 0, 0);
+	ck_assert_int_eq(evqueue_put(queue, evresult_fail(1, NULL)), 0);
+	ck_assert_int_eq(evqueue_put(queue, counting(&freed)), 0);
+	ck_assert_int_eq(evqueue_put(queue, evresult_fail(2, NULL)), 0);
+	set_handler(handle_and_free_queue, 0, 0);
+	drop_failure(100);
+	ck_assert_int_eq(handler.calls, 3);
+	ck_assert_int_eq(handler.sum, 103);
+	ck_assert_int_eq(handler.deepest, 1);
+	ck_assert_int_eq(freed, 1);
+}
+END_TEST
+
+static struct evdeferred *victims[2];
+
+static void
+handle_and_free_victims(const struct evfailure *failure, void *arg)
+{
+	(void)arg;
+	begin_handling(failure);
+	if (handler.calls == 1) {
+		evdeferred_free(victims[0]);
+		evdeferred_free(victims[1]);
+	} else if (handler.calls == 2) {
+		/* Both wait to be reported, or have been. */
+		evdeferred_callback(victims[0], NULL);
+		evdeferred_callback(victims[1], NULL);
+	}
+	handler.depth--;
+}
+
+static struct evresult
+turn_into_2(struct evfailure *failure, void *arg)
+{
+	(void)arg;
+	return evresult_wrap(failure, 2, NULL);
+}
+
+START_TEST(result_that_comes_late_while_the_failure_waits_to_be_reported)
+{
+	int i;
+
+	for (i = 0; i < 2; i++) {
+		victims[i] = evdeferred_new(base, NULL, NULL);
+		evdeferred_add_errback(victims[i], turn_into_2, NULL);
+		evdeferred_cancel(victims[i]);
+	}
+	set_handler(handle_and_free_victims, 0, 0);
+	drop_failure(100);
+	ck_assert_int_eq(handler.calls, 3);
+	ck_assert_int_eq(handler.sum, 104);
+}
+END_TEST
+
+static void
+handle_and_free_base(const struct evfailure *failure, void *arg)
+{
+	(void)arg;
+	begin_handling(failure);
+	if (handler.left-- > 0) {
+		drop_failure(1);
+		evdefer_base_free(base);
+		base = NULL;
+		drop_failure(1);
+	}
+	handler.depth--;
+}
+
+START_TEST(handler_frees_the_base)
+{
+	set_handler(handle_and_free_base, 1, 0);
+	drop_failure(100);
+	ck_assert_int_eq(handler.calls, 3);
+	ck_assert_int_eq(handler.deepest, 1);
+	ck_assert_ptr_null(base);
+}
+END_TEST
+
+START_TEST(handler_frees_the_base_after_a_pause)
+{
+	set_handler(handle_and_drop, INT32_MAX, 1);
+	drop_failure(100);
+	set_handler(handle_and_free_base, 1, 0);
+	clock_advance(20);
+	turns(1);
+	ck_assert_ptr_null(base);
+	ck_assert_int_eq(handler.calls, 3);
+}
+END_TEST
+
+static void
+handle_and_hand_on(const struct evfailure *failure, void *arg)
+{
+	handle_and_drop(failure, arg);
+	evdefer_base_set_unhandled(base, handle_and_drop, NULL);
+}
+
+static void
+count_calls(const struct evfailure *failure, void *arg)
+{
+	(void)failure;
+	++*(int *)arg;
+}
+
+static void
+handle_and_replace(const struct evfailure *failure, void *arg)
+{
+	handle_and_drop(failure, arg);
+	evdefer_base_set_unhandled(base, count_calls, &logged);
+}
+
+START_TEST(handler_that_replaces_itself_is_told_no_more)
+{
+	logged = 0;
+	set_handler(handle_and_replace, 3, 3);
+	drop_failure(100);
+	ck_assert_int_eq(handler.calls, 1);
+	ck_assert_int_eq(logged, 3);
+	set_handler(handle_and_hand_on, 3, 3);
+	drop_failure(100);
+	ck_assert_int_eq(handler.calls, 4);
+}
+END_TEST
+
+/* Where the Deferred that is reported was made is told of the right one. */
+static void
+handle_and_describe(const struct evfailure *failure, void *arg)
+{
+	char place[64];
+
+	handle_and_drop(failure, arg);
+	if (evdefer_base_describe_creation(base, place, sizeof(place)) <= 0)
+		handler.sum += 1000;
+}
+
+START_TEST(handler_that_fails_is_still_told_where_they_were_made)
+{
+	if (evdefer_base_set_debug(base, true) == -1)
+		return;
+	set_handler(handle_and_describe, 2, 2);
+	drop_failure(100);
+	ck_assert_int_eq(handler.calls, 3);
+	ck_assert_int_eq(handler.sum, 104);
+}
+END_TEST
+
+/*
+ * A free or close from inside itself.
+ */
+
+static struct evowner *owner;
+
+static struct evresult
+free_owner(struct evfailure *failure, void *arg)
+{
+	(void)failure;
+	++*(int *)arg;
+	evowner_free(owner);
+	return evresult_value(NULL);
+}
+
+START_TEST(owner_freed_by_an_errback_that_its_own_free_runs)
+{
+	struct evrwlock *locks[2];
+	struct evdeferred *d[2];
+	int i, freed = 0;
+
+	owner = evowner_new(base, "connection");
+	for (i = 0; i < 2; i++) {
+		locks[i] = evrwlock_new(base, EVRWLOCK_FAST);
+		ck_assert_int_eq(evrwlock_writer_try(locks[i]), 0);
+		d[i] = evrwlock_writer_acquire_as(locks[i], owner);
+		evdeferred_add_errback(d[i], free_owner, &freed);
+	}
+	evowner_free(owner);
+	ck_assert_int_eq(freed, 2);
+	for (i = 0; i < 2; i++) {
+		evdeferred_free(d[i]);
+		evrwlock_writer_release(locks[i]);
+		evrwlock_free(locks[i]);
+	}
+}
+END_TEST
+
+static void
+release_writer(void *lock)
+{
+	ck_assert_int_eq(evrwlock_writer_release(lock), 0);
+}
+
+static void
+release_reader(void *lock)
+{
+	ck_assert_int_eq(evrwlock_reader_release(lock), 0);
+}
+
+static struct evresult
+free_owner_and_lock(void *value, void *arg)
+{
+	++*(int *)arg;
+	evowner_free(owner);
+	evrwlock_free(value);
+	return evresult_owned(value, release_writer);
+}
+
+START_TEST(owner_freed_by_whom_its_free_lets_in)
+{
+	struct evrwlock *lock = evrwlock_new(base, EVRWLOCK_FAST);
+	struct evdeferred *d;
+	int freed = 0;
+
+	owner = evowner_new(base, "connection");
+	ck_assert_int_eq(evrwlock_writer_try_as(lock, owner), 0);
+	d = evrwlock_writer_acquire(lock);
+	evdeferred_add_callback(d, free_owner_and_lock, &freed);
+	evowner_free(owner);
+	ck_assert_int_eq(freed, 1);
+	evdeferred_free(d);
+}
+END_TEST
+
+static void *thing;
+static void (*free_thing)(void *);
+static int freed;
+
+static void
+free_again(void)
+{
+	freed++;
+	free_thing(thing);
+}
+
+static struct evresult
+free_in_errback(struct evfailure *failure, void *arg)
+{
+	(void)arg;
+	ck_assert_int_eq(evfailure_code(failure), ESHUTDOWN);
+	free_again();
+	return evresult_value(NULL);
+}
+
+static void
+free_in_dispose(void *value)
+{
+	(void)value;
+	free_again();
+}
+
+static void
+set_thing(void *what, void (*free_it)(void *))
+{
+	thing = what;
+	free_thing = free_it;
+	freed = 0;
+}
+
+static void
+free_lock(void *lock)
+{
+	evrwlock_free(lock);
+}
+
+static void
+free_semaphore(void *semaphore)
+{
+	evsemaphore_free(semaphore);
+}
+
+static void
+free_mutex(void *mutex)
+{
+	evmutex_free(mutex);
+}
+
+static void
+free_queue(void *object)
+{
+	evqueue_free(object);
+}
+
+static void
+free_base(void *object)
+{
+	evdefer_base_free(object);
+	base = NULL;
+}
+
+static void
+free_deferred(void *d)
+{
+	evdeferred_free(d);
+}
+
+/* What waits for the thing, three times, and what closes it. */
+static void
+close_while_they_wait(struct evdeferred *const d[3])
+{
+	int i;
+
+	for (i = 0; i < 3; i++)
+		ck_assert_int_eq(
+		    evdeferred_add_errback(d[i], free_in_errback, NULL), 0);
+	free_thing(thing);
+	ck_assert_int_eq(freed, 3);
+	for (i = 0; i < 3; i++)
+		evdeferred_free(d[i]);
+}
+
+START_TEST(lock_freed_by_an_errback_that_its_own_free_runs)
+{
+	struct evrwlock *lock = evrwlock_new(base, (unsigned)_i);
+	struct evdeferred *d[3];
+
+	set_thing(lock, free_lock);
+	ck_assert_int_eq(evrwlock_writer_try(lock), 0);
+	d[0] = evrwlock_writer_acquire(lock);
+	d[1] = evrwlock_reader_acquire(lock);
+	d[2] = evrwlock_writer_acquire(lock);
+	close_while_they_wait(d);
+	ck_assert_int_eq(evrwlock_writer_release(lock), 0);
+}
+END_TEST
+
+/* Nobody holds it once they have failed: it goes with the first call. */
+START_TEST(semaphore_freed_by_an_errback_that_its_own_free_runs)
+{
+	struct evsemaphore *semaphore = evsemaphore_new(base, 1, (unsigned)_i);
+	struct evdeferred *d[3];
+	int i;
+
+	set_thing(semaphore, free_semaphore);
+	ck_assert_int_eq(evsemaphore_try(semaphore), 0);
+	for (i = 0; i < 3; i++)
+		d[i] = evsemaphore_acquire(semaphore);
+	close_while_they_wait(d);
+	ck_assert_int_eq(evsemaphore_release(semaphore), 0);
+}
+END_TEST
+
+START_TEST(mutex_freed_by_an_errback_that_its_own_free_runs)
+{
+	struct evmutex *mutex = evmutex_new(base, (unsigned)_i);
+	struct evdeferred *d[3];
+	int i;
+
+	set_thing(mutex, free_mutex);
+	ck_assert_int_eq(evmutex_try(mutex), 0);
+	for (i = 0; i < 3; i++)
+		d[i] = evmutex_acquire(mutex);
+	close_while_they_wait(d);
+	ck_assert_int_eq(evmutex_release(mutex), 0);
+}
+END_TEST
+
+START_TEST(queue_freed_by_an_errback_that_its_own_free_runs)
+{
+	struct evdeferred *d[3];
+	int i;
+
+	set_thing(evqueue_new(base, 3, 3, (unsigned)_i), free_queue);
+	for (i = 0; i < 3; i++)
+		d[i] = evqueue_get(thing);
+	close_while_they_wait(d);
+}
+END_TEST
+
+/* Those that were promised an object, which is not told yet. */
+START_TEST(queue_freed_by_a_get_that_was_promised_an_object)
+{
+	struct evdeferred *d[3];
+	int i, objects = 0;
+
+	set_thing(evqueue_new(base, 3, 3, 0), free_queue);
+	for (i = 0; i < 3; i++)
+		d[i] = evqueue_get(thing);
+	for (i = 0; i < 4; i++)
+		ck_assert_int_eq(evqueue_put(thing, counting(&objects)), 0);
+	close_while_they_wait(d);
+	ck_assert_int_eq(objects, 4);
+}
+END_TEST
+
+START_TEST(queue_freed_by_the_free_function_of_an_object)
+{
+	int i;
+
+	set_thing(evqueue_new(base, 3, 3, 0), free_queue);
+	for (i = 0; i < 3; i++)
+		ck_assert_int_eq(
+		    evqueue_put(thing, evresult_owned(thing, free_in_dispose)),
+		    0);
+	free_thing(thing);
+	ck_assert_int_eq(freed, 3);
+}
+END_TEST
+
+static struct evresult
+free_when_granted(void *value, void *arg)
+{
+	(void)arg;
+	free_again();
+	return evresult_owned(value, release_reader);
+}
+
+/* Readers that are let in together. */
+START_TEST(base_freed_by_a_delivery_that_its_own_free_makes)
+{
+	struct evrwlock *lock = evrwlock_new(base, 0);
+	struct evdeferred *d[3];
+	int i;
+
+	set_thing(base, free_base);
+	for (i = 0; i < 3; i++) {
+		d[i] = evrwlock_reader_acquire(lock);
+		evdeferred_add_callback(d[i], free_when_granted, NULL);
+	}
+	free_base(base);
+	ck_assert_int_eq(freed, 3);
+	for (i = 0; i < 3; i++)
+		evdeferred_free(d[i]);
+	evrwlock_free(lock);
+}
+END_TEST
+
+START_TEST(base_freed_by_a_delivery_that_the_loop_makes)
+{
+	struct evrwlock *lock = evrwlock_new(base, 0);
+	struct evdeferred *d[3];
+	int i;
+
+	set_thing(base, free_base);
+	for (i = 0; i < 3; i++) {
+		d[i] = evrwlock_reader_acquire(lock);
+		evdeferred_add_callback(d[i], free_when_granted, NULL);
+	}
+	turns(2);
+	ck_assert_int_eq(freed, 3);
+	for (i = 0; i < 3; i++)
+		evdeferred_free(d[i]);
+	evrwlock_free(lock);
+}
+END_TEST
+
+static struct evresult
+free_when_cancelled(struct evfailure *failure, void *arg)
+{
+	ck_assert_int_eq(evfailure_code(failure), ECANCELED);
+	(void)arg;
+	free_again();
+	return evresult_value(NULL);
+}
+
+START_TEST(base_freed_by_what_it_delays_no_longer)
+{
+	const struct timeval hour = {3600, 0};
+	struct evdeferred *d[3];
+	int i;
+
+	set_thing(base, free_base);
+	for (i = 0; i < 3; i++) {
+		d[i] = evdeferred_later(base, &hour, NULL, NULL);
+		evdeferred_add_errback(d[i], free_when_cancelled, NULL);
+	}
+	free_base(base);
+	ck_assert_int_eq(freed, 3);
+	for (i = 0; i < 3; i++)
+		evdeferred_free(d[i]);
+}
+END_TEST
+
+static struct evresult
+free_when_it_is_time(void *arg)
+{
+	(void)arg;
+	free_again();
+	return evresult_value(NULL);
+}
+
+START_TEST(base_freed_by_what_it_has_delayed)
+{
+	const struct timeval second = {1, 0};
+
+	set_thing(base, free_base);
+	evdeferred_detach(
+	    evdeferred_later(base, &second, free_when_it_is_time, NULL));
+	clock_advance(1001);
+	turns(1);
+	ck_assert_int_eq(freed, 1);
+	ck_assert_ptr_null(base);
+}
+END_TEST
+
+START_TEST(base_freed_by_the_free_function_of_its_last_value)
+{
+	struct evdeferred *d =
+	    evdeferred_fired(base, evresult_owned(NULL, free_in_dispose));
+
+	set_thing(base, free_base);
+	evdeferred_free(d);
+	ck_assert_int_eq(freed, 1);
+	ck_assert_ptr_null(base);
+}
+END_TEST
+
+/*
+ * A Deferred.
+ */
+
+static void
+free_in_canceller(struct evdeferred *d, void *arg)
+{
+	(void)arg;
+	ck_assert_ptr_eq(d, thing);
+	free_again();
+}
+
+static void
+free_and_fire(struct evdeferred *d, void *arg)
+{
+	free_in_canceller(d, arg);
+	ck_assert_int_eq(
+	    evdeferred_fire(d, evresult_owned(NULL, free_in_dispose)), 0);
+}
+
+static void
+fire_and_free(struct evdeferred *d, void *arg)
+{
+	ck_assert_int_eq(evdeferred_fire(d, evresult_fail(EIO, NULL)), 0);
+	free_in_canceller(d, arg);
+}
+
+static const evdeferred_canceller_fn cancellers[] = {
+    free_in_canceller, free_and_fire, fire_and_free};
+static const int frees[] = {1, 2, 1};
+
+START_TEST(deferred_freed_by_the_canceller_that_its_own_free_calls)
+{
+	set_thing(evdeferred_new(base, cancellers[_i], NULL), free_deferred);
+	free_thing(thing);
+	ck_assert_int_eq(freed, frees[_i]);
+}
+END_TEST
+
+START_TEST(deferred_freed_by_the_canceller_that_its_cancel_calls)
+{
+	set_thing(evdeferred_new(base, cancellers[_i], NULL), free_deferred);
+	evdeferred_cancel(thing);
+	ck_assert_int_eq(freed, frees[_i]);
+	/* Freed before it was cancelled, it has no consumer that knows. */
+	if (cancellers[_i] == fire_and_free)
+		report_take(EIO);
+}
+END_TEST
+
+START_TEST(deferred_freed_by_the_free_function_of_its_value)
+{
+	set_thing(evdeferred_fired(base, evresult_owned(NULL, free_in_dispose)),
+	    free_deferred);
+	free_thing(thing);
+	ck_assert_int_eq(freed, 1);
+}
+END_TEST
+
+START_TEST(deferred_freed_by_a_link_that_is_dropped)
+{
+	struct evdeferred *other = evdeferred_new(base, NULL, NULL);
+
+	set_thing(evdeferred_new(base, NULL, NULL), free_deferred);
+	evdeferred_add_errback(other, free_when_cancelled, NULL);
+	ck_assert_int_eq(evdeferred_chain(thing, other), 0);
+	free_thing(thing);
+	ck_assert_int_eq(freed, 1);
+	evdeferred_callback(thing, NULL);
+	evdeferred_free(other);
+}
+END_TEST
+
+/* From the one that it waits for. */
+START_TEST(deferred_freed_by_what_it_waits_for)
+{
+	struct evdeferred *inner =
+	    evdeferred_fired(base, evresult_owned(NULL, free_in_dispose));
+
+	evdeferred_pause(inner);
+	set_thing(
+	    evdeferred_fired(base, evresult_deferred(inner)), free_deferred);
+	free_thing(thing);
+	ck_assert_int_eq(freed, 1);
+}
+END_TEST
+
+static struct evresult
+free_and_wait(void *value, void *arg)
+{
+	(void)value;
+	free_again();
+	return evresult_deferred(arg);
+}
+
+START_TEST(deferred_freed_by_a_callback_that_says_what_to_wait_for)
+{
+	struct evdeferred *d = evdeferred_new(base, NULL, NULL);
+	struct evdeferred *inner =
+	    evdeferred_fired(base, evresult_owned(NULL, free_in_dispose));
+
+	set_thing(d, free_deferred);
+	evdeferred_add_callback(d, free_and_wait, inner);
+	evdeferred_callback(d, NULL);
+	ck_assert_int_eq(freed, 2);
+}
+END_TEST
+
+static void
+detach_too(void *d)
+{
+	evdeferred_free(d);
+	evdeferred_detach(d);
+}
+
+static struct evresult
+free_and_pass_on(void *value, void *arg)
+{
+	(void)arg;
+	free_again();
+	return evresult_owned(value, count_free);
+}
+
+START_TEST(deferred_freed_and_detached_by_its_callback)
+{
+	int count = 0;
+
+	set_thing(evdeferred_new(base, NULL, NULL), detach_too);
+	evdeferred_add_callback(thing, free_and_pass_on, NULL);
+	evdeferred_fire(thing, counting(&count));
+	ck_assert_int_eq(freed, 1);
+	ck_assert_int_eq(count, 1);
+}
+END_TEST
+
+/* Some deliveries inside one another, more than are made at once.  In the last
+ * of them something is done. */
+#define LEVELS 20
+static struct evdeferred *levels[LEVELS];
+static void (*at_the_bottom)(void);
+
+static struct evresult
+go_deeper(void *value, void *arg)
+{
+	struct evdeferred **next = arg;
+
+	if (next == levels + LEVELS)
+		at_the_bottom();
+	else
+		evdeferred_callback(*next, value);
+	return evresult_value(NULL);
+}
+
+static void
+go_deep(int count, void (*bottom)(void))
+{
+	int i;
+
+	at_the_bottom = bottom;
+	for (i = LEVELS - count; i < LEVELS; i++) {
+		levels[i] = evdeferred_new(base, NULL, NULL);
+		evdeferred_add_callback(levels[i], go_deeper, &levels[i + 1]);
+	}
+	evdeferred_callback(levels[LEVELS - count], NULL);
+	for (i = LEVELS - count; i < LEVELS; i++)
+		evdeferred_free(levels[i]);
+}
+
+static struct evresult
+never(struct evresult result, void *arg)
+{
+	(void)arg;
+	ck_abort();
+	return result;
+}
+
+static void
+cancel_thing(void)
+{
+	evdeferred_cancel(thing);
+}
+
+/* It is fired where deliveries are nested too deeply, freed then, and to be
+ * reported while it stands in the queue. */
+START_TEST(deferred_freed_by_its_canceller_while_it_is_queued)
+{
+	int paused;
+
+	for (paused = 0; paused < 2; paused++) {
+		set_thing(
+		    evdeferred_new(base, fire_and_free, NULL), free_deferred);
+		if (paused) {
+			evdeferred_add_both(thing, never, NULL);
+			evdeferred_pause(thing);
+		} else {
+			evdeferred_detach(thing);
+		}
+		go_deep(_i + 1, cancel_thing);
+		ck_assert_int_eq(freed, 1);
+		report_take(EIO);
+	}
+}
+END_TEST
+
+/*
+ * A coroutine.
+ */
+
+static struct routine {
+	struct evcoro co;
+	struct evdeferred *wait;
+	int cleanups;
+	int bodies;
+	int ends;
+} routine;
+
+static void
+answer_nothing(struct evdeferred *d, void *arg)
+{
+	(void)d;
+	(void)arg;
+}
+
+static struct evresult
+free_in_body(struct evcoro *co, void *arg)
+{
+	struct routine *r = arg;
+
+	EVCORO_BEGIN(co);
+	r->bodies++;
+	EVCORO_AWAIT(co, r->wait);
+	r->bodies++;
+	free_again();
+	EVCORO_AWAIT(co, evdeferred_new(base, answer_nothing, NULL));
+	r->bodies++;
+	EVCORO_FINALLY(co);
+	r->cleanups++;
+	free_again();
+	EVCORO_END(co);
+}
+
+static void
+free_at_the_end(void *arg)
+{
+	struct routine *r = arg;
+
+	r->ends++;
+	free_again();
+}
+
+static void
+start_routine(struct evresult result)
+{
+	routine = (struct routine){.wait = evdeferred_fired(base, result)};
+	evdeferred_pause(routine.wait);
+	set_thing(evcoro_start(base, &routine.co, free_in_body, &routine,
+		      free_at_the_end),
+	    free_deferred);
+}
+
+START_TEST(coroutine_freed_by_its_cleanup_that_its_own_free_runs)
+{
+	start_routine(evresult_owned(NULL, free_in_dispose));
+	free_thing(thing);
+	/* The value of the wait, the cleanup, the end. */
+	ck_assert_int_eq(freed, 3);
+	ck_assert_int_eq(routine.bodies, 1);
+	ck_assert_int_eq(routine.cleanups, 1);
+	ck_assert_int_eq(routine.ends, 1);
+}
+END_TEST
+
+START_TEST(coroutine_freed_by_its_body)
+{
+	struct evdeferred *wait;
+
+	start_routine(evresult_value(NULL));
+	wait = routine.wait;
+	evdeferred_unpause(wait);
+	ck_assert_int_eq(freed, 3);
+	ck_assert_int_eq(routine.bodies, 2);
+	ck_assert_int_eq(routine.cleanups, 1);
+	ck_assert_int_eq(routine.ends, 1);
+}
+END_TEST
+
+/*
+ * A combination, and what it fires with.
+ */
+
+static void
+free_results(void *results)
+{
+	evresults_free(results);
+}
+
+static struct evresult
+take_results(void *value, void *arg)
+{
+	*(void **)arg = value;
+	return evresult_value(NULL);
+}
+
+START_TEST(results_freed_by_the_free_function_of_one)
+{
+	struct evdeferred *inputs[3], *d;
+	struct evresults *results = NULL;
+	int i;
+
+	for (i = 0; i < 3; i++) {
+		inputs[i] = evdeferred_fired(
+		    base, evresult_owned(NULL, free_in_dispose));
+		evdeferred_pause(inputs[i]);
+	}
+	d = evdeferred_list(base, inputs, 3, 0);
+	evdeferred_add_callback(d, take_results, &results);
+	for (i = 0; i < 3; i++)
+		evdeferred_unpause(inputs[i]);
+	ck_assert_ptr_nonnull(results);
+	set_thing(results, free_results);
+	evresults_free(results);
+	ck_assert_int_eq(freed, 3);
+	evdeferred_free(d);
+}
+END_TEST
+
+/* All in one: each input frees the combination in its canceller. */
+static void
+free_when_asked(struct evdeferred *d, void *arg)
+{
+	(void)d;
+	(void)arg;
+	free_again();
+}
+
+static void
+combine_three(bool race)
+{
+	struct evdeferred *inputs[3];
+	int i;
+
+	for (i = 0; i < 3; i++)
+		inputs[i] = evdeferred_new(base, free_when_asked, NULL);
+	set_thing(race ? evdeferred_race(base, inputs, 3)
+		       : evdeferred_list(base, inputs, 3, 0),
+	    free_deferred);
+}
+
+START_TEST(combination_freed_by_a_canceller_that_its_own_free_calls)
+{
+	combine_three(_i);
+	free_thing(thing);
+	ck_assert_int_eq(freed, 3);
+}
+END_TEST
+
+START_TEST(combination_freed_by_a_canceller_that_its_cancel_calls)
+{
+	combine_three(_i);
+	evdeferred_cancel(thing);
+	ck_assert_int_eq(freed, 3);
+}
+END_TEST
+
+START_TEST(race_freed_by_the_canceller_of_a_loser)
+{
+	struct evdeferred *inputs[3];
+	int i;
+
+	for (i = 0; i < 3; i++)
+		inputs[i] =
+		    evdeferred_new(base, i == 1 ? NULL : free_when_asked, NULL);
+	set_thing(evdeferred_race(base, inputs, 3), free_deferred);
+	evdeferred_fire(inputs[1], evresult_owned(NULL, free_in_dispose));
+	ck_assert_int_eq(freed, 3);
+}
+END_TEST
+
+START_TEST(gather_freed_by_the_free_function_of_a_value)
+{
+	struct evdeferred *inputs[3];
+	int i;
+
+	for (i = 0; i < 3; i++)
+		inputs[i] = evdeferred_new(base, NULL, NULL);
+	set_thing(
+	    evdeferred_gather(base, inputs, 3, EVDEFERRED_LIST_CONSUME_ERRORS),
+	    free_deferred);
+	evdeferred_fire(inputs[0], evresult_owned(NULL, free_in_dispose));
+	evdeferred_fire(inputs[1], evresult_owned(NULL, free_in_dispose));
+	evdeferred_errback(inputs[2], EIO, NULL);
+	ck_assert_int_eq(freed, 2);
+}
+END_TEST
+
+int
+main(void)
+{
+	Suite *suite = suite_create("reentrancy");
+	TCase *tc = tcase_create("handler");
+
+	suite_add_tcase(suite, tc);
+	tcase_add_checked_fixture(tc, support_setup, support_teardown);
+	tcase_add_test(tc, handler_that_fails_is_told_when_it_has_returned);
+	tcase_add_test(tc, handler_that_drops_many_at_once_is_told_of_all);
+	tcase_add_test(tc, handler_that_fails_each_time_goes_on_after_a_pause);
+	tcase_add_test(
+	    tc, handler_that_drops_more_and_more_leaves_the_rest_for_later);
+	tcase_add_test(tc,
+	    handler_that_always_fails_leaves_the_rest_to_the_log_at_the_end);
+	tcase_add_test(
+	    tc, handler_that_always_failed_is_not_asked_again_at_the_end);
+	tcase_add_test(tc, log_that_always_fails_at_the_end_ends_it_too);
+	tcase_add_test(tc, handler_that_always_fails_after_the_end_of_the_base);
+	tcase_add_test(
+	    tc, handler_that_always_fails_without_memory_for_a_timer);
+	tcase_add_test(
+	    tc, handler_that_frees_a_queue_of_failures_is_told_of_them);
+	tcase_add_test(
+	    tc, result_that_comes_late_while_the_failure_waits_to_be_reported);
+	tcase_add_test(tc, handler_frees_the_base);
+	tcase_add_test(tc, handler_frees_the_base_after_a_pause);
+	tcase_add_test(tc, handler_that_replaces_itself_is_told_no_more);
+	tcase_add_test(
+	    tc, handler_that_fails_is_still_told_where_they_were_made);
+
+	tc = tcase_create("free in free");
+	suite_add_tcase(suite, tc);
+	tcase_add_checked_fixture(tc, support_setup, support_teardown);
+	tcase_add_test(tc, owner_freed_by_an_errback_that_its_own_free_runs);
+	tcase_add_test(tc, owner_freed_by_whom_its_free_lets_in);
+	tcase_add_loop_test(
+	    tc, lock_freed_by_an_errback_that_its_own_free_runs, 0, 2);
+	tcase_add_loop_test(
+	    tc, semaphore_freed_by_an_errback_that_its_own_free_runs, 0, 2);
+	tcase_add_loop_test(
+	    tc, mutex_freed_by_an_errback_that_its_own_free_runs, 0, 2);
+	tcase_add_loop_test(
+	    tc, queue_freed_by_an_errback_that_its_own_free_runs, 0, 2);
+	tcase_add_test(tc, queue_freed_by_a_get_that_was_promised_an_object);
+	tcase_add_test(tc, queue_freed_by_the_free_function_of_an_object);
+	tcase_add_test(tc, base_freed_by_a_delivery_that_its_own_free_makes);
+	tcase_add_test(tc, base_freed_by_a_delivery_that_the_loop_makes);
+	tcase_add_test(tc, base_freed_by_what_it_delays_no_longer);
+	tcase_add_test(tc, base_freed_by_what_it_has_delayed);
+	tcase_add_test(tc, base_freed_by_the_free_function_of_its_last_value);
+	tcase_add_loop_test(
+	    tc, deferred_freed_by_the_canceller_that_its_own_free_calls, 0, 3);
+	tcase_add_loop_test(
+	    tc, deferred_freed_by_the_canceller_that_its_cancel_calls, 0, 3);
+	tcase_add_test(tc, deferred_freed_by_the_free_function_of_its_value);
+	tcase_add_test(tc, deferred_freed_by_a_link_that_is_dropped);
+	tcase_add_test(tc, deferred_freed_by_what_it_waits_for);
+	tcase_add_test(
+	    tc, deferred_freed_by_a_callback_that_says_what_to_wait_for);
+	tcase_add_test(tc, deferred_freed_and_detached_by_its_callback);
+	tcase_add_loop_test(
+	    tc, deferred_freed_by_its_canceller_while_it_is_queued, 0, LEVELS);
+	tcase_add_test(
+	    tc, coroutine_freed_by_its_cleanup_that_its_own_free_runs);
+	tcase_add_test(tc, coroutine_freed_by_its_body);
+	tcase_add_test(tc, results_freed_by_the_free_function_of_one);
+	tcase_add_loop_test(
+	    tc, combination_freed_by_a_canceller_that_its_own_free_calls, 0, 2);
+	tcase_add_loop_test(
+	    tc, combination_freed_by_a_canceller_that_its_cancel_calls, 0, 2);
+	tcase_add_test(tc, race_freed_by_the_canceller_of_a_loser);
+	tcase_add_test(tc, gather_freed_by_the_free_function_of_a_value);
+	return support_main(suite);
+}
