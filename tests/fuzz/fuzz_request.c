@@ -32,14 +32,14 @@ sum_up(struct said *said, const void *data, size_t length)
 }
 
 static void
-take(struct said *said, const struct request *request)
+take(struct said *said, const struct arguments *arguments)
 {
 	size_t i;
 
 	said->requests++;
-	sum_up(said, &request->count, sizeof(request->count));
-	for (i = 0; i < request->count; i++) {
-		struct bytes bytes = request_argument(request, i);
+	sum_up(said, &arguments->count, sizeof(arguments->count));
+	for (i = 0; i < arguments->count; i++) {
+		struct bytes bytes = arguments_get(arguments, i);
 
 		if (bytes.data[bytes.length] != '\0')
 			abort();
@@ -74,7 +74,7 @@ parse(const uint8_t *data, size_t size, size_t max, unsigned seed)
 		size -= piece;
 		while ((said.status = request_next(&request, input)) ==
 		       REQUEST_READY)
-			take(&said, &request);
+			take(&said, &request.arguments);
 	} while (size > 0 && said.status != REQUEST_BAD);
 	if (said.status == REQUEST_BAD &&
 	    (request.error[0] == '\0' ||

@@ -235,6 +235,16 @@ raw_expect(int fd, const char *expected)
 	free(text);
 }
 
+void
+raw_converse(const struct kvd *kvd, const char *lines, char *text, size_t size)
+{
+	int fd = raw_open(kvd);
+
+	raw_send(fd, lines, strlen(lines));
+	ck_assert_msg(raw_read_all(fd, text, size), "after '%s'", text);
+	close(fd);
+}
+
 bool
 raw_readable(int fd)
 {

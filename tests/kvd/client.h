@@ -41,6 +41,10 @@ void raw_send(int fd, const void *data, size_t size);
 bool raw_read_all(int fd, char *text, size_t size);
 /* Reads exactly as many bytes as "expected" has, and compares. */
 void raw_expect(int fd, const char *expected);
+/* Sends lines of words, the last of them QUIT, and reads all replies, as a
+ * string. */
+void raw_converse(
+    const struct kvd *kvd, const char *lines, char *text, size_t size);
 /* Whether there is something to read at this moment. */
 bool raw_readable(int fd);
 

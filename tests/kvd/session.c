@@ -4,7 +4,6 @@
 
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "client.h"
 
@@ -23,18 +22,6 @@ teardown(void)
 {
 	redisFree(client);
 	kvd_stop(&kvd);
-}
-
-/* All that a connection replies to some lines of words, the last of them
- * QUIT. */
-static void
-converse(const char *lines, char *text, size_t size)
-{
-	int fd = raw_open(&kvd);
-
-	raw_send(fd, lines, strlen(lines));
-	ck_assert_msg(raw_read_all(fd, text, size), "after '%s'", text);
-	close(fd);
 }
 
 static const char *
@@ -61,9 +48,10 @@ START_TEST(test_hello_changes_the_version)
 	const char *rest;
 	char text[4096];
 
-	converse("HELLO\r\nHELLO 3\r\nGET a\r\nMGET a a\r\nCONFIG GET save\r\n"
-		 "CLIENT GETNAME\r\nINFO Keyspace\r\nEXISTS a\r\nHELLO\r\n"
-		 "HELLO 2\r\nGET a\r\nCONFIG GET save\r\nQUIT\r\n",
+	raw_converse(&kvd,
+	    "HELLO\r\nHELLO 3\r\nGET a\r\nMGET a a\r\nCONFIG GET save\r\n"
+	    "CLIENT GETNAME\r\nINFO Keyspace\r\nEXISTS a\r\nHELLO\r\n"
+	    "HELLO 2\r\nGET a\r\nCONFIG GET save\r\nQUIT\r\n",
 	    text, sizeof(text));
 	rest = expect_hello(text, head2, "2");
 	rest = expect_hello(rest, head3, "3");
@@ -88,11 +76,11 @@ START_TEST(test_hello_that_is_refused)
 	for (size_t i = 0; i < sizeof(lines) / sizeof(lines[0]); i++) {
 		snprintf(line, sizeof(line),
 		    "%s\r\nGET a\r\nCLIENT GETNAME\r\nQUIT\r\n", lines[i]);
-		converse(line, text, sizeof(text));
+		raw_converse(&kvd, line, text, sizeof(text));
 		ck_assert_msg(text[0] == '-', "%s: %s", lines[i], text);
 		ck_assert_str_eq(strchr(text, '\n'), "\n$-1\r\n$-1\r\n+OK\r\n");
 	}
-	converse("HELLO 4\r\nQUIT\r\n", text, sizeof(text));
+	raw_converse(&kvd, "HELLO 4\r\nQUIT\r\n", text, sizeof(text));
 	ck_assert_msg(strncmp(text, "-NOPROTO ", 9) == 0, "%s", text);
 }
 END_TEST
@@ -131,7 +119,8 @@ START_TEST(test_client_info)
 	ck_assert_ptr_nonnull(reply);
 	ck_assert_msg(
 	    strstr(reply->str,
-		" name=me lib-name=some(v1) lib-ver=1.2 resp=2\n") != NULL &&
+		" name=me lib-name=some(v1) lib-ver=1.2 resp=2 multi=-1\n") !=
+		    NULL &&
 		strstr(reply->str, " addr=127.0.0.1:") != NULL,
 	    "%s", reply->str);
 	freeReplyObject(reply);

@@ -13,6 +13,7 @@
 #include <evdefer/rwlock.h>
 
 #include "command.h"
+#include "commands.h"
 #include "options.h"
 #include "server.h"
 
@@ -27,7 +28,8 @@ body(void *arg)
 	struct call *call = arg;
 
 	call->entered = true;
-	if (call->command->access == ACCESS_WRITE && write_begin(call) == -1)
+	if (call->command->access == ACCESS_WRITE && call->writes &&
+	    write_begin(call) == -1)
 		return evresult_fail(ENOMEM, "out of memory");
 	return call->command->run(call);
 }
@@ -153,8 +155,7 @@ enter_named(struct call *call)
 {
 	struct evdeferred *d;
 
-	call->hold =
-	    holder_ask(&call->holder, request_argument(&call->request, 1));
+	call->hold = holder_ask(&call->holder, argument(call, 1));
 	if (call->hold == NULL)
 		return NULL;
 	d = enter_in_time(call, hold_lock(call->hold));
@@ -243,6 +244,7 @@ answer(struct evresult result, void *arg)
 		reply_failure(call, evresult_get_failure(result));
 	if (call->hold != NULL && !call->entered)
 		hold_refused(call->hold);
+	transaction_settle(&call->transaction, call->server->store);
 	/* From inside its own link: it goes when this returns.  An abandoned
 	 * one was detached, and goes by itself. */
 	if (!call->abandoned)
@@ -251,8 +253,9 @@ answer(struct evresult result, void *arg)
 	return evresult_value(NULL);
 }
 
-void
-call_start(struct call *call)
+/* Asks for the lock that the command needs, if any. */
+static void
+begin(struct call *call)
 {
 	const struct timeval *timeout = &call->server->options->lock_timeout;
 
@@ -271,11 +274,28 @@ call_start(struct call *call)
 	if (evdefer_base_reserve(call->server->base, DEFERREDS, LINKS) == -1 ||
 	    (call->deferred = enter_lock(call)) == NULL) {
 		reply_error(&call->reply, "ERR out of memory");
+		transaction_settle(&call->transaction, call->server->store);
 		return;
 	}
 	/* Runs at once if the result is there, as it is after a read if the
 	 * lock was free. */
 	evdeferred_add_both(call->deferred, answer, call);
+}
+
+void
+call_start(struct call *call)
+{
+	call->arguments = &call->request.arguments;
+	if (argument_count(call) == 0)
+		return;
+	call->command = commands_find(call);
+	if (call->command == NULL)
+		transaction_spoil(&call->transaction);
+	else if (transaction_is_open(&call->transaction) &&
+		 call->command->in_transaction != AT_ONCE)
+		transaction_queue(call);
+	else
+		begin(call);
 }
 
 bool

@@ -12,6 +12,7 @@
 #include "reply.h"
 #include "request.h"
 #include "session.h"
+#include "transaction.h"
 #include "write.h"
 
 struct call;
@@ -28,7 +29,9 @@ struct call {
 	struct request request;
 	struct reply reply;
 	struct session session;
+	struct transaction transaction;
 	const struct command *command;
+	const struct arguments *arguments; /* its own */
 
 	/* On whose behalf the lock is asked for, and how.  The commands that
 	 * name a lock set the rest in their check. */

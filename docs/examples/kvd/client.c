@@ -18,8 +18,6 @@
 #include <event2/event.h>
 
 #include "call.h"
-#include "command.h"
-#include "commands.h"
 #include "options.h"
 #include "report.h"
 #include "server.h"
@@ -73,6 +71,7 @@ destroy(struct client *client)
 	if (client->replies != NULL)
 		evbuffer_free(client->replies);
 	session_destroy(&client->call.session);
+	transaction_destroy(&client->call.transaction, server->store);
 	request_destroy(&client->call.request);
 	free(client);
 	server_client_gone(server);
@@ -198,50 +197,6 @@ flush(struct client *client)
 }
 
 static bool
-is_too_long(const struct client *client, struct bytes argument)
-{
-	return argument.length > client->server->options->max_value;
-}
-
-static bool
-check_lengths(struct client *client)
-{
-	struct call *call = &client->call;
-	size_t i;
-
-	for (i = 0; i < call->request.count; i++) {
-		if (!is_too_long(client, request_argument(&call->request, i)))
-			continue;
-		reply_error(&call->reply,
-		    "ERR an argument is longer than %zu bytes (--max-value)",
-		    client->server->options->max_value);
-		return false;
-	}
-	return true;
-}
-
-static void
-execute(struct client *client)
-{
-	struct call *call = &client->call;
-	struct bytes name;
-
-	if (call->request.count == 0 || !check_lengths(client))
-		return;
-	name = request_argument(&call->request, 0);
-	call->command = commands_find(name);
-	if (call->command == NULL)
-		reply_error(
-		    &call->reply, "ERR unknown command '%.64s'", name.data);
-	else if (!command_takes(call->command, call->request.count))
-		reply_error(&call->reply,
-		    "ERR wrong number of arguments for '%s' command",
-		    call->command->name);
-	else
-		call_start(call);
-}
-
-static bool
 may_go_on(const struct client *client)
 {
 	return !client->closing && !client->server->stopping &&
@@ -260,7 +215,7 @@ run_batch(struct client *client)
 		switch (
 		    request_next(request, bufferevent_get_input(client->bev))) {
 		case REQUEST_READY:
-			execute(client);
+			call_start(&client->call);
 			break;
 		case REQUEST_INCOMPLETE:
 			return true;

@@ -12,13 +12,13 @@
 size_t
 argument_count(const struct call *call)
 {
-	return call->request.count;
+	return call->arguments->count;
 }
 
 struct bytes
 argument(const struct call *call, size_t index)
 {
-	return request_argument(&call->request, index);
+	return arguments_get(call->arguments, index);
 }
 
 bool

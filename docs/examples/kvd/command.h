@@ -22,11 +22,19 @@ enum access {
 	ACCESS_NAMED, /* needs the lock that it names, and keeps it */
 };
 
+/* What becomes of it between MULTI and EXEC. */
+enum in_transaction {
+	QUEUED,
+	AT_ONCE, /* it is done: it is about the transaction */
+	REFUSED, /* and the transaction with it */
+};
+
 struct command {
 	const char *name; /* in lower case */
 	/* With the name: as many arguments, or, negative, at least so many. */
 	int arity;
 	enum access access;
+	enum in_transaction in_transaction;
 	/* Before the lock is asked for: replies an error and gives false if it
 	 * makes no sense to go on.  NULL if there is nothing to check. */
 	bool (*check)(struct call *call);

@@ -9,36 +9,45 @@
 #include "daemon.h"
 #include "keys.h"
 #include "locking.h"
+#include "options.h"
+#include "server.h"
 #include "session.h"
+#include "transaction.h"
 
 static struct evresult run_command(struct call *call);
 
 static const struct command commands[] = {
-    {"get", 2, ACCESS_READ, NULL, run_get},
-    {"set", -3, ACCESS_WRITE, check_set, run_set},
-    {"incr", 2, ACCESS_WRITE, NULL, run_incr},
-    {"incrby", 3, ACCESS_WRITE, NULL, run_incrby},
-    {"decr", 2, ACCESS_WRITE, NULL, run_decr},
-    {"decrby", 3, ACCESS_WRITE, NULL, run_decrby},
-    {"mget", -2, ACCESS_READ, NULL, run_mget},
-    {"mset", -3, ACCESS_WRITE, check_mset, run_mset},
-    {"del", -2, ACCESS_WRITE, NULL, run_del},
-    {"exists", -2, ACCESS_READ, NULL, run_exists},
-    {"dbsize", 1, ACCESS_READ, NULL, run_dbsize},
-    {"lock", -3, ACCESS_NAMED, check_lock, run_lock},
-    {"unlock", 2, ACCESS_NONE, NULL, run_unlock},
-    {"hello", -1, ACCESS_NONE, NULL, run_hello},
-    {"client", -2, ACCESS_NONE, NULL, run_client},
-    {"select", 2, ACCESS_NONE, NULL, run_select},
-    {"auth", -2, ACCESS_NONE, NULL, run_auth},
-    {"ping", -1, ACCESS_NONE, NULL, run_ping},
-    {"echo", 2, ACCESS_NONE, NULL, run_echo},
-    {"snapshot", 1, ACCESS_READ, check_snapshot, run_snapshot},
-    {"info", -1, ACCESS_NONE, NULL, run_info},
-    {"command", -1, ACCESS_NONE, NULL, run_command},
-    {"config", -2, ACCESS_NONE, NULL, run_config},
-    {"quit", -1, ACCESS_NONE, NULL, run_quit},
-    {"shutdown", -1, ACCESS_NONE, NULL, run_shutdown},
+    {"get", 2, ACCESS_READ, QUEUED, NULL, run_get},
+    {"set", -3, ACCESS_WRITE, QUEUED, check_set, run_set},
+    {"incr", 2, ACCESS_WRITE, QUEUED, NULL, run_incr},
+    {"incrby", 3, ACCESS_WRITE, QUEUED, NULL, run_incrby},
+    {"decr", 2, ACCESS_WRITE, QUEUED, NULL, run_decr},
+    {"decrby", 3, ACCESS_WRITE, QUEUED, NULL, run_decrby},
+    {"mget", -2, ACCESS_READ, QUEUED, NULL, run_mget},
+    {"mset", -3, ACCESS_WRITE, QUEUED, check_mset, run_mset},
+    {"del", -2, ACCESS_WRITE, QUEUED, NULL, run_del},
+    {"exists", -2, ACCESS_READ, QUEUED, NULL, run_exists},
+    {"dbsize", 1, ACCESS_READ, QUEUED, NULL, run_dbsize},
+    {"multi", 1, ACCESS_NONE, AT_ONCE, NULL, run_multi},
+    {"exec", 1, ACCESS_WRITE, AT_ONCE, check_exec, run_exec},
+    {"discard", 1, ACCESS_NONE, AT_ONCE, NULL, run_discard},
+    {"watch", -2, ACCESS_READ, AT_ONCE, check_watch, run_watch},
+    {"unwatch", 1, ACCESS_NONE, QUEUED, NULL, run_unwatch},
+    {"lock", -3, ACCESS_NAMED, REFUSED, check_lock, run_lock},
+    {"unlock", 2, ACCESS_NONE, REFUSED, NULL, run_unlock},
+    {"hello", -1, ACCESS_NONE, REFUSED, NULL, run_hello},
+    {"client", -2, ACCESS_NONE, QUEUED, NULL, run_client},
+    {"select", 2, ACCESS_NONE, QUEUED, NULL, run_select},
+    {"auth", -2, ACCESS_NONE, REFUSED, NULL, run_auth},
+    {"ping", -1, ACCESS_NONE, QUEUED, NULL, run_ping},
+    {"echo", 2, ACCESS_NONE, QUEUED, NULL, run_echo},
+    {"snapshot", 1, ACCESS_READ, REFUSED, check_snapshot, run_snapshot},
+    {"info", -1, ACCESS_NONE, QUEUED, NULL, run_info},
+    {"command", -1, ACCESS_NONE, QUEUED, NULL, run_command},
+    {"config", -2, ACCESS_NONE, QUEUED, NULL, run_config},
+    {"quit", -1, ACCESS_NONE, AT_ONCE, NULL, run_quit},
+    {"reset", 1, ACCESS_NONE, AT_ONCE, NULL, run_reset},
+    {"shutdown", -1, ACCESS_NONE, REFUSED, NULL, run_shutdown},
 };
 
 #define COMMANDS (sizeof(commands) / sizeof(commands[0]))
@@ -56,8 +65,8 @@ run_command(struct call *call)
 	return done();
 }
 
-const struct command *
-commands_find(struct bytes name)
+static const struct command *
+find(struct bytes name)
 {
 	size_t i;
 
@@ -67,10 +76,48 @@ commands_find(struct bytes name)
 	return NULL;
 }
 
-bool
-command_takes(const struct command *command, size_t count)
+static bool
+takes(const struct command *command, size_t count)
 {
 	if (command->arity < 0)
 		return count >= (size_t)-command->arity;
 	return count == (size_t)command->arity;
+}
+
+static bool
+check_lengths(struct call *call)
+{
+	const size_t max = call->server->options->max_value;
+	size_t i;
+
+	for (i = 0; i < argument_count(call); i++) {
+		if (argument(call, i).length <= max)
+			continue;
+		reply_error(&call->reply,
+		    "ERR an argument is longer than %zu bytes (--max-value)",
+		    max);
+		return false;
+	}
+	return true;
+}
+
+const struct command *
+commands_find(struct call *call)
+{
+	const struct bytes name = argument(call, 0);
+	const struct command *command;
+
+	if (!check_lengths(call))
+		return NULL;
+	command = find(name);
+	if (command == NULL) {
+		reply_error(
+		    &call->reply, "ERR unknown command '%.64s'", name.data);
+		return NULL;
+	}
+	if (takes(command, argument_count(call)))
+		return command;
+	reply_error(&call->reply,
+	    "ERR wrong number of arguments for '%s' command", command->name);
+	return NULL;
 }

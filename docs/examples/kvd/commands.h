@@ -5,18 +5,11 @@
 #ifndef KVD_COMMANDS_H
 #define KVD_COMMANDS_H
 
-#include <stdbool.h>
-#include <stddef.h>
-
-#include "bytes.h"
-
 struct call;
 struct command;
 
-/* NULL if there is none of that name. */
-const struct command *commands_find(struct bytes name);
-
-/* Whether it may have so many arguments. */
-bool command_takes(const struct command *command, size_t count);
+/* The command that the call asks for.  NULL after an error was replied: there is
+ * none of that name, or it does not take such arguments. */
+const struct command *commands_find(struct call *call);
 
 #endif

@@ -14,6 +14,15 @@
 #include "store.h"
 #include "write.h"
 
+struct value *
+keys_get(const struct call *call, struct bytes key)
+{
+	const struct store *store = call->server->store;
+
+	return call->writes ? store_get_planned(store, key)
+			    : store_get(store, key);
+}
+
 /*
  * Readers.
  */
@@ -21,8 +30,7 @@
 struct evresult
 run_get(struct call *call)
 {
-	reply_value(
-	    &call->reply, store_get(call->server->store, argument(call, 1)));
+	reply_value(&call->reply, keys_get(call, argument(call, 1)));
 	return done();
 }
 
@@ -35,7 +43,7 @@ is_bearable(const struct call *call)
 	size_t i, total = 0;
 
 	for (i = 1; i < argument_count(call) && total <= max; i++) {
-		value = store_get(call->server->store, argument(call, i));
+		value = keys_get(call, argument(call, i));
 		total += value != NULL ? value->length : 0;
 	}
 	return total <= max;
@@ -54,8 +62,7 @@ run_mget(struct call *call)
 	}
 	reply_array(&call->reply, argument_count(call) - 1);
 	for (i = 1; i < argument_count(call); i++)
-		reply_value(&call->reply,
-		    store_get(call->server->store, argument(call, i)));
+		reply_value(&call->reply, keys_get(call, argument(call, i)));
 	return done();
 }
 
@@ -66,7 +73,7 @@ run_exists(struct call *call)
 	size_t i;
 
 	for (i = 1; i < argument_count(call); i++)
-		if (store_get(call->server->store, argument(call, i)) != NULL)
+		if (keys_get(call, argument(call, i)) != NULL)
 			number++;
 	reply_integer(&call->reply, number);
 	return done();
@@ -75,8 +82,11 @@ run_exists(struct call *call)
 struct evresult
 run_dbsize(struct call *call)
 {
-	reply_integer(
-	    &call->reply, (long long)store_count(call->server->store));
+	const struct store *store = call->server->store;
+	const size_t count =
+	    call->writes ? store_count_planned(store) : store_count(store);
+
+	reply_integer(&call->reply, (long long)count);
 	return done();
 }
 
@@ -177,9 +187,7 @@ add(struct call *call, long long amount)
 	struct bytes result = {text, 0};
 	long long number;
 
-	if (parse_number(
-		store_get_planned(call->server->store, argument(call, 1)),
-		&number) == -1)
+	if (parse_number(keys_get(call, argument(call, 1)), &number) == -1)
 		return not_a_number(call);
 	if (__builtin_add_overflow(number, amount, &number)) {
 		reply_error(

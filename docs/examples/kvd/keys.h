@@ -9,7 +9,14 @@
 
 #include <evdefer/result.h>
 
+#include "bytes.h"
+
 struct call;
+struct value;
+
+/* The value of a key as the call has to see it: one that writes finds what is
+ * planned. */
+struct value *keys_get(const struct call *call, struct bytes key);
 
 /* Readers. */
 struct evresult run_get(struct call *call);

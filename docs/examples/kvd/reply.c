@@ -179,6 +179,14 @@ reply_text(struct reply *reply, const char *text, size_t length)
 }
 
 void
+reply_no_array(struct reply *reply)
+{
+	const char *null = reply->version == 3 ? "_\r\n" : "*-1\r\n";
+
+	add(reply, null, strlen(null));
+}
+
+void
 reply_array(struct reply *reply, size_t count)
 {
 	add_number(reply, '*', (long long)count);

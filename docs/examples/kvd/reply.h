@@ -41,6 +41,9 @@ void reply_value(struct reply *reply, struct value *value);
 /* Text for people. */
 void reply_text(struct reply *reply, const char *text, size_t length);
 
+/* Where there might be an array. */
+void reply_no_array(struct reply *reply);
+
 /* The beginning of an array: count replies have to follow. */
 void reply_array(struct reply *reply, size_t count);
 

@@ -24,14 +24,6 @@
 /* A line of words. */
 #define MAX_WORDS ((size_t)65536)
 #define MAX_ARGUMENTS (1024 * 1024)
-/* Memory that a request may leave to the next one. */
-#define KEEP_TEXT 16384
-#define KEEP_ARGUMENTS 64
-
-struct request_argument {
-	size_t offset; /* the text moves when it grows */
-	size_t length;
-};
 
 /*
  * What is wrong.
@@ -59,65 +51,6 @@ refuse_memory(struct request *request)
 {
 	snprintf(request->error, sizeof(request->error), "ERR out of memory");
 	return REQUEST_BAD;
-}
-
-/*
- * Memory.
- */
-
-static int
-make_room_for_text(struct request *request, size_t length)
-{
-	const size_t needed = request->used + length;
-	size_t capacity = request->capacity + request->capacity / 2;
-	char *text;
-
-	if (needed <= request->capacity)
-		return 0;
-	if (capacity < needed)
-		capacity = needed;
-	text = realloc(request->text, capacity);
-	if (text == NULL)
-		return -1;
-	request->text = text;
-	request->capacity = capacity;
-	return 0;
-}
-
-static int
-add_argument(struct request *request, size_t offset, size_t length)
-{
-	const size_t room = request->room * 2 + 8;
-	struct request_argument *arguments = request->arguments;
-
-	if (request->count == request->room) {
-		arguments = realloc(arguments, room * sizeof(*arguments));
-		if (arguments == NULL)
-			return -1;
-		request->arguments = arguments;
-		request->room = room;
-	}
-	arguments[request->count].offset = offset;
-	arguments[request->count].length = length;
-	request->count++;
-	return 0;
-}
-
-static void
-clear(struct request *request)
-{
-	request->count = 0;
-	request->used = 0;
-	if (request->capacity > KEEP_TEXT) {
-		free(request->text);
-		request->text = NULL;
-		request->capacity = 0;
-	}
-	if (request->room > KEEP_ARGUMENTS) {
-		free(request->arguments);
-		request->arguments = NULL;
-		request->room = 0;
-	}
 }
 
 /*
@@ -203,6 +136,7 @@ begin_array(struct request *request, struct evbuffer *input)
 static enum request_status
 take_length(struct request *request, struct evbuffer *input)
 {
+	struct arguments *arguments = &request->arguments;
 	char line[MAX_LINE + 1];
 	const enum request_status status = take_line(request, input, line);
 	size_t length;
@@ -213,10 +147,10 @@ take_length(struct request *request, struct evbuffer *input)
 		return refuse(request, "expected '$'");
 	if (!parse_number(line + 1, &length))
 		return refuse(request, "invalid bulk length");
-	if (request->used > request->max ||
-	    length > request->max - request->used)
+	if (arguments->used > request->max ||
+	    length > request->max - arguments->used)
 		return refuse_size(request);
-	if (add_argument(request, request->used, length) == -1)
+	if (arguments_add(arguments, arguments->used, length) == -1)
 		return refuse_memory(request);
 	request->bytes_to_come = length;
 	request->place = REQUEST_BYTES;
@@ -227,15 +161,16 @@ take_length(struct request *request, struct evbuffer *input)
 static enum request_status
 take_bytes(struct request *request, struct evbuffer *input)
 {
+	struct arguments *arguments = &request->arguments;
 	size_t length = evbuffer_get_length(input);
 
 	if (length > request->bytes_to_come)
 		length = request->bytes_to_come;
 	/* With room for the NUL that ends them. */
-	if (make_room_for_text(request, length + 1) == -1)
+	if (arguments_make_room(arguments, length + 1) == -1)
 		return refuse_memory(request);
-	evbuffer_remove(input, request->text + request->used, length);
-	request->used += length;
+	evbuffer_remove(input, arguments->text + arguments->used, length);
+	arguments->used += length;
 	request->bytes_to_come -= length;
 	return request->bytes_to_come == 0 ? REQUEST_READY : REQUEST_INCOMPLETE;
 }
@@ -244,6 +179,7 @@ static enum request_status
 take_argument(struct request *request, struct evbuffer *input)
 {
 	const enum request_status status = take_bytes(request, input);
+	struct arguments *arguments = &request->arguments;
 	char end[2];
 
 	if (status != REQUEST_READY)
@@ -253,7 +189,7 @@ take_argument(struct request *request, struct evbuffer *input)
 	evbuffer_remove(input, end, sizeof(end));
 	if (memcmp(end, "\r\n", sizeof(end)) != 0)
 		return refuse(request, "an argument is longer than it says");
-	request->text[request->used++] = '\0';
+	arguments->text[arguments->used++] = '\0';
 	request->place =
 	    --request->arguments_to_come > 0 ? REQUEST_LENGTH : REQUEST_BEGIN;
 	return REQUEST_READY;
@@ -275,13 +211,15 @@ is_of_a_browser(struct bytes word)
 static enum request_status
 split(struct request *request, char *line)
 {
+	struct arguments *arguments = &request->arguments;
 	struct bytes word;
 	int result;
 
 	while ((result = words_next(&line, &word)) == 1) {
-		if (request->count == 0 && is_of_a_browser(word))
+		if (arguments->count == 0 && is_of_a_browser(word))
 			return refuse(request, "this is no web server");
-		if (add_argument(request, (size_t)(word.data - request->text),
+		if (arguments_add(arguments,
+			(size_t)(word.data - arguments->text),
 			word.length) == -1)
 			return refuse_memory(request);
 	}
@@ -293,6 +231,7 @@ split(struct request *request, char *line)
 static enum request_status
 take_words(struct request *request, struct evbuffer *input)
 {
+	struct arguments *arguments = &request->arguments;
 	const size_t max = request->max < MAX_WORDS ? request->max : MAX_WORDS;
 	size_t length = 0;
 
@@ -304,13 +243,14 @@ take_words(struct request *request, struct evbuffer *input)
 	case REQUEST_READY:
 		break;
 	}
-	if (make_room_for_text(request, length + 1) == -1)
+	if (arguments_make_room(arguments, length + 1) == -1)
 		return refuse_memory(request);
-	evbuffer_remove(input, request->text, length + 1);
-	request->text[length] = '\0';
-	if (strlen(request->text) != length)
+	evbuffer_remove(input, arguments->text, length + 1);
+	arguments->used = length + 1;
+	arguments->text[length] = '\0';
+	if (strlen(arguments->text) != length)
 		return refuse(request, "a null byte in a line of words");
-	return split(request, request->text);
+	return split(request, arguments->text);
 }
 
 /*
@@ -327,8 +267,7 @@ request_init(struct request *request, size_t max)
 void
 request_destroy(struct request *request)
 {
-	free(request->arguments);
-	free(request->text);
+	arguments_destroy(&request->arguments);
 }
 
 bool
@@ -342,7 +281,7 @@ begin(struct request *request, struct evbuffer *input)
 {
 	char first;
 
-	clear(request);
+	arguments_clear(&request->arguments);
 	if (evbuffer_copyout(input, &first, 1) != 1)
 		return REQUEST_INCOMPLETE;
 	return first == '*' ? begin_array(request, input)
@@ -374,14 +313,4 @@ request_next(struct request *request, struct evbuffer *input)
 		status = go_on(request, input);
 	while (status == REQUEST_READY && request_is_begun(request));
 	return status;
-}
-
-struct bytes
-request_argument(const struct request *request, size_t index)
-{
-	const struct request_argument *argument = &request->arguments[index];
-	const struct bytes bytes = {
-	    request->text + argument->offset, argument->length};
-
-	return bytes;
 }

@@ -12,10 +12,9 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "bytes.h"
+#include "arguments.h"
 
 struct evbuffer;
-struct request_argument;
 
 enum request_status {
 	REQUEST_READY,
@@ -37,12 +36,7 @@ struct request {
 	size_t bytes_to_come;
 	char error[192]; /* of REQUEST_BAD, as it is to be replied */
 
-	struct request_argument *arguments;
-	size_t count;
-	size_t room; /* how many arguments fit */
-	char *text;  /* of all of them */
-	size_t used;
-	size_t capacity;
+	struct arguments arguments;
 };
 
 void request_init(struct request *request, size_t max);
@@ -50,16 +44,12 @@ void request_destroy(struct request *request);
 
 /*
  * Takes the next request out of the input, no more of that than it needs.  One
- * that is READY has count arguments, and may have none; it stays until the
- * next call.
+ * that is READY may have no arguments; it stays until the next call.
  */
 enum request_status request_next(
     struct request *request, struct evbuffer *input);
 
 /* Whether something was taken out of the input for a request to come. */
 bool request_is_begun(const struct request *request);
-
-/* An argument; there is a NUL after its last byte. */
-struct bytes request_argument(const struct request *request, size_t index);
 
 #endif

@@ -13,6 +13,7 @@
 #include "call.h"
 #include "client.h"
 #include "command.h"
+#include "server.h"
 
 /* The longest name of a client or library. */
 #define MAX_NAME 256
@@ -205,13 +206,17 @@ static void
 client_info(struct call *call)
 {
 	const struct session *session = &call->session;
+	const struct transaction *transaction = &call->transaction;
+	const long queued =
+	    transaction_is_open(transaction) ? (long)transaction->count : -1;
 	char line[5 * MAX_NAME];
 
 	snprintf(line, sizeof(line),
-	    "id=%llu addr=%s name=%s lib-name=%s lib-ver=%s resp=%d\n",
+	    "id=%llu addr=%s name=%s lib-name=%s lib-ver=%s resp=%d "
+	    "multi=%ld\n",
 	    session->id, evowner_name(call->holder.owner),
 	    text_of(session->name), text_of(session->library),
-	    text_of(session->library_version), call->reply.version);
+	    text_of(session->library_version), call->reply.version, queued);
 	reply_text(&call->reply, line, strlen(line));
 }
 
@@ -303,5 +308,17 @@ run_quit(struct call *call)
 {
 	reply_status(&call->reply, "OK");
 	client_close_after_reply(call);
+	return done();
+}
+
+/* As if it had come just now. */
+struct evresult
+run_reset(struct call *call)
+{
+	transaction_destroy(&call->transaction, call->server->store);
+	free(call->session.name);
+	call->session.name = NULL;
+	call->reply.version = 2;
+	reply_status(&call->reply, "RESET");
 	return done();
 }

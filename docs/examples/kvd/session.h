@@ -27,5 +27,6 @@ struct evresult run_auth(struct call *call);
 struct evresult run_ping(struct call *call);
 struct evresult run_echo(struct call *call);
 struct evresult run_quit(struct call *call);
+struct evresult run_reset(struct call *call);
 
 #endif

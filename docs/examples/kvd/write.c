@@ -64,10 +64,16 @@ write_delete(struct call *call, struct bytes key)
 	return 0;
 }
 
+void
+write_drop(struct call *call)
+{
+	commit_drop(commit_of(call), call->write.begin);
+}
+
 struct evresult
 write_give_up(struct call *call)
 {
-	commit_drop(commit_of(call), call->write.begin);
+	write_drop(call);
 	return evresult_fail(ENOMEM, "out of memory");
 }
 
@@ -76,6 +82,10 @@ write_end(struct call *call, write_reply_fn reply)
 {
 	struct evdefer_base *base = call->server->base;
 
+	if (call->write.is_part) {
+		reply(call);
+		return evresult_value(NULL);
+	}
 	/* The link is that of whoever waits. */
 	if (evdefer_base_reserve(base, 1, 1) == -1 ||
 	    commit_seal(commit_of(call), call->write.begin) == -1)

@@ -9,6 +9,7 @@
 #ifndef KVD_WRITE_H
 #define KVD_WRITE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include <evdefer/result.h>
@@ -24,6 +25,7 @@ typedef void (*write_reply_fn)(struct call *call);
 struct write {
 	size_t begin; /* its first change, of those of the batch */
 	write_reply_fn reply;
+	bool is_part;		 /* of a transaction, which will join it */
 	struct evdeferred *done; /* NULL: it has not joined the batch */
 	struct call *next;	 /* in the batch */
 	long long number;	 /* for the reply of the command */
@@ -40,11 +42,14 @@ int write_set(struct call *call, struct bytes key, struct bytes value);
  * -1 without memory. */
 int write_delete(struct call *call, struct bytes key);
 
-/* Drops what it has planned.  Gives a failure: out of memory. */
+/* Drops what it has planned. */
+void write_drop(struct call *call);
+
+/* The same.  Gives a failure: out of memory. */
 struct evresult write_give_up(struct call *call);
 
 /* Joins the batch with what it has planned.  To be the result of the command.
- */
+ * A part of a transaction replies at once, and into the buffer of that. */
 struct evresult write_end(struct call *call, write_reply_fn reply);
 
 /* Gives a Deferred to wait for, which fires when the reply is written, or fails

@@ -1,0 +1,410 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Transactions.
+ */
+#include "transaction.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include <event2/buffer.h>
+
+#include "call.h"
+#include "command.h"
+#include "keys.h"
+#include "options.h"
+#include "server.h"
+#include "store.h"
+#include "write.h"
+
+struct queued {
+	const struct command *command;
+	struct arguments arguments;
+};
+
+/* A key and the value that it had.  Both stay while they are watched, so that
+ * another value is at another address. */
+struct watch {
+	struct store_entry *entry;
+	struct value *value;
+};
+
+/*
+ * The end of one.
+ */
+
+static void
+forget_queue(struct transaction *transaction)
+{
+	while (transaction->count > 0)
+		arguments_destroy(
+		    &transaction->queue[--transaction->count].arguments);
+	free(transaction->queue);
+	transaction->queue = NULL;
+	transaction->room = 0;
+	transaction->size = 0;
+	transaction->writes = false;
+}
+
+static void
+forget_watches(struct transaction *transaction, struct store *store)
+{
+	while (transaction->watch_count > 0) {
+		const struct watch *watch =
+		    &transaction->watches[--transaction->watch_count];
+
+		value_unuse(watch->value);
+		store_unpin(store, watch->entry);
+	}
+	free(transaction->watches);
+	transaction->watches = NULL;
+	transaction->watch_room = 0;
+	transaction->watch_size = 0;
+}
+
+void
+transaction_destroy(struct transaction *transaction, struct store *store)
+{
+	forget_queue(transaction);
+	forget_watches(transaction, store);
+	if (transaction->replies != NULL)
+		evbuffer_free(transaction->replies);
+	transaction->replies = NULL;
+	transaction->state = TRANSACTION_NONE;
+}
+
+void
+transaction_settle(struct transaction *transaction, struct store *store)
+{
+	if (transaction->state == TRANSACTION_RUNNING)
+		transaction_destroy(transaction, store);
+}
+
+/*
+ * Queueing.
+ */
+
+bool
+transaction_is_open(const struct transaction *transaction)
+{
+	return transaction->state == TRANSACTION_OPEN ||
+	       transaction->state == TRANSACTION_SPOILED;
+}
+
+void
+transaction_spoil(struct transaction *transaction)
+{
+	if (!transaction_is_open(transaction))
+		return;
+	transaction->state = TRANSACTION_SPOILED;
+	forget_queue(transaction);
+}
+
+static int
+make_room_for_command(struct transaction *transaction)
+{
+	const size_t room = transaction->room * 2 + 8;
+	struct queued *queue;
+
+	if (transaction->count < transaction->room)
+		return 0;
+	queue = realloc(transaction->queue, room * sizeof(*queue));
+	if (queue == NULL)
+		return -1;
+	transaction->queue = queue;
+	transaction->room = room;
+	return 0;
+}
+
+/* Replies an error and gives false if it can't be queued. */
+static bool
+check_command(struct call *call)
+{
+	struct transaction *transaction = &call->transaction;
+	const size_t max = call->server->options->max_request;
+	const size_t size =
+	    sizeof(struct queued) + arguments_size(&call->request.arguments);
+
+	if (call->command->in_transaction == REFUSED) {
+		reply_error(&call->reply,
+		    "ERR '%s' is not allowed in a transaction",
+		    call->command->name);
+		return false;
+	}
+	if (size > max - transaction->size) {
+		reply_error(&call->reply,
+		    "ERR the transaction is longer than %zu bytes "
+		    "(--max-request)",
+		    max);
+		return false;
+	}
+	if (make_room_for_command(transaction) == -1) {
+		reply_error(&call->reply, "ERR out of memory");
+		return false;
+	}
+	transaction->size += size;
+	return true;
+}
+
+void
+transaction_queue(struct call *call)
+{
+	struct transaction *transaction = &call->transaction;
+	struct queued *queued;
+
+	if (transaction->state == TRANSACTION_OPEN) {
+		if (!check_command(call)) {
+			transaction_spoil(transaction);
+			return;
+		}
+		queued = &transaction->queue[transaction->count++];
+		queued->command = call->command;
+		queued->arguments = arguments_take(&call->request.arguments);
+		if (call->command->access == ACCESS_WRITE)
+			transaction->writes = true;
+	}
+	reply_status(&call->reply, "QUEUED");
+}
+
+struct evresult
+run_multi(struct call *call)
+{
+	struct transaction *transaction = &call->transaction;
+
+	if (transaction_is_open(transaction)) {
+		reply_error(&call->reply, "ERR MULTI calls can not be nested");
+		return done();
+	}
+	transaction->state = TRANSACTION_OPEN;
+	reply_status(&call->reply, "OK");
+	return done();
+}
+
+struct evresult
+run_discard(struct call *call)
+{
+	if (!transaction_is_open(&call->transaction)) {
+		reply_error(&call->reply, "ERR DISCARD without MULTI");
+		return done();
+	}
+	transaction_destroy(&call->transaction, call->server->store);
+	reply_status(&call->reply, "OK");
+	return done();
+}
+
+/*
+ * Watching.
+ */
+
+bool
+check_watch(struct call *call)
+{
+	if (!transaction_is_open(&call->transaction))
+		return true;
+	reply_error(&call->reply, "ERR WATCH inside MULTI is not allowed");
+	return false;
+}
+
+static int
+make_room_for_watch(struct transaction *transaction)
+{
+	const size_t room = transaction->watch_room * 2 + 8;
+	struct watch *watches;
+
+	if (transaction->watch_count < transaction->watch_room)
+		return 0;
+	watches = realloc(transaction->watches, room * sizeof(*watches));
+	if (watches == NULL)
+		return -1;
+	transaction->watches = watches;
+	transaction->watch_room = room;
+	return 0;
+}
+
+/* 0, or -1 without memory. */
+static int
+watch(struct call *call, struct bytes key)
+{
+	struct transaction *transaction = &call->transaction;
+	struct store *store = call->server->store;
+	struct watch *watch;
+
+	if (make_room_for_watch(transaction) == -1)
+		return -1;
+	watch = &transaction->watches[transaction->watch_count];
+	watch->entry = store_pin(store, key);
+	if (watch->entry == NULL)
+		return -1;
+	watch->value = store_get(store, key);
+	if (watch->value != NULL) {
+		value_use(watch->value);
+		transaction->watch_size += watch->value->length;
+	}
+	transaction->watch_size += sizeof(*watch) + key.length;
+	transaction->watch_count++;
+	return 0;
+}
+
+struct evresult
+run_watch(struct call *call)
+{
+	const size_t max = call->server->options->max_request;
+	size_t i;
+
+	for (i = 1; i < argument_count(call); i++) {
+		if (watch(call, argument(call, i)) == -1)
+			return evresult_fail(ENOMEM, "out of memory");
+		if (call->transaction.watch_size <= max)
+			continue;
+		forget_watches(&call->transaction, call->server->store);
+		reply_error(&call->reply,
+		    "ERR the keys and values that are watched are longer than "
+		    "%zu bytes (--max-request)",
+		    max);
+		return done();
+	}
+	reply_status(&call->reply, "OK");
+	return done();
+}
+
+struct evresult
+run_unwatch(struct call *call)
+{
+	forget_watches(&call->transaction, call->server->store);
+	reply_status(&call->reply, "OK");
+	return done();
+}
+
+static bool
+has_changed(struct call *call)
+{
+	const struct transaction *transaction = &call->transaction;
+	size_t i;
+
+	for (i = 0; i < transaction->watch_count; i++)
+		if (keys_get(call, store_key(transaction->watches[i].entry)) !=
+		    transaction->watches[i].value)
+			return true;
+	return false;
+}
+
+/*
+ * Running.
+ */
+
+/* Whatever comes of it, the transaction is over with the answer. */
+bool
+check_exec(struct call *call)
+{
+	struct transaction *transaction = &call->transaction;
+
+	if (!transaction_is_open(transaction)) {
+		reply_error(&call->reply, "ERR EXEC without MULTI");
+		return false;
+	}
+	if (transaction->state == TRANSACTION_SPOILED) {
+		reply_error(&call->reply,
+		    "EXECABORT Transaction discarded because of previous "
+		    "errors.");
+		transaction_destroy(transaction, call->server->store);
+		return false;
+	}
+	transaction->replies = evbuffer_new();
+	if (transaction->replies == NULL) {
+		reply_error(&call->reply, "ERR out of memory");
+		transaction_destroy(transaction, call->server->store);
+		return false;
+	}
+	transaction->state = TRANSACTION_RUNNING;
+	call->writes = transaction->writes;
+	return true;
+}
+
+/* What is wrong with a single command is its reply. */
+static struct evresult
+run_one(struct call *call, const struct queued *queued)
+{
+	call->command = queued->command;
+	call->arguments = &queued->arguments;
+	if (call->command->check != NULL && !call->command->check(call))
+		return done();
+	return call->command->run(call);
+}
+
+/* Whether the replies that are there may be. */
+static struct evresult
+check_replies(const struct call *call)
+{
+	const size_t max = call->server->options->max_request;
+
+	if (call->reply.failed)
+		return evresult_fail(ENOMEM, "out of memory");
+	if (evbuffer_get_length(call->reply.out) > max)
+		return evresult_fail(EMSGSIZE,
+		    "the reply is longer than %zu bytes (--max-request)", max);
+	return done();
+}
+
+static struct evresult
+run_all(struct call *call)
+{
+	const struct transaction *transaction = &call->transaction;
+	struct evresult result = done();
+	size_t i;
+
+	reply_array(&call->reply, transaction->count);
+	for (i = 0; i < transaction->count && !evresult_is_failure(result);
+	     i++) {
+		result = run_one(call, &transaction->queue[i]);
+		if (!evresult_is_failure(result))
+			result = check_replies(call);
+	}
+	return result;
+}
+
+/* With the replies in the transaction's buffer instead of the client's. */
+static struct evresult
+run_aside(struct call *call)
+{
+	const struct reply reply = call->reply;
+	const struct command *command = call->command;
+	struct evresult result;
+
+	call->reply.out = call->transaction.replies;
+	call->write.is_part = true;
+	result = run_all(call);
+	call->write.is_part = false;
+	call->reply = reply;
+	call->command = command;
+	call->arguments = &call->request.arguments;
+	return result;
+}
+
+static void
+reply_all(struct call *call)
+{
+	if (evbuffer_add_buffer(call->reply.out, call->transaction.replies) ==
+	    -1)
+		call->reply.failed = true;
+}
+
+struct evresult
+run_exec(struct call *call)
+{
+	struct evresult result;
+
+	if (has_changed(call)) {
+		reply_no_array(&call->reply);
+		return done();
+	}
+	result = run_aside(call);
+	if (evresult_is_failure(result)) {
+		if (call->writes)
+			write_drop(call);
+		return result;
+	}
+	if (call->writes)
+		return write_end(call, reply_all);
+	reply_all(call);
+	return done();
+}
