@@ -2,11 +2,12 @@
 /*
  * The base: where deliveries wait, and how deep they are nested.
  *
- * Two queues.  "ready" holds what has grants for the event loop to deliver.
- * "nested" holds Deferreds that have fired while the C stack was full of
- * deliveries; the outermost delivery runs them before it returns, so that to
- * its caller it looks as if they had run at once.  The loop takes what is left
- * of both, in bounded batches with a poll after each.
+ * Two queues.  "ready" holds what the event loop has to deliver.  "nested" holds
+ * Deferreds that have fired while the C stack was full of deliveries; the
+ * outermost delivery runs them before it returns, so that to its caller it looks
+ * as if they had run at once.  What it leaves goes to "left": that is the loop's,
+ * and not the next caller's, who has nothing to do with it.  The loop takes from
+ * all of them, in turns that are bounded, with a poll after each.
  */
 #ifndef EVDEFER_BASE_INTERNAL_H
 #define EVDEFER_BASE_INTERNAL_H
@@ -22,36 +23,28 @@
 #include "hold-internal.h"
 #include "list-internal.h"
 #include "pool-internal.h"
+#include "ready-internal.h"
+#include "timeout-internal.h"
 #include "unhandled-internal.h"
 
 /* Deliveries nested deeper than this are queued.  The figure trades the stack
  * (callbacks of the user stand between ours) against the cost of the queue. */
 #define EVDEFER_BASE_MAX_DEPTH 16
 
-/* Deliveries that the outermost one makes of the nested ones before it leaves
- * the rest to the loop: enough for any finite cascade that a caller may expect
- * to be over, not so many that callbacks that re-acquire for ever stop the
- * loop. */
-#define EVDEFER_BASE_MAX_NESTED (UINT64_C(1) << 20)
+/* How long a turn of the loop may take, in nanoseconds, before it polls again. */
+#define EVDEFER_BASE_TURN_NS 1000000
 
 struct evdeferred;
 struct event;
-struct evtimeout;
-
-/* Something with grants that the loop has to deliver: one for each call of
- * deliver, which may take it out of the queue, or put it at its end. */
-struct evready {
-	struct evlist node;
-	void (*deliver)(struct evready *ready);
-};
 
 struct evdefer_base {
 	struct evlist ready;
 	struct evlist nested;
+	struct evlist left;
 	unsigned depth;
 	bool scheduled;
-	uint64_t deliveries; /* so far */
-	size_t users;	     /* that need it, besides the Deferreds */
+	int priority; /* of its events; -1: the middle one */
+	size_t users; /* that need it, besides the Deferreds */
 	struct evpool deferreds;
 	struct evpool links;
 	struct evpool hold_pool;
@@ -60,8 +53,7 @@ struct evdefer_base {
 	struct evholds holds;
 	struct event_base *event_base; /* NULL when closed */
 	struct event *turn;
-	struct evtimeout *timeouts;	 /* all of them */
-	struct evtimeout *free_timeouts; /* those not in use */
+	struct evtimers timers;
 	struct evunhandled unhandled;
 	uint64_t searches; /* for deadlocks, so far */
 	struct evlist
@@ -122,7 +114,6 @@ static inline void
 evdefer_base_enter_(struct evdefer_base *base)
 {
 	base->depth++;
-	base->deliveries++;
 }
 
 static inline void
@@ -136,5 +127,15 @@ evdefer_base_leave_(struct evdefer_base *base)
 
 /* Has the loop deliver what is in ready, after its next poll. */
 void evdefer_base_make_ready_(struct evdefer_base *base, struct evready *ready);
+
+/* A turn that is due now, in the callback of an event of the base. */
+void evdefer_base_run_turn_(struct evdefer_base *base);
+
+/* Adds an event of the base to the loop as a timer.  0, or -1 with ENOMEM. */
+int evdefer_base_add_event_(struct evdefer_base *base, struct event *event,
+    const struct timeval *delay);
+
+/* By the monotonic clock, in nanoseconds. */
+uint64_t evdefer_base_now_(void);
 
 #endif

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <time.h>
 
 #include <event2/event.h>
 
@@ -21,6 +22,41 @@ evdefer_base_wrong_thread_(void)
 	abort();
 }
 
+uint64_t
+evdefer_base_now_(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * UINT64_C(1000000000) +
+	       (uint64_t)now.tv_nsec;
+}
+
+/* Which priority that is may change while the event_base is set up. */
+static int
+priority_now(const struct evdefer_base *base)
+{
+	const int count = event_base_get_npriorities(base->event_base);
+
+	if (base->priority < 0)
+		return count / 2;
+	return base->priority < count ? base->priority : count - 1;
+}
+
+int
+evdefer_base_add_event_(
+    struct evdefer_base *base, struct event *event, const struct timeval *delay)
+{
+	const int priority = priority_now(base);
+
+	if (event_get_priority(event) != priority)
+		event_priority_set(event, priority);
+	if (event_add(event, delay) == 0)
+		return 0;
+	errno = ENOMEM;
+	return -1;
+}
+
 /* A timeout of 0 is due after the next poll; an event made active would run
  * in the same pass as the callback that we are in, before the poll. */
 static void
@@ -33,7 +69,7 @@ schedule(struct evdefer_base *base)
 	base->scheduled = true;
 	/* Only the timer heap needs memory.  Without it the poll is left out,
 	 * but no delivery is lost. */
-	if (event_add(base->turn, &now) == -1)
+	if (evdefer_base_add_event_(base, base->turn, &now) == -1)
 		event_active(base->turn, EV_TIMEOUT, 1);
 }
 
@@ -69,28 +105,82 @@ deliver_one(struct evdefer_base *base, bool nested_first)
 	return deliver_ready(base) || deliver_nested(base);
 }
 
-/* One batch, each time after a poll. */
+/* Puts what is in one list, if anything, behind what is in another. */
+static void
+move(struct evlist *to, struct evlist *from)
+{
+	if (!evlist_empty_(from))
+		evlist_join_(to, from);
+}
+
+/* What a turn may still take. */
+struct budget {
+	int deliveries;
+	int until_look; /* deliveries before the next look at the clock */
+	int step;
+	uint64_t end;
+};
+
+/* A look at the clock costs as much as a short delivery.  The first ones come
+ * soon, for callbacks that take long. */
+#define LONGEST_STEP 8
+
+static bool
+has_time(struct budget *budget)
+{
+	if (budget->until_look-- > 0)
+		return true;
+	if (budget->step < LONGEST_STEP)
+		budget->step *= 2;
+	budget->until_look = budget->step - 1;
+	return evdefer_base_now_() < budget->end;
+}
+
+/* Was event_base_loopbreak() called?  That stays so until the loop runs again. */
+static bool
+has_broken(const struct evdefer_base *base)
+{
+	return !evdefer_base_closed_(base) &&
+	       event_base_got_break(base->event_base);
+}
+
+/* Once the base is closed there is no other turn to come. */
+static bool
+may_go_on(struct evdefer_base *base, struct budget *budget)
+{
+	if (evdefer_base_closed_(base))
+		return true;
+	return budget->deliveries > 0 && has_time(budget) && !has_broken(base);
+}
+
+void
+evdefer_base_run_turn_(struct evdefer_base *base)
+{
+	struct budget budget = {EVDEFER_BASE_BATCH, 1, 1, 0};
+
+	evdefer_base_check_(base);
+	budget.end = evdefer_base_now_() + EVDEFER_BASE_TURN_NS;
+	/* Not entered with evdefer_base_enter_(): what the deliveries nest too
+	 * deeply counts for the turn as well. */
+	base->depth++;
+	move(&base->nested, &base->left);
+	while (may_go_on(base, &budget) &&
+	       deliver_one(base, budget.deliveries % 2 == 0))
+		budget.deliveries--;
+	move(&base->left, &base->nested);
+	base->depth--;
+	base->scheduled = false;
+	if (!evlist_empty_(&base->left) || !evlist_empty_(&base->ready))
+		schedule(base);
+	evdefer_base_collect_(base);
+}
+
 static void
 turn(evutil_socket_t fd, short what, void *arg)
 {
-	struct evdefer_base *base = arg;
-	int left = EVDEFER_BASE_BATCH;
-
 	(void)fd;
 	(void)what;
-	evdefer_base_check_(base);
-	/* Not entered with evdefer_base_enter_(): what the deliveries nest too
-	 * deeply counts for the batch as well. */
-	base->depth++;
-	/* Once the base is closed there is no other turn to come. */
-	while ((left > 0 || evdefer_base_closed_(base)) &&
-	       deliver_one(base, left % 2 == 0))
-		left--;
-	base->depth--;
-	base->scheduled = false;
-	if (!evlist_empty_(&base->nested) || !evlist_empty_(&base->ready))
-		schedule(base);
-	evdefer_base_collect_(base);
+	evdefer_base_run_turn_(arg);
 }
 
 struct evdefer_base *
@@ -114,6 +204,9 @@ evdefer_base_new(struct event_base *event_base)
 	base->thread = pthread_self();
 	evlist_init_(&base->ready);
 	evlist_init_(&base->nested);
+	evlist_init_(&base->left);
+	base->priority = -1;
+	evtimers_init_(&base->timers);
 	evlist_init_(&base->combinations);
 	evpool_init_(&base->deferreds, sizeof(struct evdeferred));
 	evpool_init_(&base->links, sizeof(struct evlink));
@@ -140,8 +233,9 @@ evdefer_base_free(struct evdefer_base *base)
 	base->event_base = NULL;
 	event_free(base->turn);
 	evunhandled_leave_loop_(base);
-	evtimeout_drop_all_(base);
+	evtimers_close_(base);
 	base->depth++;
+	move(&base->nested, &base->left);
 	while (deliver_one(base, true))
 		continue;
 	base->depth--;
@@ -154,7 +248,7 @@ evdefer_base_destroy_unused_(struct evdefer_base *base)
 	if (base->users > 0 || base->depth > 0 ||
 	    !evpool_is_unused_(&base->deferreds))
 		return;
-	evtimeout_destroy_all_(base);
+	evtimers_destroy_(&base->timers);
 	evholds_destroy_(&base->holds);
 	evpool_destroy_(&base->objects);
 	evpool_destroy_(&base->ask_pool);
@@ -168,6 +262,26 @@ struct event_base *
 evdefer_base_get_event_base(const struct evdefer_base *base)
 {
 	return base->event_base;
+}
+
+int
+evdefer_base_set_priority(struct evdefer_base *base, int priority)
+{
+	if (base == NULL || priority < 0) {
+		errno = EINVAL;
+		return -1;
+	}
+	evdefer_base_check_(base);
+	if (evdefer_base_closed_(base)) {
+		errno = ESHUTDOWN;
+		return -1;
+	}
+	if (priority >= event_base_get_npriorities(base->event_base)) {
+		errno = EINVAL;
+		return -1;
+	}
+	base->priority = priority;
+	return 0;
 }
 
 void
@@ -217,14 +331,21 @@ evdefer_base_reserve(struct evdefer_base *base, size_t deferreds, size_t links)
 	return evpool_reserve_(&base->links, links);
 }
 
-/* For the outermost delivery, which is still on the stack. */
+/*
+ * For the outermost delivery, which is still on the stack.  What it has caused is
+ * bounded by number alone: how much a call has run before it returns must not
+ * depend on how busy the machine is.
+ */
 void
 evdefer_base_run_nested_(struct evdefer_base *base)
 {
-	const uint64_t end = base->deliveries + EVDEFER_BASE_MAX_NESTED;
+	const bool broken = has_broken(base);
+	int deliveries = EVDEFER_BASE_BATCH;
 
 	while (!evlist_empty_(&base->nested)) {
-		if (base->deliveries >= end && !evdefer_base_closed_(base)) {
+		if (!evdefer_base_closed_(base) &&
+		    (deliveries-- == 0 || has_broken(base) != broken)) {
+			move(&base->left, &base->nested);
 			schedule(base);
 			return;
 		}

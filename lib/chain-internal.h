@@ -113,6 +113,9 @@ evdeferred_leave_chain_(struct evdeferred *d)
 		evlink_leave_chain_(d);
 }
 
+/* Cancels what d waits for, or d itself if it has not fired. */
+void evdeferred_pass_cancel_(struct evdeferred *d);
+
 /* Fires d, which has not fired and is not chained. */
 void evdeferred_fire_(struct evdeferred *d, struct evresult result);
 
@@ -144,6 +147,7 @@ evdeferred_call_(
 		evdefer_base_leave_(base);
 		return;
 	}
+	evdeferred_clear_(d, EVDEFERRED_CALLED_OFF);
 	d->u.result = evresult_take_(d->u.result);
 	evdeferred_run_on_(d);
 }

@@ -14,9 +14,12 @@
  * it queues behind others whose deliveries are nested too deeply. */
 #define EVCORO_MAX_IN_A_ROW 64
 
-/* The result of the last wait, or ECANCELED in its place if the coroutine was
- * cancelled meanwhile. */
-struct evresult evcoro_interrupt_(struct evcoro *co, struct evresult last);
+/* Has it a wait that a cancel may end? */
+static inline bool
+evcoro_has_begun_(const struct evcoro *co)
+{
+	return co->at != EVCORO_START_;
+}
 
 /* Begins or goes on, with a plain value or a failure that is taken over.
  * Returns what to wait for, or what its body returned. */

@@ -72,16 +72,6 @@ clean_up(struct evcoro *co, struct evresult result)
 }
 
 struct evresult
-evcoro_interrupt_(struct evcoro *co, struct evresult last)
-{
-	if (!co->cancelled || co->at == EVCORO_START_)
-		return last;
-	co->cancelled = false;
-	evresult_dispose(last);
-	return evresult_fixed_(EVFAILURE_CANCELLED);
-}
-
-struct evresult
 evcoro_resume_(struct evcoro *co, struct evresult last)
 {
 	struct evresult result;

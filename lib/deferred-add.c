@@ -230,13 +230,15 @@ evdeferred_unpause(struct evdeferred *d)
 static void
 expire(struct evtimeout *timeout)
 {
-	evdeferred_cancel(timeout->deferred);
+	evdeferred_time_out_(timeout->deferred);
 }
 
 int
-evdeferred_add_timeout(struct evdeferred *d, const struct timeval *timeout)
+evdeferred_add_timeout_both(struct evdeferred *d, const struct timeval *timeout,
+    evdeferred_both_fn both, void *arg)
 {
-	struct evlink link = {.kind = EVLINK_TIMEOUT};
+	struct evlink link = {
+	    .kind = EVLINK_TIMEOUT, .u.timed.both = both, .arg = arg};
 
 	if (d == NULL) {
 		errno = EINVAL;
@@ -250,8 +252,16 @@ evdeferred_add_timeout(struct evdeferred *d, const struct timeval *timeout)
 	/* First what can be kept if the rest fails. */
 	if (evpool_reserve_(&d->base->links, 1) == -1)
 		return -1;
-	link.u.timeout = evtimeout_start_(d, timeout, expire);
-	if (link.u.timeout == NULL)
+	link.u.timed.timeout = evtimeout_start_(d, timeout, expire);
+	if (link.u.timed.timeout == NULL)
 		return -1;
+	/* What was called off was so before this. */
+	evdeferred_clear_(d, EVDEFERRED_CALLED_OFF);
 	return add(d, &link);
+}
+
+int
+evdeferred_add_timeout(struct evdeferred *d, const struct timeval *timeout)
+{
+	return evdeferred_add_timeout_both(d, timeout, NULL, NULL);
 }

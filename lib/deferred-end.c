@@ -5,7 +5,6 @@
 #include "chain-internal.h"
 
 #include "combine-internal.h"
-#include "coro-internal.h"
 
 void
 evdeferred_collect_(struct evdeferred *d)
@@ -159,26 +158,21 @@ evdeferred_detach(struct evdeferred *d)
 		evdeferred_reap_(d);
 }
 
-void
-evdeferred_cancel(struct evdeferred *d)
+/* One that has fired and waits for nothing.  If it is in a queue, or if it is for a
+ * coroutine, it will go on, and takes the cancel then. */
+static void
+cancel_later(struct evdeferred *d, struct evdeferred *coroutine)
 {
-	struct evcoro *co = NULL;
+	if (d->flags & EVDEFERRED_QUEUED)
+		evdeferred_set_(d, EVDEFERRED_CANCEL);
+	else if (coroutine != NULL)
+		evdeferred_set_(coroutine, EVDEFERRED_CANCEL);
+}
 
-	if (d == NULL)
-		return;
-	evdefer_base_check_(d->base);
-	while (d->flags & EVDEFERRED_FIRED) {
-		if (evdeferred_coro_(d) != NULL)
-			co = evdeferred_coro_(d);
-		if (d->flags & EVDEFERRED_WAITING) {
-			d = d->u.result.data;
-			continue;
-		}
-		/* A coroutine is not through with its first result. */
-		if (co != NULL)
-			co->cancelled = true;
-		return;
-	}
+/* Has the producer of one that has not fired give up. */
+static void
+cancel_now(struct evdeferred *d)
+{
 	/* Its canceller is at work. */
 	if (d->flags & EVDEFERRED_PINNED)
 		return;
@@ -193,4 +187,63 @@ evdeferred_cancel(struct evdeferred *d)
 		evdeferred_fire_(d, evresult_fixed_(EVFAILURE_CANCELLED));
 	}
 	unpin(d);
+}
+
+static void
+note_cancel(struct evdeferred *d)
+{
+	evdeferred_clear_(d, EVDEFERRED_TIMED_OUT);
+	evdeferred_set_(d, EVDEFERRED_CALLED_OFF);
+}
+
+void
+evdeferred_pass_cancel_(struct evdeferred *d)
+{
+	struct evdeferred *coroutine = NULL;
+
+	while (d->flags & EVDEFERRED_FIRED) {
+		if (evdeferred_coro_(d) != NULL)
+			coroutine = d;
+		if (!(d->flags & EVDEFERRED_WAITING)) {
+			cancel_later(d, coroutine);
+			return;
+		}
+		d = d->u.result.data;
+		note_cancel(d);
+	}
+	cancel_now(d);
+}
+
+void
+evdeferred_cancel(struct evdeferred *d)
+{
+	if (d == NULL)
+		return;
+	evdefer_base_check_(d->base);
+	if (evdeferred_is_through_(d))
+		return;
+	note_cancel(d);
+	evdeferred_pass_cancel_(d);
+}
+
+/* Is its first link due, but held back by a pause? */
+static bool
+is_held_back(const struct evdeferred *d)
+{
+	const unsigned flags = EVDEFERRED_FIRED | EVDEFERRED_WAITING;
+
+	return evdeferred_is_paused_(d) &&
+	       (d->flags & flags) == EVDEFERRED_FIRED;
+}
+
+void
+evdeferred_time_out_(struct evdeferred *d)
+{
+	/* Whoever cancelled it before the time was over was first. */
+	if (!(d->flags & EVDEFERRED_CALLED_OFF))
+		evdeferred_set_(d, EVDEFERRED_TIMED_OUT);
+	if (is_held_back(d))
+		evdeferred_set_(d, EVDEFERRED_CANCEL);
+	else
+		evdeferred_pass_cancel_(d);
 }

@@ -45,6 +45,16 @@ enum evdeferred_flags {
 	/* Only its producer, a part of the library, may fire it. */
 	EVDEFERRED_PRIVATE = 0x200,
 
+	/* A cancel came while nothing could take it: what it waits for next
+	 * gets it. */
+	EVDEFERRED_CANCEL = 0x400,
+	/* Its consumer has cancelled it, and the chain has not come to a value
+	 * since. */
+	EVDEFERRED_CALLED_OFF = 0x800,
+	/* A timeout has cancelled it, and its consumer has not, then or
+	 * before. */
+	EVDEFERRED_TIMED_OUT = 0x1000,
+
 	/* The upper half counts the pauses, so that one look at the flags tells
 	 * whether anything holds the chain back. */
 	EVDEFERRED_PAUSE = 0x10000
@@ -141,6 +151,9 @@ void evdeferred_fire_chained_(struct evdeferred *d, struct evresult result);
 /* Starts a coroutine as the first link of d, which has neither fired nor links.
  * The memory of a link has to be there. */
 void evdeferred_start_coro_(struct evdeferred *d, struct evcoro *co);
+
+/* Cancels it because a timeout of its own has run out. */
+void evdeferred_time_out_(struct evdeferred *d);
 
 /* Adds a link that on success runs body(arg) and disposes of the value that it
  * got when the result of the body is there, or when the link is dropped. */

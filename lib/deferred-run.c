@@ -70,19 +70,16 @@ queue(struct evdeferred *d)
 	evlist_append_(&d->base->nested, &d->node);
 }
 
-/* Has d wait.  Whether it does; it does not if a coroutine was cancelled while
- * it ran, and what it then waits for knows an answer to that. */
+/* Has d wait.  Whether it does; it does not if a cancel was to come, and what it
+ * then waits for knows an answer to that. */
 static bool
 wait_for_result(struct evdeferred *d)
 {
-	struct evcoro *co;
-
 	if (evdeferred_settle_(d))
 		return false;
-	co = evdeferred_coro_(d);
-	if (co != NULL && co->cancelled) {
-		co->cancelled = false;
-		evdeferred_cancel(d);
+	if (d->flags & EVDEFERRED_CANCEL) {
+		evdeferred_clear_(d, EVDEFERRED_CANCEL);
+		evdeferred_pass_cancel_(d);
 	}
 	return (d->flags & EVDEFERRED_WAITING) != 0;
 }
@@ -102,6 +99,7 @@ call(struct evdeferred *d)
 {
 	const struct evlink link = evlink_pop_(d);
 
+	evdeferred_clear_(d, EVDEFERRED_CALLED_OFF);
 	d->u.result =
 	    evresult_take_(link.u.fns.callback(d->u.result.data, link.arg));
 }
@@ -137,6 +135,8 @@ hand_over(struct evdeferred *d)
 	d->waiter = NULL;
 	evdeferred_clear_(waiter, EVDEFERRED_WAITING);
 	waiter->u.result = evdeferred_take_result_(d);
+	if (d->flags & EVDEFERRED_CANCEL)
+		evdeferred_set_(waiter, EVDEFERRED_CANCEL);
 	evdeferred_set_(d, EVDEFERRED_FREED);
 	evdeferred_collect_(d);
 	return evdeferred_is_idle_(waiter) ? waiter : NULL;
@@ -158,6 +158,9 @@ finish(struct evdeferred *d)
 	}
 	if (d->waiter != NULL && evdeferred_is_through_(d))
 		return hand_over(d);
+	/* There was nothing to be cancelled. */
+	if (d->links == NULL && (d->flags & EVDEFERRED_WAITING) == 0)
+		evdeferred_clear_(d, EVDEFERRED_CANCEL);
 	return NULL;
 }
 

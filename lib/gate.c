@@ -89,15 +89,25 @@ evgate_withdraw_(struct evgate *gate, struct evdeferred *d)
 		evlist_remove_(&gate->ready.node);
 }
 
+/* One delivery to those who count them, so that what all of these nest too deeply
+ * is bounded together. */
+static void
+hand_out_now(struct evgate *gate)
+{
+	evlist_remove_(&gate->ready.node);
+	gate->busy++;
+	evdefer_base_enter_(gate->base);
+	while (gate->undelivered > 0)
+		deliver_first(gate);
+	evdefer_base_leave_(gate->base);
+	gate->busy--;
+}
+
 void
 evgate_hand_out_(struct evgate *gate)
 {
 	if (gate->fast || evdefer_base_closed_(gate->base)) {
-		evlist_remove_(&gate->ready.node);
-		gate->busy++;
-		while (gate->undelivered > 0)
-			deliver_first(gate);
-		gate->busy--;
+		hand_out_now(gate);
 		return;
 	}
 	if (gate->undelivered > 0 && evlist_empty_(&gate->ready.node))

@@ -8,8 +8,7 @@
 static void
 stop(struct evdeferred *d, void *arg)
 {
-	(void)d;
-	evtimeout_stop_(arg);
+	evtimeout_stop_(d->base, arg);
 }
 
 static void
@@ -17,7 +16,7 @@ expire(struct evtimeout *timeout)
 {
 	struct evdeferred *d = timeout->deferred;
 
-	evtimeout_stop_(timeout);
+	evtimeout_stop_(d->base, timeout);
 	evdeferred_produce_(d, evresult_value(NULL));
 }
 

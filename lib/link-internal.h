@@ -44,7 +44,11 @@ struct evlink {
 		} chain;
 		struct evcoro *coro;
 		struct evpart *part;
-		struct evtimeout *timeout;
+		struct {
+			struct evtimeout *timeout;
+			evdeferred_both_fn
+			    both; /* for who timed out, or NULL */
+		} timed;
 		evrwlock_body_fn body;
 		struct evresult held;
 	} u;

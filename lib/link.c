@@ -66,32 +66,32 @@ run_callbacks(const struct evlink *link, struct evdeferred *d)
 
 /* Unlike a callback, it may pass on the grant that it is given. */
 static void
-run_both_with_grant(const struct evlink *link, struct evdeferred *d)
+call_both_with_grant(evdeferred_both_fn both, void *arg, struct evdeferred *d)
 {
 	struct evresult result = take_result(d);
 	struct evask *ask = result.data;
 
 	evask_lend_(ask);
-	d->u.result = evresult_take_(link->u.both(result, link->arg));
+	d->u.result = evresult_take_(both(result, arg));
 	evask_end_loan_(ask);
 }
 
 static void
-run_both(const struct evlink *link, struct evdeferred *d)
+call_both(evdeferred_both_fn both, void *arg, struct evdeferred *d)
 {
 	struct evresult result, lent;
 
 	if (evresult_is_ask_(d->u.result)) {
-		run_both_with_grant(link, d);
+		call_both_with_grant(both, arg, d);
 		return;
 	}
 	result = take_result(d);
 	if (!evresult_is_failure_(result)) {
-		d->u.result = evresult_take_(link->u.both(result, link->arg));
+		d->u.result = evresult_take_(both(result, arg));
 		return;
 	}
 	lent = evresult_of_kind_(EVRESULT_LENT, result.data);
-	d->u.result = evresult_take_(link->u.both(lent, link->arg));
+	d->u.result = evresult_take_(both(lent, arg));
 	evfailure_unref(result.data);
 }
 
@@ -159,8 +159,13 @@ run_timeout(const struct evlink *link, struct evdeferred *d)
 {
 	struct evresult result = d->u.result;
 
-	if (!evtimeout_stop_(link->u.timeout))
+	if (!evtimeout_stop_(d->base, link->u.timed.timeout) ||
+	    !(d->flags & EVDEFERRED_TIMED_OUT))
 		return;
+	if (link->u.timed.both != NULL) {
+		call_both(link->u.timed.both, link->arg, d);
+		return;
+	}
 	if (!evresult_is_failure_(result) ||
 	    evfailure_code(result.data) != ECANCELED)
 		return;
@@ -205,12 +210,16 @@ static void
 run_coro(const struct evlink *link, struct evdeferred *d)
 {
 	struct evcoro *co = link->u.coro;
-	struct evresult result = evcoro_interrupt_(co, take_result(d));
+	struct evresult result = take_result(d);
 
+	if ((d->flags & EVDEFERRED_CANCEL) && evcoro_has_begun_(co)) {
+		d->flags &= ~(uint32_t)EVDEFERRED_CANCEL;
+		evresult_dispose(result);
+		result = evresult_fixed_(EVFAILURE_CANCELLED);
+	}
 	if (!evresult_is_failure_(result))
 		result = evresult_value(receive(result));
 	push(d, link);
-	d->base->deliveries++;
 	result = evcoro_resume_(co, result);
 	if (!evcoro_is_waiting_(co)) {
 		evlink_pop_(d);
@@ -224,12 +233,15 @@ void
 evlink_run_(const struct evlink *link, struct evdeferred *d)
 {
 	check_grant(d);
+	/* A coroutine that gets a value may still be about its cancel. */
+	if (!evresult_is_failure_(d->u.result) && link->kind != EVLINK_CORO)
+		d->flags &= ~(uint32_t)EVDEFERRED_CALLED_OFF;
 	switch (link->kind) {
 	case EVLINK_CALLBACKS:
 		run_callbacks(link, d);
 		break;
 	case EVLINK_BOTH:
-		run_both(link, d);
+		call_both(link->u.both, link->arg, d);
 		break;
 	case EVLINK_CHAIN:
 		fire_other(link, take_result(d));
@@ -261,7 +273,7 @@ evlink_run_first_(struct evdeferred *d)
 }
 
 static void
-drop(const struct evlink *link)
+drop(const struct evlink *link, struct evdeferred *d)
 {
 	switch (link->kind) {
 	case EVLINK_CHAIN:
@@ -274,7 +286,7 @@ drop(const struct evlink *link)
 		evcombine_drop_(link->u.part);
 		break;
 	case EVLINK_TIMEOUT:
-		evtimeout_stop_(link->u.timeout);
+		evtimeout_stop_(d->base, link->u.timed.timeout);
 		break;
 	case EVLINK_FINALLY:
 		evresult_dispose(link->u.held);
@@ -293,6 +305,6 @@ evlink_drop_all_(struct evdeferred *d)
 
 	while (d->links != NULL) {
 		link = evlink_pop_(d);
-		drop(&link);
+		drop(&link, d);
 	}
 }

@@ -1,13 +1,23 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The timer behind an evdeferred_add_timeout() or an evdeferred_later().  It
+ * The time behind an evdeferred_add_timeout() or an evdeferred_later().  It
  * belongs to the link that the one added, or is the producer of the other's
  * Deferred, and is given back to the base by that.
+ *
+ * They are not timers of libevent, which counts from the time of its last poll,
+ * so that what is asked for late in a callback would end early, and which runs
+ * equal ones in any order.  Those of a base are in a heap, by their time and then
+ * in the order of asking; for the first one there is a timer of libevent.
  */
 #ifndef EVDEFER_TIMEOUT_INTERNAL_H
 #define EVDEFER_TIMEOUT_INTERNAL_H
 
 #include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "pool-internal.h"
+#include "ready-internal.h"
 
 struct event;
 struct timeval;
@@ -19,31 +29,49 @@ struct evtimeout;
 typedef void (*evtimeout_expire_fn)(struct evtimeout *timeout);
 
 struct evtimeout {
-	struct evtimeout *next;	     /* of all that the base has */
-	struct evtimeout *next_free; /* of those not in use */
-	struct event *event;	     /* NULL when the base is closed */
-	struct evdefer_base *base;
+	uint64_t end;	/* by evdefer_base_now_() */
+	uint64_t order; /* of asking */
+	size_t index;	/* in the heap */
 	struct evdeferred *deferred;
 	evtimeout_expire_fn expire;
 	bool expired;
-	bool running;
 	bool fires; /* its Deferred, rather than to cancel it */
 };
 
-/* Whether a timer may be started.  0, or -1 with EINVAL or ESHUTDOWN. */
+/* All of a base. */
+struct evtimers {
+	struct evready ready; /* in the ready queue while some may be over */
+	struct evtimeout **heap;
+	size_t count;
+	size_t capacity;
+	uint64_t order; /* of the next one */
+	struct event *event;
+	bool armed;	/* is the event added? */
+	uint64_t alarm; /* for when, if it is */
+	/* What is over by now, of those that were there before the last poll. */
+	uint64_t due_end;
+	uint64_t due_order;
+	struct evpool pool;
+};
+
+/* The rest of it is made when the first timeout starts. */
+void evtimers_init_(struct evtimers *timers);
+
+/* Takes the timers off the loop that the base has left. */
+void evtimers_close_(struct evdefer_base *base);
+
+void evtimers_destroy_(struct evtimers *timers);
+
+/* Whether a timeout may be started.  0, or -1 with EINVAL or ESHUTDOWN. */
 int evtimeout_check_(
     const struct evdefer_base *base, const struct timeval *duration);
 
-/* Starts a timer for d.  NULL with ENOMEM. */
+/* Starts a timeout for d, which counts from now.  NULL with ENOMEM.  O(log n) for
+ * n timeouts, as all of these. */
 struct evtimeout *evtimeout_start_(struct evdeferred *d,
     const struct timeval *duration, evtimeout_expire_fn expire);
 
 /* Stops it and takes it back.  Whether it had expired. */
-bool evtimeout_stop_(struct evtimeout *timeout);
-
-/* Takes the timers off the loop that the base is about to leave. */
-void evtimeout_drop_all_(struct evdefer_base *base);
-
-void evtimeout_destroy_all_(struct evdefer_base *base);
+bool evtimeout_stop_(struct evdefer_base *base, struct evtimeout *timeout);
 
 #endif

@@ -1383,6 +1383,7 @@ START_TEST(combinations_a_million_deep)
 		evdeferred_errback(innermost, EIO, "deep");
 	else
 		evdeferred_fire(innermost, counting(&freed));
+	event_base_dispatch(loop);
 	ck_assert_int_eq(outcome.count, 1);
 	forget(d, &outcome);
 	ck_assert_int_eq(freed, _i < 4);

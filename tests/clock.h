@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A clock that the test sets.  The program's own clock_gettime() and
- * gettimeofday() come before those of libc, for libevent too: they give the
- * real time and what clock_advance() added to it.
+ * A clock that stands still unless the test moves it, so that no test depends on
+ * how fast the machine is.  The program's own clock_gettime() and gettimeofday()
+ * come before those of libc, for libevent and the library too.
+ *
+ * A loop that waits for a timer waits for ever: move the clock first.
  */
 #ifndef TESTS_CLOCK_H
 #define TESTS_CLOCK_H

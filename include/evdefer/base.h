@@ -26,8 +26,12 @@ struct evdefer_base;
 struct evfailure;
 
 /**
- * The most deliveries that the loop makes from the ready queue before it polls
- * its sockets and timers again.
+ * The most deliveries that the library makes in one turn of the loop, before that
+ * polls its sockets and timers again.  A turn also ends, sooner, after one
+ * millisecond by the monotonic clock, and at event_base_loopbreak(); what is left
+ * goes on after the next poll.  As many deliveries, at the most, are made of what
+ * one call from outside of a turn has caused and nests too deeply, before that
+ * returns.
  */
 #define EVDEFER_BASE_BATCH 256
 
@@ -42,9 +46,11 @@ typedef void (*evdefer_base_unhandled_fn)(
  * The event_base stays the caller's and has to outlive the evdefer_base.  One
  * event is added to it while deliveries are due and none otherwise, so that
  * event_base_dispatch() still returns when nothing is left to do; another one
- * while a handler of unhandled failures that fails itself is to go on.  They
- * have the middle one of the priorities that the event_base has by then.  While
- * two parties pass a lock to and fro something is always left, and
+ * while timeouts or delays are, and one while a handler of unhandled failures that
+ * fails itself is to go on.  They have the middle one of the priorities that the
+ * event_base has, also if these are set up later.
+ *
+ * While two parties pass a lock to and fro something is always left to do, and
  * event_base_loop() with EVLOOP_NONBLOCK alone does not return: with EVLOOP_ONCE
  * as well it does, after one turn.
  *
@@ -91,6 +97,18 @@ struct event_base *evdefer_base_get_event_base(const struct evdefer_base *base);
  */
 void evdefer_base_set_unhandled(
     struct evdefer_base *base, evdefer_base_unhandled_fn handler, void *arg);
+
+/**
+ * Sets the priority at which the library's events run: its turns and timeouts.
+ * libevent's event_priority_set().
+ *
+ * @param priority 0 for the most urgent one, below what was given to
+ *   event_base_priority_init().  If that is set to less later, the last one.
+ * @return 0, or -1 with errno EINVAL (no base, or no such priority) or ESHUTDOWN
+ *   (evdefer_base_free() was called).  It takes effect when the next turn is
+ *   asked for.
+ */
+int evdefer_base_set_priority(struct evdefer_base *base, int priority);
 
 /**
  * Has each Deferred remember where it was made, for reports of unhandled

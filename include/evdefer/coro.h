@@ -76,7 +76,6 @@ struct evcoro {
 	struct evfailure *failure; /* the same, held */
 	int at;			   /* where to go on: a line, or one of below */
 	int enter;		   /* the same for the call that comes */
-	bool cancelled;		   /* when it had no wait to cancel */
 };
 
 /**

@@ -111,8 +111,9 @@ struct evdeferred *evdeferred_maybe(
 /**
  * Runs @p body after a delay, from the event loop.  Twisted's deferLater().
  *
- * @param delay duration from now; copied.  After 0 it runs when the loop has
- *   polled.
+ * @param delay duration from this call; copied.  It never ends early, and
+ *   equal moments come in the order of asking.  After 0 it runs when the loop
+ *   has polled.
  * @param body NULL stands for one that returns the plain value NULL.
  * @param arg handed to the body; it stays the caller's.
  * @return a Deferred that is the caller's, as evdeferred_new(), and fires with
@@ -120,8 +121,7 @@ struct evdeferred *evdeferred_maybe(
  *   does not run, and the Deferred fails with ECANCELED.  NULL with errno
  *   EINVAL (no base; a delay that is missing, negative, or not normalized),
  *   ESHUTDOWN (evdefer_base_free() was called, which cancels those that are
- *   under way) or ENOMEM.  One libevent timer from the pool:
- *   O(log n) for n timers.
+ *   under way) or ENOMEM.  O(log n) for n timeouts and delays of the base.
  */
 struct evdeferred *evdeferred_later(struct evdefer_base *base,
     const struct timeval *delay, evdeferred_body_fn body, void *arg);
@@ -255,12 +255,30 @@ void evdeferred_cancel(struct evdeferred *d);
  * @p timeout; where they then come out with ECANCELED, the links added later
  * see ETIMEDOUT instead.  Twisted's addTimeout().
  *
- * @param timeout duration from now; copied.
+ * Whoever cancels it by evdeferred_cancel(), before the time is over or while
+ * those links still answer to that, has called it off: it stays ECANCELED.
+ *
+ * @param timeout duration from this call; copied.  It never ends early, and
+ *   timeouts and delays that end at the same moment do so in the order of asking.
  * @return 0, or -1 with errno EINVAL (none, negative, or not normalized),
- *   ESHUTDOWN (evdefer_base_free() was called) or ENOMEM.  One libevent
- *   timer: O(log n) for n timers.
+ *   ESHUTDOWN (evdefer_base_free() was called) or ENOMEM.  O(log n) for n
+ *   timeouts and delays of the base.
  */
 int evdeferred_add_timeout(struct evdeferred *d, const struct timeval *timeout);
+
+/**
+ * evdeferred_add_timeout() with a function that chooses what comes of it.
+ * Twisted's addTimeout() with onTimeoutCancel.
+ *
+ * @param both called where the time was over before the links added so far were
+ *   through, and nobody called it off: with what they made of the cancel, be it
+ *   ECANCELED, another failure or a value.  It owns and returns as a link of
+ *   evdeferred_add_both() does, and what it returns is what the links added
+ *   later see.  NULL stands for what evdeferred_add_timeout() does.
+ * @param arg handed to it; it stays the caller's.
+ */
+int evdeferred_add_timeout_both(struct evdeferred *d,
+    const struct timeval *timeout, evdeferred_both_fn both, void *arg);
 
 /**
  * Says in words, for a log or a debugger, how the Deferred is: waiting,
