@@ -139,6 +139,57 @@ evdeferred_add_both(struct evdeferred *d, evdeferred_both_fn both, void *arg)
 	return add(d, &link);
 }
 
+/* Its argument is freed by a link of its own behind it, when that is reached or
+ * dropped. */
+static int
+add_owned(
+    struct evdeferred *d, const struct evlink *link, void (*free_arg)(void *))
+{
+	struct evlink *last;
+
+	if (free_arg == NULL)
+		return add(d, link);
+	evdefer_base_check_(d->base);
+	if (evpool_reserve_(&d->base->links, 2) == -1)
+		return -1;
+	evlink_copy_(evlink_append_(d), link);
+	last = evlink_append_(d);
+	last->kind = EVLINK_FINALLY;
+	last->u.held = evresult_owned(link->arg, free_arg);
+	if (d->flags & EVDEFERRED_FIRED)
+		evdeferred_deliver_(d);
+	return 0;
+}
+
+int
+evdeferred_add_callbacks_owned(struct evdeferred *d,
+    evdeferred_callback_fn callback, evdeferred_errback_fn errback, void *arg,
+    void (*free_arg)(void *arg))
+{
+	const struct evlink link = {
+	    .kind = EVLINK_CALLBACKS, .u.fns = {callback, errback}, .arg = arg};
+
+	if (d == NULL || (callback == NULL && errback == NULL)) {
+		errno = EINVAL;
+		return -1;
+	}
+	return add_owned(d, &link, free_arg);
+}
+
+int
+evdeferred_add_both_owned(struct evdeferred *d, evdeferred_both_fn both,
+    void *arg, void (*free_arg)(void *arg))
+{
+	const struct evlink link = {
+	    .kind = EVLINK_BOTH, .u.both = both, .arg = arg};
+
+	if (d == NULL || both == NULL) {
+		errno = EINVAL;
+		return -1;
+	}
+	return add_owned(d, &link, free_arg);
+}
+
 int
 evdeferred_add_with_(struct evdeferred *d, evrwlock_body_fn body, void *arg)
 {

@@ -191,6 +191,16 @@ evdeferred_errback_at(const char *file, int line, struct evdeferred *d,
 	return evdeferred_fire(d, result);
 }
 
+bool
+evdeferred_has_fired(const struct evdeferred *d)
+{
+	if (d == NULL)
+		return false;
+	evdefer_base_check_(d->base);
+	/* A coroutine is a link that runs from the beginning. */
+	return (d->flags & EVDEFERRED_FIRED) && evdeferred_coro_(d) == NULL;
+}
+
 void
 evdeferred_fire_chained_(struct evdeferred *d, struct evresult result)
 {

@@ -26,7 +26,8 @@ enum evlink_kind {
 	EVLINK_TIMEOUT,
 	/* Runs a body that owns the value, and turns into ... */
 	EVLINK_WITH,
-	/* ... this one, which disposes of that value when the body is through. */
+	/* ... this one, which disposes of that value when the body is through.  Also
+	 * behind a link that owns its argument. */
 	EVLINK_FINALLY
 };
 

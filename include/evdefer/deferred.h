@@ -23,6 +23,8 @@
 #ifndef EVDEFER_DEFERRED_H
 #define EVDEFER_DEFERRED_H
 
+#include <stdbool.h>
+
 #include <evdefer/result.h>
 
 #ifdef __cplusplus
@@ -178,6 +180,17 @@ int evdeferred_errback_at(const char *file, int line, struct evdeferred *d,
     int code, const char *format, ...) EVDEFER_PRINTF_(5, 6);
 
 /**
+ * @return whether it has got its first result: it was fired, or a cancel or a
+ * free decided what its result is, whatever becomes of that.  So it is true
+ * from inside its first link on, while the chain is paused or waits for another
+ * Deferred, and true of one that was made with a result (evdeferred_fired(),
+ * evdeferred_maybe()).  A coroutine has fired when its body has ended, an
+ * acquire when the callback of its grant is called, a combination when it is
+ * decided.  False for NULL.  O(1).  Twisted's called.
+ */
+bool evdeferred_has_fired(const struct evdeferred *d);
+
+/**
  * Adds a link: @p callback for a value, @p errback for a failure.  A link with
  * NULL for the kind that comes passes the result on.  Added to a Deferred that
  * has fired it runs before this returns, unless deliveries are nested too
@@ -204,6 +217,28 @@ int evdeferred_add_errback(
  * Otherwise as evdeferred_add_callbacks(). */
 int evdeferred_add_both(
     struct evdeferred *d, evdeferred_both_fn both, void *arg);
+
+/**
+ * evdeferred_add_callbacks() with an argument that belongs to the link.
+ *
+ * @param free_arg called once with @p arg when the link is through, or when it
+ *   is dropped without having run (evdeferred_free(), for one).  It is through
+ *   when the function that was called has returned, with what that returned
+ *   done with: if that was a Deferred to wait for, when its result is there.
+ *   It may use the library, cancel or free @p d among others.  NULL if
+ *   arg stays the caller's, which is evdeferred_add_callbacks().
+ * @return 0, or -1 with errno EINVAL (no Deferred, or neither function) or
+ *   ENOMEM; then @p arg is still the caller's.  O(1), memory of two links from
+ *   the pool.
+ */
+int evdeferred_add_callbacks_owned(struct evdeferred *d,
+    evdeferred_callback_fn callback, evdeferred_errback_fn errback, void *arg,
+    void (*free_arg)(void *arg));
+
+/** evdeferred_add_both() with an argument that belongs to the link, as with
+ * evdeferred_add_callbacks_owned(). */
+int evdeferred_add_both_owned(struct evdeferred *d, evdeferred_both_fn both,
+    void *arg, void (*free_arg)(void *arg));
 
 /**
  * Adds a link that fires @p other with the result; the next link of @p d gets
