@@ -4,7 +4,8 @@
  *
  * The first byte chooses the longest request that is taken, the second one the
  * pieces in which the rest comes.  What must hold: no crash; each argument has
- * its NUL; and what the parser says does not depend on the pieces.
+ * its NUL; what the parser says does not depend on the pieces; and a request is
+ * the same when it is said once more as a line of words.
  */
 #include <stdint.h>
 #include <stdio.h>
@@ -14,6 +15,9 @@
 #include <event2/buffer.h>
 
 #include "../../docs/examples/kvd/request.h"
+
+/* Of a line of words. */
+#define MAX_WORDS 65536
 
 /* What the parser said about a stream, as a sum of it all. */
 struct said {
@@ -32,6 +36,59 @@ sum_up(struct said *said, const void *data, size_t length)
 }
 
 static void
+say_word(struct evbuffer *line, struct bytes bytes)
+{
+	size_t i;
+
+	evbuffer_add_printf(line, " \"");
+	for (i = 0; i < bytes.length; i++)
+		evbuffer_add_printf(
+		    line, "\\x%02x", (unsigned char)bytes.data[i]);
+	evbuffer_add_printf(line, "\"");
+}
+
+static bool
+are_equal(const struct arguments *one, const struct arguments *other)
+{
+	size_t i;
+
+	if (one->count != other->count)
+		return false;
+	for (i = 0; i < one->count; i++) {
+		struct bytes a = arguments_get(one, i);
+		struct bytes b = arguments_get(other, i);
+
+		if (a.length != b.length ||
+		    memcmp(a.data, b.data, a.length) != 0)
+			return false;
+	}
+	return true;
+}
+
+/* With everything in quotes.  (A browser's words are refused.) */
+static void
+say_again(const struct arguments *arguments)
+{
+	struct evbuffer *line = evbuffer_new();
+	struct request request;
+	size_t i;
+
+	if (line == NULL)
+		abort();
+	for (i = 0; i < arguments->count; i++)
+		say_word(line, arguments_get(arguments, i));
+	evbuffer_add_printf(line, "\n");
+	request_init(&request, MAX_WORDS);
+	if (evbuffer_get_length(line) < MAX_WORDS &&
+	    (request_next(&request, line) == REQUEST_READY
+		    ? !are_equal(&request.arguments, arguments)
+		    : strstr(request.error, "web server") == NULL))
+		abort();
+	request_destroy(&request);
+	evbuffer_free(line);
+}
+
+static void
 take(struct said *said, const struct arguments *arguments)
 {
 	size_t i;
@@ -46,6 +103,7 @@ take(struct said *said, const struct arguments *arguments)
 		sum_up(said, &bytes.length, sizeof(bytes.length));
 		sum_up(said, bytes.data, bytes.length);
 	}
+	say_again(arguments);
 }
 
 /* seed 0: in one piece. */
