@@ -27,6 +27,7 @@ kvd_suite(void)
 	suite_add_tcase(suite, kvd_journal_case());
 	suite_add_tcase(suite, kvd_commit_case());
 	suite_add_tcase(suite, kvd_crash_case());
+	suite_add_tcase(suite, kvd_files_case());
 	suite_add_tcase(suite, kvd_start_case());
 	return suite;
 }

@@ -10,18 +10,19 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
 #include <evdefer/base.h>
 #include <evdefer/deferred.h>
 
+#include "directory.h"
 #include "file.h"
 #include "record.h"
 #include "report.h"
 #include "store.h"
-
-#define NAME "kvd.journal"
 
 struct journal {
 	int fd;
@@ -34,7 +35,7 @@ struct journal {
 	size_t length;
 	struct worker *worker;
 	struct evdefer_base *base;
-	const char *directory;
+	struct directory *directory;
 };
 
 /*
@@ -45,16 +46,16 @@ static int
 refuse_file(const struct journal *journal, const char *what, uint64_t offset,
     const char *advice)
 {
-	report("%s/" NAME ": %s at offset %" PRIu64 "%s", journal->directory,
-	    what, offset, advice);
+	report("%s/kvd.journal: %s at offset %" PRIu64 "%s",
+	    journal->directory->name, what, offset, advice);
 	return -1;
 }
 
 static int
 refuse_unreadable(const struct journal *journal)
 {
-	report(
-	    "%s/" NAME ": can't read: %s", journal->directory, strerror(errno));
+	report("%s/kvd.journal: can't read: %s", journal->directory->name,
+	    strerror(errno));
 	return -1;
 }
 
@@ -169,13 +170,14 @@ cut_off(struct journal *journal, uint64_t end, uint64_t size)
 {
 	if (end == size)
 		return 0;
-	report("%s/" NAME ": cutting off %" PRIu64 " bytes at offset %" PRIu64
+	report("%s/kvd.journal: cutting off %" PRIu64
+	       " bytes at offset %" PRIu64
 	       ", the rest of a write that was not finished",
-	    journal->directory, size - end, end);
+	    journal->directory->name, size - end, end);
 	if (ftruncate(journal->fd, (off_t)end) == 0 &&
 	    fdatasync(journal->fd) == 0)
 		return 0;
-	report("%s/" NAME ": can't cut it off: %s", journal->directory,
+	report("%s/kvd.journal: can't cut it off: %s", journal->directory->name,
 	    strerror(errno));
 	return -1;
 }
@@ -199,8 +201,24 @@ load(struct journal *journal, struct store *store)
 	return 0;
 }
 
+/* Where somebody has deleted the lock of the directory, the journal still has
+ * its own. */
+static int
+lock(const struct journal *journal)
+{
+	if (flock(journal->fd, LOCK_EX | LOCK_NB) == 0)
+		return 0;
+	if (errno == EWOULDBLOCK)
+		report("%s/kvd.journal: another kvd uses it",
+		    journal->directory->name);
+	else
+		report("%s/kvd.journal: can't lock: %s",
+		    journal->directory->name, strerror(errno));
+	return -1;
+}
+
 struct journal *
-journal_open(int directory, const char *directory_name, struct store *store)
+journal_open(struct directory *directory, struct store *store)
 {
 	struct journal *journal = calloc(1, sizeof(*journal));
 
@@ -208,15 +226,15 @@ journal_open(int directory, const char *directory_name, struct store *store)
 		report("out of memory");
 		return NULL;
 	}
-	journal->directory = directory_name;
+	journal->directory = directory;
 	journal->fd =
-	    openat(directory, NAME, O_RDWR | O_CREAT | O_CLOEXEC, 0644);
-	if (journal->fd == -1 || fsync(directory) == -1) {
-		report("%s/" NAME ": can't open: %s", directory_name,
+	    directory_open_file(directory, DATA_JOURNAL, O_RDWR | O_CREAT);
+	if (journal->fd == -1 || fsync(directory->fd) == -1) {
+		report("%s/kvd.journal: can't open: %s", directory->name,
 		    strerror(errno));
 		goto failed;
 	}
-	if (load(journal, store) == 0)
+	if (lock(journal) == 0 && load(journal, store) == 0)
 		return journal;
 failed:
 	journal_close(journal);
@@ -242,8 +260,9 @@ break_down(struct journal *journal, const char *what, int error)
 {
 	if (atomic_exchange(&journal->broken, true))
 		return;
-	report("%s/" NAME ": %s: %s; writes are refused until kvd is restarted",
-	    journal->directory, what, strerror(error));
+	report(
+	    "%s/kvd.journal: %s: %s; writes are refused until kvd is restarted",
+	    journal->directory->name, what, strerror(error));
 }
 
 /* After a failed fdatasync the kernel may have dropped what it could not write,
@@ -295,16 +314,51 @@ write_records(struct journal *journal)
 	return file_write(journal->fd, parts, 2, (off_t)journal->size);
 }
 
+/* Whether somebody else has written to it. */
+static int
+check_size(struct journal *journal)
+{
+	struct stat info;
+
+	if (fstat(journal->fd, &info) == -1)
+		return errno;
+	if ((uint64_t)info.st_size == journal->size)
+		return 0;
+	break_down(journal, "changed by somebody else", ESTALE);
+	return ESTALE;
+}
+
+/* Whether the next start will find what is written. */
+static int
+check_place(struct journal *journal)
+{
+	const char *name = directory_find_change(journal->directory);
+
+	if (name == NULL)
+		return 0;
+	report("%s/%s: deleted or replaced while kvd runs; SNAPSHOT saves what "
+	       "it has in memory",
+	    journal->directory->name, name);
+	break_down(journal, "not to be relied on", ESTALE);
+	return ESTALE;
+}
+
 /* Gives 0 or an errno code; then the file is as before, if that can be. */
 static int
 append_job(struct job *job, void *arg)
 {
 	struct journal *journal = arg;
-	int error = write_records(journal);
+	int error = check_size(journal);
 
 	(void)job;
+	if (error != 0)
+		return error;
+	error = write_records(journal);
 	if (error == 0 && journal->sync)
 		error = sync_file(journal);
+	/* The last thing before the answer. */
+	if (error == 0)
+		error = check_place(journal);
 	if (error != 0 && ftruncate(journal->fd, (off_t)journal->size) == -1)
 		break_down(journal, "can't take back a write", errno);
 	return error;
@@ -412,10 +466,16 @@ journal_clear(struct journal *journal, struct job *job)
 
 	if (done == NULL)
 		return NULL;
+	if (check_size(journal) != 0 || check_place(journal) != 0) {
+		evdeferred_errback(done, ESTALE,
+		    "the snapshot is there, but other files were deleted or "
+		    "replaced while kvd runs; see the log and restart kvd");
+		return done;
+	}
 	if (ftruncate(journal->fd, 0) == -1) {
 		/* Replayed on top of the snapshot it gives the same again. */
-		report("%s/" NAME ": can't make it empty: %s",
-		    journal->directory, strerror(errno));
+		report("%s/kvd.journal: can't make it empty: %s",
+		    journal->directory->name, strerror(errno));
 		evdeferred_callback(done, NULL);
 		return done;
 	}

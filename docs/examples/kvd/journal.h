@@ -4,7 +4,10 @@
  *
  * A record that can't be written is cut off again, as if it had never been.
  * Where that fails, or an fdatasync does, nobody knows what the disk has: then
- * all further writes are refused until a restart has read what is there.
+ * all further writes are refused until a restart has read what is there.  So
+ * they are when a file of the directory is no more the one that it was, or
+ * somebody else has written to the journal: what was promised before may be
+ * lost, and nothing more is promised.
  */
 #ifndef KVD_JOURNAL_H
 #define KVD_JOURNAL_H
@@ -15,6 +18,7 @@
 
 #include "worker.h"
 
+struct directory;
 struct evdefer_base;
 struct evdeferred;
 struct journal;
@@ -26,8 +30,7 @@ struct store;
  *
  * @return the journal; NULL after the reason was reported.
  */
-struct journal *journal_open(
-    int directory, const char *directory_name, struct store *store);
+struct journal *journal_open(struct directory *directory, struct store *store);
 
 /* From here on it can write.  The worker and the base stay the caller's. */
 void journal_start(struct journal *journal, struct worker *worker,

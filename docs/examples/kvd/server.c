@@ -5,13 +5,11 @@
 #include "server.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <netdb.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -101,45 +99,17 @@ server_request_stop(struct server *server)
  */
 
 static int
-open_directory(struct server *server)
-{
-	const char *name = server->options->dir;
-
-	server->directory = open(name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (server->directory == -1) {
-		report(
-		    "%s: can't open the directory: %s", name, strerror(errno));
-		return -1;
-	}
-	server->lock_file = openat(
-	    server->directory, "kvd.lock", O_RDWR | O_CREAT | O_CLOEXEC, 0644);
-	if (server->lock_file == -1) {
-		report("%s/kvd.lock: can't open: %s", name, strerror(errno));
-		return -1;
-	}
-	if (flock(server->lock_file, LOCK_EX | LOCK_NB) == 0)
-		return 0;
-	if (errno == EWOULDBLOCK)
-		report("%s: another kvd uses this directory", name);
-	else
-		report("%s/kvd.lock: can't lock: %s", name, strerror(errno));
-	return -1;
-}
-
-static int
 load(struct server *server)
 {
-	const char *name = server->options->dir;
-
 	server->store = store_new();
 	if (server->store == NULL) {
 		report("out of memory");
 		return -1;
 	}
-	if (open_directory(server) == -1 ||
-	    snapshot_load(server->directory, name, server->store) == -1)
+	if (directory_open(&server->directory, server->options->dir) == -1 ||
+	    snapshot_load(&server->directory, server->store) == -1)
 		return -1;
-	server->journal = journal_open(server->directory, name, server->store);
+	server->journal = journal_open(&server->directory, server->store);
 	return server->journal != NULL ? 0 : -1;
 }
 
@@ -333,8 +303,8 @@ server_open(struct server *server, const struct options *options)
 {
 	memset(server, 0, sizeof(*server));
 	server->options = options;
-	server->directory = -1;
-	server->lock_file = -1;
+	server->directory.fd = -1;
+	server->directory.lock = -1;
 	server->started = time(NULL);
 	set_limits(server);
 	if (load(server) == -1)
@@ -383,10 +353,7 @@ server_close(struct server *server)
 	commit_free(server->commit);
 	journal_close(server->journal);
 	store_free(server->store);
-	if (server->lock_file != -1)
-		close(server->lock_file);
-	if (server->directory != -1)
-		close(server->directory);
+	directory_close(&server->directory);
 }
 
 long

@@ -9,6 +9,7 @@
 #include <stddef.h>
 #include <time.h>
 
+#include "directory.h"
 #include "named.h"
 
 struct client;
@@ -34,8 +35,7 @@ struct server {
 	struct evrwlock *lock; /* over store and journal */
 	struct commit *commit;
 	struct named_locks named; /* those of LOCK */
-	int directory;		  /* open */
-	int lock_file;		  /* keeps other kvds out of it */
+	struct directory directory;
 	bool snapshot_is_running;
 
 	struct evconnlistener *listener;

@@ -19,6 +19,7 @@
 #include <evdefer/coro.h>
 #include <evdefer/deferred.h>
 
+#include "directory.h"
 #include "file.h"
 #include "journal.h"
 #include "options.h"
@@ -110,25 +111,25 @@ load(struct record_reader *reader, const char *directory, struct store *store)
 }
 
 int
-snapshot_load(int directory, const char *directory_name, struct store *store)
+snapshot_load(struct directory *directory, struct store *store)
 {
+	const char *name = directory->name;
 	struct record_reader reader;
 	int fd, result = -1;
 
-	if (unlinkat(directory, TEMPORARY, 0) == -1 && errno != ENOENT) {
-		report("%s/" TEMPORARY ": can't remove: %s", directory_name,
+	if (unlinkat(directory->fd, TEMPORARY, 0) == -1 && errno != ENOENT) {
+		report("%s/" TEMPORARY ": can't remove: %s", name,
 		    strerror(errno));
 		return -1;
 	}
-	fd = openat(directory, NAME, O_RDONLY | O_CLOEXEC);
+	fd = directory_open_file(directory, DATA_SNAPSHOT, O_RDONLY);
 	if (fd == -1 && errno == ENOENT)
 		return 0;
 	if (fd != -1 && record_reader_open(&reader, fd) == 0) {
-		result = load(&reader, directory_name, store);
+		result = load(&reader, name, store);
 		record_reader_close(&reader);
 	} else {
-		report("%s/" NAME ": can't open: %s", directory_name,
-		    strerror(errno));
+		report("%s/" NAME ": can't open: %s", name, strerror(errno));
 	}
 	if (fd != -1)
 		close(fd);
@@ -218,16 +219,19 @@ static int
 rename_job(struct job *job, void *arg)
 {
 	struct snapshot *snapshot = arg;
-	const int directory = snapshot->server->directory;
+	struct directory *directory = &snapshot->server->directory;
 	const int fd = snapshot->fd;
+	int error;
 
 	(void)job;
-	if (fsync(fd) == -1 ||
-	    renameat(directory, TEMPORARY, directory, NAME) == -1)
+	if (fsync(fd) == -1)
 		return errno;
+	error = directory_replace(directory, DATA_SNAPSHOT, fd, TEMPORARY);
+	if (error != 0)
+		return error;
 	snapshot->fd = -1;
 	close(fd);
-	return fsync(directory) == -1 ? errno : 0;
+	return fsync(directory->fd) == -1 ? errno : 0;
 }
 
 /* Fires in a later turn of the loop: here is where others are served. */
@@ -257,7 +261,11 @@ begin(struct snapshot *snapshot)
 
 	snapshot->covers_journal = journal_is_settled(server->journal);
 	snapshot->journal_size = journal_size(server->journal);
-	snapshot->fd = openat(server->directory, TEMPORARY,
+	if (!directory_is_ours(&server->directory)) {
+		errno = ESTALE;
+		return -1;
+	}
+	snapshot->fd = openat(server->directory.fd, TEMPORARY,
 	    O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
 	return snapshot->fd == -1 ? -1 : 0;
 }
@@ -286,7 +294,7 @@ end(struct snapshot *snapshot, const struct evfailure *failure)
 		    evfailure_message(failure));
 	if (snapshot->fd != -1) {
 		close(snapshot->fd);
-		unlinkat(server->directory, TEMPORARY, 0);
+		unlinkat(server->directory.fd, TEMPORARY, 0);
 	}
 	store_walk_end(server->store);
 	server->snapshot_is_running = false;

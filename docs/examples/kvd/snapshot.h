@@ -11,13 +11,13 @@
 
 #include <evdefer/deferred.h>
 
+struct directory;
 struct server;
 struct store;
 
 /* Reads the snapshot in a directory, if there is one, into the store; removes
  * one that was not finished.  -1 after the reason was reported. */
-int snapshot_load(
-    int directory, const char *directory_name, struct store *store);
+int snapshot_load(struct directory *directory, struct store *store);
 
 /*
  * Writes it, and empties the journal.  To be called under the lock.
