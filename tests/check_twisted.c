@@ -540,62 +540,210 @@ pass(long ms)
 	turns(2);
 }
 
-/* _i: what comes before the time is over.  A timeout that still came would
- * cancel what the link behind it waits for. */
+static struct evresult
+must_not_run(struct evresult result, void *arg)
+{
+	(void)arg;
+	ck_abort_msg("the function of a timeout was called");
+	return result;
+}
+
+/* _i % 3: what comes before the time is over.  A timeout that still came would
+ * cancel what the link behind it waits for.  _i / 3: has it a function. */
 START_TEST(timeout_that_is_beaten_leaves_what_comes_later_alone)
 {
 	const struct timeval ten = {10, 0};
+	const int what = _i % 3;
 	struct evdeferred *d = fresh();
 	struct wait wait = {
 	    evdeferred_new(base, must_not_be_called, NULL), {0}};
 
-	evdeferred_add_timeout(d, &ten);
+	evdeferred_add_timeout_both(
+	    d, &ten, _i / 3 == 1 ? must_not_run : NULL, NULL);
 	evdeferred_add_both(d, note_and_wait, &wait);
-	if (_i == VALUE)
+	if (what == VALUE)
 		evdeferred_callback(d, &wait);
-	else if (_i == FAILURE)
+	else if (what == FAILURE)
 		evdeferred_errback(d, ENOENT, "fail");
 	else
 		evdeferred_cancel(d);
 	/* At once. */
-	ck_assert_int_eq(wait.seen.values, _i == VALUE);
-	ck_assert_int_eq(wait.seen.failures, _i != VALUE);
-	ck_assert_ptr_eq(wait.seen.value, _i == VALUE ? &wait : NULL);
-	if (_i != VALUE)
+	ck_assert_int_eq(wait.seen.values, what == VALUE);
+	ck_assert_int_eq(wait.seen.failures, what != VALUE);
+	ck_assert_ptr_eq(wait.seen.value, what == VALUE ? &wait : NULL);
+	if (what != VALUE)
 		ck_assert_int_eq(
-		    wait.seen.code, _i == FAILURE ? ENOENT : ECANCELED);
+		    wait.seen.code, what == FAILURE ? ENOENT : ECANCELED);
 	pass(15000);
 	evdeferred_callback(wait.d, NULL);
-	if (_i == CANCEL)
+	if (what == CANCEL)
 		evdeferred_callback(d, NULL);
 	evdeferred_free(d);
 }
 END_TEST
 
+/* What the cancel of a timeout comes to before its function is called. */
+enum { NOTHING, PASSED_ON, HANDLED, CANCELLER_FAILS, CANCELLER_FIRES, ANSWERS };
+
 static struct evresult
-answer_timeout(struct evfailure *failure, void *arg)
+handle(struct evfailure *failure, void *arg)
 {
-	if (evfailure_code(failure) != ETIMEDOUT)
-		return evresult_failure(failure);
-	return evresult_value(arg);
+	trace_failure(failure, arg);
+	return evresult_value(NULL);
 }
 
-/* _i: whether an errback before the timeout lets the cancel pass. */
-START_TEST(errback_behind_a_timeout_may_answer_it)
+static void
+cancel_with_value(struct evdeferred *d, void *arg)
+{
+	evdeferred_callback(d, arg);
+}
+
+static struct evdeferred *
+answering(int answer)
+{
+	struct evdeferred *d = evdeferred_new(base,
+	    answer == CANCELLER_FAILS	? cancel_with_failure
+	    : answer == CANCELLER_FIRES ? cancel_with_value
+					: NULL,
+	    trace);
+
+	ck_assert_ptr_nonnull(d);
+	if (answer == CANCELLER_FIRES)
+		evdeferred_add_callback(d, trace_value, "early");
+	else if (answer == PASSED_ON)
+		evdeferred_add_errback(d, trace_failure, "early");
+	else if (answer == HANDLED)
+		evdeferred_add_errback(d, handle, "early");
+	return d;
+}
+
+struct choice {
+	struct seen got; /* what there is to choose by */
+	struct evresult result;
+};
+
+static struct evresult
+choose(struct evresult result, void *arg)
+{
+	struct choice *choice = arg;
+
+	if (evresult_is_failure(result))
+		see_failure(evresult_get_failure(result), &choice->got);
+	else
+		see_value(evresult_get_value(result), &choice->got);
+	return choice->result;
+}
+
+START_TEST(function_of_a_timeout_chooses_its_result)
+{
+	static const int codes[ANSWERS] = {ECANCELED, ECANCELED, 0, EIO, 0};
+	const struct timeval ten = {10, 0};
+	struct evdeferred *d = answering(_i);
+	struct choice choice = {{0}, evresult_value(trace + 1)};
+	struct seen seen = {0};
+
+	ck_assert_int_eq(
+	    evdeferred_add_timeout_both(d, &ten, choose, &choice), 0);
+	see(d, &seen);
+	pass(9000);
+	ck_assert_int_eq(seen.values, 0);
+	pass(6000);
+	ck_assert_str_eq(
+	    trace, _i == NOTHING || _i == CANCELLER_FAILS ? "" : "early");
+	ck_assert_int_eq(choice.got.values + choice.got.failures, 1);
+	ck_assert_int_eq(choice.got.code, codes[_i]);
+	ck_assert_ptr_eq(
+	    choice.got.value, _i == CANCELLER_FIRES ? trace : NULL);
+	ck_assert_ptr_eq(seen.value, trace + 1);
+	if (_i != CANCELLER_FAILS && _i != CANCELLER_FIRES)
+		evdeferred_callback(d, NULL);
+	evdeferred_free(d);
+}
+END_TEST
+
+/* A failure instead of a value, and a Deferred. */
+START_TEST(function_of_a_timeout_may_fail_or_wait)
+{
+	const struct timeval ten = {10, 0};
+	struct evdeferred *d = answering(CANCELLER_FIRES), *inner = fresh();
+	struct choice choice = {{0}, evresult_deferred(inner)};
+	struct seen seen = {0};
+
+	evdeferred_add_timeout_both(d, &ten, choose, &choice);
+	see(d, &seen);
+	pass(15000);
+	ck_assert_int_eq(choice.got.values, 1);
+	ck_assert_int_eq(seen.values, 0);
+	evdeferred_callback(inner, &choice);
+	ck_assert_ptr_eq(seen.value, &choice);
+	evdeferred_free(d);
+
+	d = answering(CANCELLER_FIRES);
+	choice.result = evresult_fail(EDOM, "too late for %s", "that");
+	evdeferred_add_timeout_both(d, &ten, choose, &choice);
+	see(d, &seen);
+	pass(15000);
+	ck_assert_int_eq(seen.code, EDOM);
+	evdeferred_free(d);
+}
+END_TEST
+
+static struct evresult
+clean_up(struct evfailure *failure, void *arg)
+{
+	trace_failure(failure, "c");
+	return evresult_deferred(arg);
+}
+
+/* _i: 0 the time is over first, 1 the cancel is first, 2 and 3 the same with a
+ * function.  In Twisted it timed out in all cases. */
+START_TEST(cancel_beside_a_timeout_stays_a_cancel)
+{
+	const struct timeval ten = {10, 0};
+	struct evdeferred *d = evdeferred_new(base, note_cancel, &d);
+	struct evdeferred *cleaning =
+	    evdeferred_new(base, note_cancel, &cleaning);
+	struct seen seen = {0};
+
+	canceller_calls = 0;
+	evdeferred_add_errback(d, clean_up, cleaning);
+	evdeferred_add_timeout_both(
+	    d, &ten, _i / 2 == 1 ? must_not_run : NULL, NULL);
+	see(d, &seen);
+	if (_i % 2 == 1)
+		evdeferred_cancel(d);
+	pass(_i % 2 == 1 ? 5000 : 15000);
+	ck_assert_str_eq(trace, "c");
+	ck_assert_int_eq(canceller_calls, 1);
+	if (_i % 2 == 0)
+		evdeferred_cancel(d);
+	else
+		pass(15000);
+	ck_assert_int_eq(canceller_calls, 2);
+	ck_assert_int_eq(seen.code, ECANCELED);
+	evdeferred_free(d);
+}
+END_TEST
+
+/* Twisted forgets it, and the wait has no bound from then on. */
+START_TEST(timeout_of_a_paused_one_cancels_what_it_waits_for_next)
 {
 	const struct timeval ten = {10, 0};
 	struct evdeferred *d = fresh();
+	struct evdeferred *inner = evdeferred_new(base, note_cancel, &inner);
 	struct seen seen = {0};
 
-	if (_i == 1)
-		evdeferred_add_errback(d, trace_failure, "early");
+	canceller_calls = 0;
+	evdeferred_add_callback(d, wait_value, inner);
 	evdeferred_add_timeout(d, &ten);
-	evdeferred_add_errback(d, answer_timeout, &seen);
 	see(d, &seen);
-	pass(15000);
-	ck_assert_str_eq(trace, _i == 1 ? "early" : "");
-	ck_assert_ptr_eq(seen.value, &seen);
+	evdeferred_pause(d);
 	evdeferred_callback(d, NULL);
+	pass(15000);
+	ck_assert_int_eq(canceller_calls, 0);
+	evdeferred_unpause(d);
+	ck_assert_int_eq(canceller_calls, 1);
+	ck_assert_int_eq(seen.code, ETIMEDOUT);
 	evdeferred_free(d);
 }
 END_TEST
@@ -687,10 +835,14 @@ add_ends(Suite *suite)
 	    tc, cancel_after_the_result_calls_no_canceller, 0, 2);
 	tcase_add_test(
 	    tc, cancel_of_a_waiter_calls_the_canceller_of_the_awaited);
-	tcase_add_loop_test(tc,
-	    timeout_that_is_beaten_leaves_what_comes_later_alone, VALUE,
-	    CANCEL + 1);
-	tcase_add_loop_test(tc, errback_behind_a_timeout_may_answer_it, 0, 2);
+	tcase_add_loop_test(
+	    tc, timeout_that_is_beaten_leaves_what_comes_later_alone, 0, 6);
+	tcase_add_loop_test(
+	    tc, function_of_a_timeout_chooses_its_result, 0, ANSWERS);
+	tcase_add_test(tc, function_of_a_timeout_may_fail_or_wait);
+	tcase_add_loop_test(tc, cancel_beside_a_timeout_stays_a_cancel, 0, 4);
+	tcase_add_test(
+	    tc, timeout_of_a_paused_one_cancels_what_it_waits_for_next);
 	tcase_add_test(
 	    tc, failure_of_one_that_nobody_keeps_is_reported_at_once);
 	tcase_add_test(tc, failure_taken_over_from_a_fired_one_is_handled_once);
