@@ -118,7 +118,7 @@ reply_hello(struct call *call)
 	reply_string(reply, "server");
 	reply_string(reply, "kvd");
 	reply_string(reply, "version");
-	reply_string(reply, KVD_VERSION);
+	reply_string(reply, PACKAGE_VERSION);
 	reply_string(reply, "proto");
 	reply_integer(reply, reply->version);
 	reply_string(reply, "id");
