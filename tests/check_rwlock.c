@@ -698,6 +698,27 @@ START_TEST(grant_dropped_by_a_paused_waiter_is_released)
 }
 END_TEST
 
+/* A cancel comes too late for one that has fired. */
+START_TEST(grant_behind_a_pause_is_received_after_a_cancel)
+{
+	struct party p[2];
+
+	make_lock(_i);
+	writer(&p[0]);
+	settle();
+	writer(&p[1]);
+	evdeferred_pause(p[1].d);
+	leave(&p[0]);
+	evdeferred_cancel(p[1].d);
+	counts(0, 1, 0, 0);
+	ck_assert_int_eq(evdeferred_unpause(p[1].d), 0);
+	ck_assert_int_eq(p[1].granted, 1);
+	ck_assert_int_eq(p[1].ended, 1);
+	leave(&p[1]);
+	done(p, 2);
+}
+END_TEST
+
 static struct evresult
 wait_here(void *value, void *arg)
 {
@@ -2303,6 +2324,8 @@ add_rules(Suite *suite)
 	    tc, grant_that_passed_errbacks_only_is_released, 0, 2);
 	tcase_add_loop_test(
 	    tc, grant_dropped_by_a_paused_waiter_is_released, 0, 2);
+	tcase_add_loop_test(
+	    tc, grant_behind_a_pause_is_received_after_a_cancel, 0, 2);
 	suite_add_tcase(suite, tc);
 
 	tc = tcase_create("delivery and try");

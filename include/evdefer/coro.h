@@ -92,8 +92,9 @@ struct evcoro {
  * @return a Deferred that is the caller's, as evdeferred_new(), and fires with
  *   the result of the coroutine.  Cancelling it cancels what the coroutine
  *   waits for, whose failure then comes out of the wait; a coroutine that is
- *   not waiting when it is cancelled gets ECANCELED from its next wait, unless
- *   that one answers the cancel otherwise.  Freeing it frees what the coroutine
+ *   not waiting when it is cancelled gets ECANCELED from its next wait, or has
+ *   the Deferred cancelled that it returns at its end, unless that one answers
+ *   the cancel otherwise.  Freeing it frees what the coroutine
  *   waits for and runs the cleanup, nothing else.  NULL with errno EINVAL (no
  *   base, co or fn), EBUSY (@p co is of a coroutine that has not ended) or
  *   ENOMEM; then @p fn did not run and @p arg is still the caller's.  O(1),

@@ -279,9 +279,11 @@ int evdeferred_unpause(struct evdeferred *d);
  * If it has not fired, the canceller is called, and unless that fired it, it
  * fails with ECANCELED; without a canceller one late result will be disposed
  * of.  If it waits for another Deferred, the innermost one is cancelled
- * instead.  After its result came nothing happens.  That failure, if nobody
- * handles it, is not reported; one that the canceller fires is.  O(1) for each
- * Deferred waited for.
+ * instead.  After its result came nothing happens to that: links that a pause
+ * or deep nesting still holds back run with it after the cancel; in the case of
+ * nesting, what they wait for first is cancelled.  The failure of a cancel, if
+ * nobody handles it, is not reported; one that the canceller fires is.  O(1) for
+ * each Deferred waited for.
  */
 void evdeferred_cancel(struct evdeferred *d);
 

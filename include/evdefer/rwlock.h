@@ -17,6 +17,11 @@
  * Deferred was freed, cancelled or timed out, is released by the library: a
  * waiter that was forgotten can never block a lock.
  *
+ * A cancel or timeout gives back a grant that is on its way, but once the Deferred
+ * has fired it is too late: where a pause or deep nesting holds its links back,
+ * the callback still gets the lock after the cancel, and has to release it.
+ * evdeferred_free() leaves no such rest.
+ *
  * By default a grant is delivered from the event loop, never from inside an
  * acquire or a release, and the loop polls after EVDEFER_BASE_BATCH of them.
  * With EVRWLOCK_FAST it is delivered at once.
