@@ -225,6 +225,26 @@ fire_one(struct evresults *all, size_t index)
 	fire(all, evresult_owned(all, dispose_results));
 }
 
+/* How much of a message goes into that of a failure around it: combinations of
+ * combinations must not add up their messages. */
+#define QUOTED 160
+
+/* The failure because an input has failed, with that as its cause. */
+static struct evresult
+first_error(struct evfailure *cause, size_t index)
+{
+	struct evresult result =
+	    evresult_wrap_at(cause->file, cause->line, cause, cause->code,
+		"input %zu: %.*s", index, QUOTED, cause->message);
+	struct evfailure *failure = result.data;
+
+	if (failure->refs == 0)
+		return result;
+	failure->place = index + 1;
+	failure->cancelled = cause->cancelled;
+	return result;
+}
+
 /* The work to do because an input has failed. */
 static unsigned
 cancel_of_others(struct evresults *all)
@@ -240,11 +260,38 @@ static void
 fire_first_error(struct evresults *all, size_t index)
 {
 	struct evresult error =
-	    evresult_first_error_(all->parts[index].u.result.data, index);
+	    first_error(all->parts[index].u.result.data, index);
 
 	all->decided = true;
 	work(all, CLEAR | cancel_of_others(all));
 	fire(all, error);
+}
+
+static bool
+are_all_cancelled(const struct evresults *all)
+{
+	size_t i;
+
+	for (i = 0; i < all->total; i++)
+		if (!evresult_is_cancelled_(all->parts[i].u.result))
+			return false;
+	return true;
+}
+
+/* The failure because all of them have failed, which carries these failures. */
+static struct evresult
+group(struct evresults *all)
+{
+	const bool cancelled = are_all_cancelled(all);
+	struct evfailure *cause = all->parts[0].u.result.data;
+	struct evresult result = evresult_wrap_at(cause->file, cause->line,
+	    cause, cause->code, "all %zu failed, the first with: %.*s",
+	    all->total, QUOTED, cause->message);
+	struct evfailure *failure = result.data;
+
+	if (evfailure_attach_(failure, evresult_owned(all, dispose_results)))
+		failure->cancelled = cancelled;
+	return result;
 }
 
 static void
@@ -252,7 +299,7 @@ fire_group(struct evresults *all)
 {
 	all->decided = true;
 	show(all, 0, all->total);
-	fire(all, evresult_group_(all));
+	fire(all, group(all));
 }
 
 static void
@@ -518,6 +565,14 @@ evresults_take(struct evresults *results, size_t i)
 		return evresult_fixed_(EVFAILURE_CANCELLED);
 	}
 	return take(part);
+}
+
+const struct evresults *
+evfailure_results(const struct evfailure *failure)
+{
+	if (failure == NULL || failure->payload.dispose != dispose_results)
+		return NULL;
+	return failure->payload.data;
 }
 
 void

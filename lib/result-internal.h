@@ -10,7 +10,6 @@
 #include <stdarg.h>
 #include <stdint.h>
 
-#include <evdefer/combine.h>
 #include <evdefer/result.h>
 
 #include "hold-internal.h"
@@ -42,6 +41,22 @@ evresult_has_kind_(struct evresult result, enum evresult_kind kind)
 	return (uintptr_t)result.dispose == (uintptr_t)kind;
 }
 
+struct evfailure {
+	const char *file;
+	const char *message;
+	struct evfailure *cause;
+	/* What it carries: the user's, or what a part of the library attached
+	 * and knows by the function that disposes of it. */
+	struct evresult payload;
+	size_t place; /* index and 1, or 0 for none */
+	size_t refs;  /* 0 for those that are never freed */
+	int code;
+	int line;
+	bool has_users_payload;
+	bool cancelled; /* by the consumer, which is no news to it */
+			/* The text of the message follows. */
+};
+
 /* The failures that the library makes by itself.  They need no memory. */
 enum evfailure_fixed {
 	EVFAILURE_CANCELLED,
@@ -62,13 +77,9 @@ struct evresult evresult_vfail_(const char *file, int line,
     struct evfailure *cause, int code, const char *format, va_list args)
     EVDEFER_PRINTF_(5, 0);
 
-/* The failure of a combination because one of its inputs failed.  The cause is
- * lent. */
-struct evresult evresult_first_error_(struct evfailure *cause, size_t index);
-
-/* The same where all of them failed.  It takes the results over, of which there
- * is at least one. */
-struct evresult evresult_group_(struct evresults *failures);
+/* Has a failure that was just made carry that, which goes with it: at once if
+ * there was no memory for the failure.  Whether there was. */
+bool evfailure_attach_(struct evfailure *failure, struct evresult payload);
 
 /* Whether it is the failure of a Deferred that its own consumer cancelled. */
 bool evresult_is_cancelled_(struct evresult result);

@@ -8,19 +8,6 @@
 
 #include "result-internal.h"
 
-struct evfailure {
-	const char *file;
-	const char *message;
-	struct evfailure *cause;
-	struct evresults *results; /* all causes, where there are several */
-	size_t place;		   /* index and 1, or 0 for none */
-	size_t refs;		   /* 0 for those that are never freed */
-	int code;
-	int line;
-	bool cancelled; /* by the consumer, which is no news to it */
-			/* The text of the message follows. */
-};
-
 #define FIXED(error, words)                                                    \
 	{                                                                      \
 		.file = __FILE__, .line = __LINE__, .code = (error),           \
@@ -102,7 +89,8 @@ evresult_vfail_(const char *file, int line, struct evfailure *cause, int code,
 	failure->line = line;
 	failure->code = code;
 	failure->cause = cause != NULL ? evfailure_ref(cause) : NULL;
-	failure->results = NULL;
+	failure->payload = evresult_value(NULL);
+	failure->has_users_payload = false;
 	failure->place = 0;
 	failure->cancelled = false;
 	failure->refs = 1;
@@ -134,52 +122,31 @@ evresult_wrap_at(const char *file, int line, struct evfailure *cause, int code,
 	return result;
 }
 
-/* How much of a message goes into that of a failure around it: combinations of
- * combinations must not add up their messages. */
-#define QUOTED 160
-
-struct evresult
-evresult_first_error_(struct evfailure *cause, size_t index)
+bool
+evfailure_attach_(struct evfailure *failure, struct evresult payload)
 {
-	struct evresult result =
-	    evresult_wrap_at(cause->file, cause->line, cause, cause->code,
-		"input %zu: %.*s", index, QUOTED, cause->message);
-	struct evfailure *failure = result.data;
-
-	if (failure->refs == 0)
-		return result;
-	failure->place = index + 1;
-	failure->cancelled = cause->cancelled;
-	return result;
-}
-
-static bool
-are_all_cancelled(const struct evresults *failures)
-{
-	size_t i;
-
-	for (i = 0; i < evresults_count(failures); i++)
-		if (!evresult_is_cancelled_(evresults_get(failures, i)))
-			return false;
+	if (failure->refs == 0) {
+		evresult_dispose(payload);
+		return false;
+	}
+	failure->payload = payload;
 	return true;
 }
 
 struct evresult
-evresult_group_(struct evresults *failures)
+evresult_fail_with_at(const char *file, int line, void *payload,
+    void (*free_payload)(void *), int code, const char *format, ...)
 {
-	struct evfailure *cause =
-	    evresult_get_failure(evresults_get(failures, 0));
-	struct evresult result = evresult_wrap_at(cause->file, cause->line,
-	    cause, cause->code, "all %zu failed, the first with: %.*s",
-	    evresults_count(failures), QUOTED, cause->message);
-	struct evfailure *failure = result.data;
+	struct evresult result;
+	struct evfailure *failure;
+	va_list args;
 
-	if (failure->refs == 0) {
-		evresults_free(failures);
-		return result;
-	}
-	failure->results = failures;
-	failure->cancelled = are_all_cancelled(failures);
+	va_start(args, format);
+	result = evresult_vfail_(file, line, NULL, code, format, args);
+	va_end(args);
+	failure = result.data;
+	if (evfailure_attach_(failure, evresult_owned(payload, free_payload)))
+		failure->has_users_payload = true;
 	return result;
 }
 
@@ -301,10 +268,11 @@ evfailure_index(const struct evfailure *failure)
 	return place > 0 ? place - 1 : EVFAILURE_NO_INDEX;
 }
 
-const struct evresults *
-evfailure_results(const struct evfailure *failure)
+void *
+evfailure_get_payload(const struct evfailure *failure)
 {
-	return or_none(failure)->results;
+	failure = or_none(failure);
+	return failure->has_users_payload ? failure->payload.data : NULL;
 }
 
 const char *
@@ -331,14 +299,14 @@ void
 evfailure_unref(struct evfailure *failure)
 {
 	struct evfailure *cause;
-	struct evresults *results;
+	struct evresult payload;
 
 	/* A loop and no recursion: causes may be many. */
 	while (failure != NULL && failure->refs > 0 && --failure->refs == 0) {
 		cause = failure->cause;
-		results = failure->results;
+		payload = failure->payload;
 		free(failure);
-		evresults_free(results);
+		evresult_dispose(payload);
 		failure = cause;
 	}
 }

@@ -82,6 +82,26 @@ struct evresult evresult_fail_at(const char *file, int line, int code,
     const char *format, ...) EVDEFER_PRINTF_(4, 5);
 
 /**
+ * Makes a failure that carries something:
+ * `evresult_fail_with(void *payload, void (*free_payload)(void *), int code,
+ * const char *format, ...)`.  What an exception of Python's own class has in its
+ * attributes: an answer with an error, the line that could not be read.
+ *
+ * @param payload for evfailure_get_payload(); it is the failure's from now on.
+ * @param free_payload called once with the payload when nobody holds the failure
+ *   any more; it may use the library.  NULL if the payload stays the caller's.
+ * @return as evresult_fail(); out of memory, a failure with ENOMEM that carries
+ *   nothing, and the payload has been freed.
+ */
+#define evresult_fail_with(...)                                                \
+	evresult_fail_with_at(__FILE__, __LINE__, __VA_ARGS__)
+
+/** evresult_fail_with() with the place given by the caller. */
+struct evresult evresult_fail_with_at(const char *file, int line, void *payload,
+    void (*free_payload)(void *), int code, const char *format, ...)
+    EVDEFER_PRINTF_(6, 7);
+
+/**
  * Makes a failure that has another one as its cause:
  * `evresult_wrap(struct evfailure *cause, int code, const char *format, ...)`.
  * Python's "raise ... from".  The cause may be one that was lent; the new
@@ -146,6 +166,12 @@ const char *evfailure_message(const struct evfailure *failure);
 
 /** @return the failure that this one wraps, lent by it, or NULL. */
 struct evfailure *evfailure_cause(const struct evfailure *failure);
+
+/** @return what evresult_fail_with() had this failure carry, lent by it; NULL if
+ * nothing.  That of a failure around it, from evresult_wrap() or a combination,
+ * is its own: ask its evfailure_cause().  Who made the failure has to show, in
+ * its code or in the first field of all payloads of the program. */
+void *evfailure_get_payload(const struct evfailure *failure);
 
 /** What evfailure_index() gives for a failure without a place. */
 #define EVFAILURE_NO_INDEX ((size_t)-1)
