@@ -55,6 +55,16 @@ evunhandled_is_news_(struct evresult result)
 	return evresult_is_failure_(result) && !evresult_is_cancelled_(result);
 }
 
+static void
+tell(struct evdeferred *d, evdefer_base_unhandled_fn fn, void *arg)
+{
+	struct evunhandled *unhandled = &d->base->unhandled;
+
+	unhandled->reported = d;
+	fn(d->u.result.data, arg);
+	unhandled->reported = NULL;
+}
+
 /* Tells of the first that waits, which goes then. */
 static void
 tell_first(struct evdefer_base *base, evdefer_base_unhandled_fn fn, void *arg)
@@ -73,9 +83,7 @@ tell_first(struct evdefer_base *base, evdefer_base_unhandled_fn fn, void *arg)
 	}
 	d = EVLIST_ELEMENT(
 	    evlist_pop_(&unhandled->deferreds), struct evdeferred, node);
-	unhandled->reported = d;
-	fn(d->u.result.data, arg);
-	unhandled->reported = NULL;
+	tell(d, fn, arg);
 	evdeferred_bury_(d);
 }
 
@@ -139,18 +147,29 @@ tell_in_rounds(struct evdefer_base *base)
 	}
 }
 
-/* Unless that is being done: never inside one another. */
+/* The handler may free the base meanwhile. */
+static void
+begin(struct evdefer_base *base)
+{
+	base->unhandled.busy = true;
+	evdefer_base_use_(base);
+}
+
+static void
+end(struct evdefer_base *base)
+{
+	base->unhandled.busy = false;
+	evdefer_base_unuse_(base);
+}
+
 static void
 report_all(struct evdefer_base *base, void (*report)(struct evdefer_base *base))
 {
 	if (base->unhandled.busy)
 		return;
-	base->unhandled.busy = true;
-	/* The handler may free it. */
-	evdefer_base_use_(base);
+	begin(base);
 	report(base);
-	base->unhandled.busy = false;
-	evdefer_base_unuse_(base);
+	end(base);
 }
 
 static void
@@ -189,9 +208,17 @@ evunhandled_report_(struct evdeferred *d)
 {
 	struct evdefer_base *base = d->base;
 
-	evlist_append_(&base->unhandled.deferreds, &d->node);
-	base->unhandled.count++;
-	report_all(base, tell_in_rounds);
+	if (base->unhandled.busy) {
+		evlist_append_(&base->unhandled.deferreds, &d->node);
+		base->unhandled.count++;
+		return;
+	}
+	begin(base);
+	tell(d, tell_handler, base);
+	tell_in_rounds(base);
+	/* Not before: the free of d has not returned yet. */
+	evdeferred_bury_(d);
+	end(base);
 }
 
 void

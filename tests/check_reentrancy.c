@@ -814,6 +814,23 @@ START_TEST(deferred_freed_by_the_free_function_of_its_value)
 }
 END_TEST
 
+static void
+free_thing_too(const struct evfailure *failure, void *arg)
+{
+	handle_and_drop(failure, arg);
+	free_again();
+}
+
+START_TEST(deferred_freed_by_the_handler_that_is_told_of_it_and_others)
+{
+	set_handler(free_thing_too, 3, 1);
+	set_thing(
+	    evdeferred_fired(base, evresult_fail(100, NULL)), free_deferred);
+	free_thing(thing);
+	ck_assert_int_eq(freed, 4);
+}
+END_TEST
+
 START_TEST(deferred_freed_by_a_link_that_is_dropped)
 {
 	struct evdeferred *other = evdeferred_new(base, NULL, NULL);
@@ -1206,6 +1223,8 @@ main(void)
 	tcase_add_loop_test(
 	    tc, deferred_freed_by_the_canceller_that_its_cancel_calls, 0, 3);
 	tcase_add_test(tc, deferred_freed_by_the_free_function_of_its_value);
+	tcase_add_test(
+	    tc, deferred_freed_by_the_handler_that_is_told_of_it_and_others);
 	tcase_add_test(tc, deferred_freed_by_a_link_that_is_dropped);
 	tcase_add_test(tc, deferred_freed_by_what_it_waits_for);
 	tcase_add_test(

@@ -3,9 +3,12 @@
  * A string of bytes as a program of calls on the library.
  *
  * The first byte chooses how the program begins and ends, each further one a
- * call, with its operands behind it.  Callbacks, bodies, cancellers and free
- * functions take their calls from the same string.  It ends with everything
- * fired, released and freed; the loop and the base go last.
+ * call, with its operands behind it.  All functions of ours that the library
+ * calls take their calls from the same string: callbacks, bodies, cleanups,
+ * cancellers, free functions, the handler of unhandled failures.  They may free,
+ * cancel and close the very thing at work, and once more what is being freed.
+ * It ends with everything fired, released and freed; the loop and the base go
+ * last.
  *
  * With FUZZ_SHOW in the environment it shows each call and the bytes after it.
  *
@@ -39,6 +42,7 @@
 #define KINDS 2	      /* of each type: the second is EV*_FAST */
 #define THINGS 4096   /* tokens and arguments of one program */
 #define MAX_SIZE 1024 /* bytes of a program that count */
+#define GOING 16      /* Deferreds that are being freed at once */
 
 /* Asserted also with NDEBUG. */
 #define MUST(condition)                                                        \
@@ -90,9 +94,19 @@ static struct world {
 
 	struct slot slots[SLOTS];
 	struct evdeferred *producers[SLOTS];
+	struct evdeferred *at;		 /* whose function runs */
+	struct evdeferred *going[GOING]; /* whose free has not returned */
+	int gone;
+	struct evresults *results; /* the same */
+	struct evdeferred
+	    *keeper; /* of the base's memory, once that is freed */
+	bool base_goes;
 	struct evrwlock *locks[KINDS];
+	bool lock_goes[KINDS];
 	struct evsemaphore *semaphores[KINDS];
+	bool semaphore_goes[KINDS];
 	struct evmutex *mutexes[KINDS];
+	bool mutex_goes[KINDS];
 	struct evqueue *queues[KINDS];
 	bool queue_goes[KINDS];
 	struct evowner *owners[KINDS];
@@ -103,6 +117,7 @@ static struct token tokens[THINGS];
 static struct link links[THINGS];
 
 static void calls(unsigned count);
+static void calls_of(struct evdeferred *d, unsigned count);
 
 static void
 broken(int line, const char *condition)
@@ -265,6 +280,19 @@ take(struct slot *slot)
 	return d;
 }
 
+/* Frees it, and remembers that while its functions run. */
+static void
+free_deferred(struct evdeferred *d)
+{
+	if (w.gone == GOING) {
+		evdeferred_free(d);
+		return;
+	}
+	w.going[w.gone++] = d;
+	evdeferred_free(d);
+	w.gone--;
+}
+
 /* Where it is then; NULL for no Deferred. */
 static struct slot *
 put(struct evdeferred *d, bool raw)
@@ -277,7 +305,7 @@ put(struct evdeferred *d, bool raw)
 	/* To take the old one out may fill the slot again. */
 	while (slot->d != NULL) {
 		old = take(slot);
-		evdeferred_free(old);
+		free_deferred(old);
 	}
 	*slot = (struct slot){.d = d, .raw = raw, .leaf = raw};
 	return slot;
@@ -348,7 +376,7 @@ received(void *value, void *arg)
 		MUST(token->out);
 		token->out = false;
 	}
-	calls(next() % 4);
+	calls_of(link->d, next() % 4);
 	if (token != NULL && w.ending)
 		release(token);
 	if (token != NULL && !w.ending && next() % 2)
@@ -368,7 +396,7 @@ failed(struct evfailure *failure, void *arg)
 	MUST(evfailure_file(failure) != NULL);
 	for (i = 0; i < evresults_count(results); i++)
 		MUST(evresult_is_failure(evresults_get(results, i)));
-	calls(next() % 4);
+	calls_of(link->d, next() % 4);
 	switch (w.ending ? 1 : next() % 3) {
 	case 0:
 		return evresult_failure(failure);
@@ -403,11 +431,21 @@ granted(void *value, void *arg)
 		MUST(w.life[link->owner] == link->life &&
 		     !w.owner_goes[link->owner]);
 	token = hold(link->what, value, link->owner);
-	calls(next() % 4);
+	calls_of(link->d, next() % 4);
 	if (w.ending)
 		release(token);
 	/* Kept, or to be disposed of on the way. */
 	return next() % 2 ? hand_out(token) : evresult_value(NULL);
+}
+
+static void
+free_results(struct evresults *results)
+{
+	struct evresults *outer = w.results;
+
+	w.results = results;
+	evresults_free(results);
+	w.results = outer;
 }
 
 static struct evresult
@@ -431,8 +469,8 @@ got_results(void *value, void *arg)
 		MUST(token->out);
 		token->out = false;
 	}
-	calls(next() % 4);
-	evresults_free(results);
+	calls_of(link->d, next() % 4);
+	free_results(results);
 	return some_result(link->d);
 }
 
@@ -444,7 +482,7 @@ body(void *arg)
 
 	if (link->on != NULL)
 		check_alone(link->what, link->on, link->owner);
-	calls(next() % 4);
+	calls_of(link->d, next() % 4);
 	return some_result(link->d);
 }
 
@@ -470,12 +508,21 @@ coroutine(struct evcoro *co, void *arg)
 			if (w.ending)
 				release(token);
 		}
-		calls(next() % 4);
+		calls_of(link->d, next() % 4);
 	}
 	EVCORO_RETURN(some_result(link->d));
 	EVCORO_FINALLY(co);
-	calls(next() % 2);
+	calls_of(link->d, next() % 2);
 	EVCORO_END(co);
+}
+
+/* The coroutine is over, and its Deferred may be. */
+static void
+coroutine_over(void *arg)
+{
+	const struct link *link = arg;
+
+	calls_of(link->d, next() % 2);
 }
 
 /* Who fires d is not to do so any more.  Where that was, or NULL. */
@@ -500,7 +547,7 @@ canceller(struct evdeferred *d, void *arg)
 
 	(void)arg;
 	forget(d);
-	calls(next() % 2);
+	calls_of(d, next() % 2);
 	if (next() % 2) {
 		result = hand_out(new_token());
 		if (evdeferred_fire(d, result) == -1)
@@ -515,8 +562,7 @@ unhandled(const struct evfailure *failure, void *arg)
 
 	(void)arg;
 	MUST(evfailure_code(failure) > 0);
-	if (!w.ending)
-		evdefer_base_describe_creation(w.base, text, sizeof(text));
+	evdefer_base_describe_creation(w.base, text, sizeof(text));
 	calls(next() % 2);
 }
 
@@ -632,7 +678,7 @@ call_free(void)
 	struct slot *slot = some_slot();
 
 	if (slot != NULL)
-		evdeferred_free(take(slot));
+		free_deferred(take(slot));
 }
 
 /* Two Deferreds that chain() makes wait for one another can't be let go:
@@ -731,8 +777,9 @@ call_coroutine(void)
 {
 	struct link *link = new_link(VALUE, -1);
 
-	put_body(
-	    evcoro_start(w.base, &link->coro, coroutine, link, NULL), link);
+	put_body(evcoro_start(w.base, &link->coro, coroutine, link,
+		     w.links % 2 ? coroutine_over : NULL),
+	    link);
 }
 
 static void
@@ -764,7 +811,7 @@ call_combine(void)
 	struct evdeferred *inputs[4];
 	const unsigned kind = next() % 3;
 	const size_t wanted = next() % 5;
-	const unsigned flags = next() % 8;
+	const unsigned flags = next() % 16;
 	const bool twice = next() % 8 == 0;
 	struct link *link = new_link(VALUE, -1);
 	struct evdeferred *d;
@@ -790,7 +837,8 @@ call_combine(void)
 		d = evdeferred_list(w.base, inputs, count, flags);
 	else if (kind == 1)
 		d = evdeferred_gather(w.base, inputs, count,
-		    flags & EVDEFERRED_LIST_CONSUME_ERRORS);
+		    flags & (EVDEFERRED_LIST_CONSUME_ERRORS |
+				EVDEFERRED_LIST_CANCEL_ON_ERROR));
 	else
 		d = evdeferred_race(w.base, inputs, count);
 	if (d != NULL) {
@@ -800,7 +848,7 @@ call_combine(void)
 	MUST(errno == ENOMEM);
 	for (i = 0; i < count; i++)
 		if (i == 0 || inputs[i] != inputs[0])
-			evdeferred_free(inputs[i]);
+			free_deferred(inputs[i]);
 }
 
 static struct evrwlock *
@@ -905,14 +953,23 @@ call_release(void)
 	release_one(next());
 }
 
+/* What is being freed may be freed once more, by what its free calls. */
+static void
+free_lock(unsigned n)
+{
+	const bool again = w.lock_goes[n];
+
+	w.lock_goes[n] = true;
+	evrwlock_free(w.locks[n]);
+	w.lock_goes[n] = again;
+	if (!again)
+		w.locks[n] = NULL;
+}
+
 static void
 call_free_lock(void)
 {
-	struct evrwlock **place = &w.locks[next() % KINDS];
-	struct evrwlock *lock = *place;
-
-	*place = NULL;
-	evrwlock_free(lock);
+	free_lock(next() % KINDS);
 }
 
 /* What it holds is given back, with nothing to do for us. */
@@ -922,6 +979,8 @@ free_owner(int n)
 	struct evowner *owner = w.owners[n];
 	size_t i;
 
+	if (w.owner_goes[n])
+		evowner_free(owner);
 	if (owner == NULL || w.owner_goes[n])
 		return;
 	for (i = 0; i < w.tokens; i++)
@@ -1029,37 +1088,117 @@ call_queue(void)
 }
 
 static void
+free_semaphore(unsigned n)
+{
+	const bool again = w.semaphore_goes[n];
+
+	w.semaphore_goes[n] = true;
+	evsemaphore_free(w.semaphores[n]);
+	w.semaphore_goes[n] = again;
+	if (!again)
+		w.semaphores[n] = NULL;
+}
+
+static void
+free_mutex(unsigned n)
+{
+	const bool again = w.mutex_goes[n];
+
+	w.mutex_goes[n] = true;
+	evmutex_free(w.mutexes[n]);
+	w.mutex_goes[n] = again;
+	if (!again)
+		w.mutexes[n] = NULL;
+}
+
+static void
 free_queue(unsigned n)
 {
-	if (w.queues[n] == NULL || w.queue_goes[n])
-		return;
+	const bool again = w.queue_goes[n];
+
 	w.queue_goes[n] = true;
 	evqueue_free(w.queues[n]);
-	w.queue_goes[n] = false;
-	w.queues[n] = NULL;
+	w.queue_goes[n] = again;
+	if (!again)
+		w.queues[n] = NULL;
 }
 
 static void
 call_free_other(void)
 {
+	static void (*const frees[])(unsigned n) = {
+	    free_semaphore, free_mutex, free_queue};
 	const unsigned how = next();
-	const unsigned n = how % KINDS;
-	struct evsemaphore *semaphore = w.semaphores[n];
-	struct evmutex *mutex = w.mutexes[n];
 
-	switch (how / 2 % 3) {
-	case 0:
-		w.semaphores[n] = NULL;
-		evsemaphore_free(semaphore);
-		break;
-	case 1:
-		w.mutexes[n] = NULL;
-		evmutex_free(mutex);
-		break;
-	case 2:
-		free_queue(n);
-		break;
-	}
+	frees[how / 2 % 3](how % KINDS);
+}
+
+/*
+ * Calls that concern what is at work.
+ */
+
+static struct slot *
+slot_at_work(void)
+{
+	size_t i;
+
+	for (i = 0; w.at != NULL && i < SLOTS; i++)
+		if (w.slots[i].d == w.at)
+			return &w.slots[i];
+	return NULL;
+}
+
+static void
+call_free_own(void)
+{
+	struct slot *slot = slot_at_work();
+
+	if (slot != NULL)
+		free_deferred(take(slot));
+}
+
+static void
+call_cancel_own(void)
+{
+	struct slot *slot = slot_at_work();
+
+	if (slot != NULL)
+		evdeferred_cancel(slot->d);
+}
+
+static void
+call_detach_own(void)
+{
+	struct slot *slot = slot_at_work();
+
+	if (slot != NULL && w.detaches)
+		evdeferred_detach(take(slot));
+}
+
+static void
+call_free_again(void)
+{
+	if (w.gone > 0)
+		evdeferred_free(w.going[next() % (unsigned)w.gone]);
+	evresults_free(w.results);
+}
+
+static void
+call_cancel_going(void)
+{
+	if (w.gone > 0)
+		evdeferred_cancel(w.going[next() % (unsigned)w.gone]);
+}
+
+/* The program goes on with what is left. */
+static void
+call_free_base(void)
+{
+	/* Mostly not, which would be the end of most programs. */
+	if (next() % 4 != 0)
+		return;
+	w.base_goes = true;
+	evdefer_base_free(w.base);
 }
 
 /* Some turns of the loop, which does not take being entered twice. */
@@ -1074,7 +1213,7 @@ call_loop(void)
 		event_base_loop(w.loop, EVLOOP_ONCE | EVLOOP_NONBLOCK);
 }
 
-/* libFuzzer looks at that clock, too: it is put back at the end. */
+/* It is put back at the end: each program begins at the same time. */
 static void
 advance(long ms)
 {
@@ -1100,11 +1239,13 @@ call_fail(void)
 	{                                                                      \
 #name, call_##name                                             \
 	}
-/* The order is that of the corpus: new ones go to the end. */
-static const struct {
+struct call {
 	const char *name;
 	void (*run)(void);
-} table[] = {
+};
+
+/* The order is that of the corpus. */
+static const struct call table[] = {
     CALL(new),
     CALL(fire),
     CALL(fired),
@@ -1135,6 +1276,30 @@ static const struct {
     CALL(fail),
 };
 
+/* For the bytes from FIRST_EXTRA on.  New ones go to the end. */
+static const struct call extra[] = {
+    CALL(free_own),
+    CALL(cancel_own),
+    CALL(detach_own),
+    CALL(free_again),
+    CALL(cancel_going),
+    CALL(free_base),
+};
+
+#define COUNT(array) (sizeof(array) / sizeof(*(array)))
+#define FIRST_EXTRA 224
+_Static_assert(FIRST_EXTRA % COUNT(table) == 0, "each has as many bytes");
+
+static const struct call *
+some_call(void)
+{
+	const unsigned byte = next();
+
+	if (byte < FIRST_EXTRA)
+		return &table[byte % COUNT(table)];
+	return &extra[(byte - FIRST_EXTRA) % COUNT(extra)];
+}
+
 static void
 check_stats(void)
 {
@@ -1142,6 +1307,9 @@ check_stats(void)
 	int i;
 
 	for (i = 0; i < KINDS; i++) {
+		/* All that wait are about to fail. */
+		if (w.lock_goes[i])
+			continue;
 		evrwlock_get_stats(w.locks[i], &stats);
 		MUST(stats.readers_inside + stats.writers_inside > 0 ||
 		     stats.readers_waiting + stats.writers_waiting == 0);
@@ -1151,19 +1319,30 @@ check_stats(void)
 static void
 calls(unsigned count)
 {
-	unsigned call;
+	const struct call *call;
 
 	w.depth++;
 	while (count-- > 0 && w.left > 0 && !w.ending) {
-		call = next() % (sizeof(table) / sizeof(*table));
+		call = some_call();
 		if (w.shows)
 			fprintf(stderr, "%*s%s(%u, %u)\n", w.depth, "",
-			    table[call].name, w.left > 0 ? w.data[0] : 0u,
+			    call->name, w.left > 0 ? w.data[0] : 0u,
 			    w.left > 1 ? w.data[1] : 0u);
-		table[call].run();
+		call->run();
 		check_stats();
 	}
 	w.depth--;
+}
+
+/* From inside a function of that Deferred. */
+static void
+calls_of(struct evdeferred *d, unsigned count)
+{
+	struct evdeferred *outer = w.at;
+
+	w.at = d;
+	calls(count);
+	w.at = outer;
 }
 
 /*
@@ -1179,7 +1358,7 @@ let_go_of_all(void)
 
 	for (n = 0; n < SLOTS; n++)
 		while (w.slots[n].d != NULL)
-			evdeferred_free(take(&w.slots[n]));
+			free_deferred(take(&w.slots[n]));
 	for (n = 0; n < SLOTS; n++) {
 		d = w.producers[n];
 		w.producers[n] = NULL;
@@ -1194,15 +1373,22 @@ let_go_of_all(void)
 static void
 close_all(void)
 {
-	int n;
+	unsigned n;
 
 	for (n = 0; n < KINDS; n++) {
-		free_owner(n);
-		evrwlock_free(w.locks[n]);
-		evsemaphore_free(w.semaphores[n]);
-		evmutex_free(w.mutexes[n]);
-		free_queue((unsigned)n);
+		free_owner((int)n);
+		free_lock(n);
+		free_semaphore(n);
+		free_mutex(n);
+		free_queue(n);
 	}
+}
+
+static void
+keep(struct evdeferred *d, void *arg)
+{
+	(void)d;
+	(void)arg;
 }
 
 static void
@@ -1217,13 +1403,14 @@ end(bool base_first)
 	advance(10000);
 	for (i = 0; i < 4; i++)
 		event_base_loop(w.loop, EVLOOP_ONCE | EVLOOP_NONBLOCK);
-	if (base_first)
+	if (base_first && !w.base_goes)
 		evdefer_base_free(w.base);
 	let_go_of_all();
 	close_all();
-	if (!base_first)
+	if (!base_first && !w.base_goes)
 		evdefer_base_free(w.base);
 	let_go_of_all();
+	evdeferred_free(w.keeper);
 	event_base_free(w.loop);
 	clock_advance(-w.ms);
 }
@@ -1251,6 +1438,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (how / 2 % 4 == 0)
 		MUST(evdefer_base_set_debug(w.base, true) == 0 ||
 		     errno == ENOTSUP);
+	w.keeper = evdeferred_new(w.base, keep, NULL);
+	MUST(w.keeper != NULL);
 	calls(MAX_SIZE);
 	end(!w.detaches && how / 8 % 2);
 	for (i = 0; i < w.tokens; i++)
