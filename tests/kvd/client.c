@@ -272,6 +272,17 @@ peer_close(struct peer *peer)
 	peer->reader = NULL;
 }
 
+void
+peer_reset(struct peer *peer)
+{
+	const struct linger at_once = {1, 0};
+
+	ck_assert_int_eq(setsockopt(peer->fd, SOL_SOCKET, SO_LINGER, &at_once,
+			     sizeof(at_once)),
+	    0);
+	peer_close(peer);
+}
+
 bool
 peer_send(struct peer *peer, const char *format, ...)
 {

@@ -63,6 +63,8 @@ typedef void (*peer_reply_fn)(
 
 void peer_open(struct peer *peer, const struct kvd *kvd);
 void peer_close(struct peer *peer);
+/* Closes it so that the other side sees an error, and not an end. */
+void peer_reset(struct peer *peer);
 /* False when the other side has closed the connection. */
 bool peer_send(struct peer *peer, const char *format, ...);
 /* Whether the peer has all its answers, and has rested for eight times as long

@@ -189,6 +189,25 @@ START_TEST(test_commands_keep_every_byte)
 }
 END_TEST
 
+/* Somebody sets the clock of the machine back by a year. */
+START_TEST(test_uptime_outlasts_a_change_of_the_clock)
+{
+	struct kvd other = {.on_test_disk = true};
+	redisContext *observer;
+	long uptime;
+
+	kvd_start(&other, NULL, KVD_END);
+	observer = client_open(&other);
+	for (int i = 0; i < 3; i++) {
+		uptime = client_info(observer, "uptime_in_seconds");
+		ck_assert_int_ge(uptime, 0);
+		ck_assert_int_lt(uptime, 1000);
+	}
+	redisFree(observer);
+	kvd_stop(&other);
+}
+END_TEST
+
 START_TEST(test_commands_info)
 {
 	static const char *const names[] = {"readers_inside", "writers_inside",
@@ -395,6 +414,7 @@ kvd_commands_case(void)
 	tcase_add_test(tcase, test_commands_errors);
 	tcase_add_test(tcase, test_commands_keep_every_byte);
 	tcase_add_test(tcase, test_commands_info);
+	tcase_add_test(tcase, test_uptime_outlasts_a_change_of_the_clock);
 	tcase_add_test(tcase, test_commands_of_client_libraries);
 	tcase_add_test(tcase, test_commands_quit);
 	tcase_add_test(

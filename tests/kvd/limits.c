@@ -200,6 +200,115 @@ START_TEST(test_a_thousand_connections)
 }
 END_TEST
 
+/* Has each of them ask for much more than the sockets hold, and take none. */
+static void
+ask_and_do_not_read(struct peer *peers, size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		peer_open(&peers[i], &kvd);
+		for (int j = 0; j < 300; j++)
+			peer_send(&peers[i], "GET big");
+	}
+}
+
+static void
+set_big(redisContext *client)
+{
+	client_expect(client, "+OK", "SET big %s", bytes(100000));
+}
+
+/* The rest goes on. */
+START_TEST(test_replies_that_nobody_reads_are_bounded_together)
+{
+	static struct peer peers[40];
+	redisContext *client;
+
+	kvd_start(&kvd, NULL, "--max-buffered=5000000", KVD_END);
+	client = client_open(&kvd);
+	set_big(client);
+	ask_and_do_not_read(peers, 40);
+	/* Each has a megabyte or more, and so no more than five stay. */
+	while (client_info(client, "connected_clients") > 6)
+		ck_assert_int_le(
+		    client_info(client, "buffered_bytes"), 5000000);
+	ck_assert_int_ge(client_info(client, "clients_evicted"), 35);
+	ck_assert_int_eq(client_info(client, "max_buffered"), 5000000);
+	ck_assert(kvd_log_has(&kvd, "--max-buffered"));
+	client_expect(client, "+OK", "SET key value");
+	for (size_t i = 0; i < 40; i++)
+		peer_close(&peers[i]);
+	client_wait_info(client, "connected_clients", 1);
+	ck_assert_int_lt(client_info(client, "buffered_bytes"), 100000);
+	redisFree(client);
+	kvd_stop(&kvd);
+}
+END_TEST
+
+/* Requests count as well, also those that are not whole yet. */
+START_TEST(test_requests_that_do_not_end_are_bounded_together)
+{
+	static const char head[] = "*3\r\n$3\r\nSET\r\n$1\r\na\r\n$900000\r\n";
+	redisContext *client;
+	int fds[20];
+
+	kvd_start(&kvd, NULL, "--max-buffered=5000000", KVD_END);
+	client = client_open(&kvd);
+	for (int i = 0; i < 20; i++) {
+		fds[i] = raw_open(&kvd);
+		raw_send(fds[i], head, strlen(head));
+		for (int j = 0; j < 8; j++)
+			raw_send(fds[i], bytes(100000), 100000);
+	}
+	while (client_info(client, "connected_clients") > 7)
+		ck_assert_int_le(
+		    client_info(client, "buffered_bytes"), 5000000);
+	for (int i = 0; i < 20; i++)
+		close(fds[i]);
+	client_wait_info(client, "connected_clients", 1);
+	redisFree(client);
+	kvd_stop(&kvd);
+}
+END_TEST
+
+START_TEST(test_client_that_takes_no_replies_is_closed)
+{
+	redisContext *client;
+	struct peer peer;
+
+	kvd_start(&kvd, NULL, "--send-timeout=0.3", KVD_END);
+	client = client_open(&kvd);
+	set_big(client);
+	ask_and_do_not_read(&peer, 1);
+	client_wait_info(client, "clients_timed_out", 1);
+	client_wait_info(client, "connected_clients", 1);
+	ck_assert(kvd_log_has(&kvd, "--send-timeout"));
+	peer_close(&peer);
+	redisFree(client);
+	kvd_stop(&kvd);
+}
+END_TEST
+
+/* It got 10 seconds, and most supervisors kill before that. */
+START_TEST(test_stop_does_not_wait_for_a_client_that_does_not_read)
+{
+	redisContext *client;
+	struct peer peer;
+	double begin;
+
+	kvd_start(&kvd, NULL, "--stop-timeout=0.1", KVD_END);
+	client = client_open(&kvd);
+	set_big(client);
+	ask_and_do_not_read(&peer, 1);
+	while (client_info(client, "buffered_bytes") < 1000000)
+		continue;
+	redisFree(client);
+	begin = now();
+	kvd_stop(&kvd);
+	ck_assert_double_lt(now() - begin, 9.0);
+	peer_close(&peer);
+}
+END_TEST
+
 TCase *
 kvd_limits_case(void)
 {
@@ -211,5 +320,12 @@ kvd_limits_case(void)
 	tcase_add_test(tcase, test_pipeline_longer_than_one_request_may_be);
 	tcase_add_test(tcase, test_too_many_clients);
 	tcase_add_test(tcase, test_a_thousand_connections);
+	tcase_add_test(
+	    tcase, test_replies_that_nobody_reads_are_bounded_together);
+	tcase_add_test(
+	    tcase, test_requests_that_do_not_end_are_bounded_together);
+	tcase_add_test(tcase, test_client_that_takes_no_replies_is_closed);
+	tcase_add_test(
+	    tcase, test_stop_does_not_wait_for_a_client_that_does_not_read);
 	return tcase;
 }

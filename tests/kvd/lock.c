@@ -69,7 +69,7 @@ START_TEST(test_waiting_clients_that_disconnect_leave_the_queue)
 	client_wait_info(client, "writers_waiting", WAITERS);
 	client_wait_info(client, "readers_waiting", WAITERS);
 	for (int i = 0; i < 2 * WAITERS; i++)
-		peer_close(&waiters[i]);
+		peer_reset(&waiters[i]);
 	client_wait_info(client, "writers_waiting", 0);
 	client_wait_info(client, "readers_waiting", 0);
 	ck_assert_int_eq(
@@ -113,7 +113,7 @@ reader_enters_beside_snapshot(void)
 	beside = beside && comes_during(&snapshot, "writers_waiting", 1);
 	peer_send(&reader, "GET key");
 	beside = beside && comes_during(&snapshot, "readers_waiting", 1);
-	peer_close(&writer);
+	peer_reset(&writer);
 	/* "$10" if the writer got in after all: the SNAPSHOT was over before
 	 * the daemon heard of the disconnect. */
 	ck_assert_int_eq(recv(reader.fd, head, 5, MSG_WAITALL), 5);

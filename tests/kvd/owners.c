@@ -4,6 +4,7 @@
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -119,18 +120,6 @@ expect_to_name(const char *text, const char *name)
 {
 	ck_assert_msg(strstr(text, name) != NULL, "'%s' is not named in '%s'",
 	    name, text);
-}
-
-/* Closes a connection so that the other side sees an error, not an end. */
-static void
-reset(struct peer *peer)
-{
-	const struct linger at_once = {1, 0};
-
-	ck_assert_int_eq(setsockopt(peer->fd, SOL_SOCKET, SO_LINGER, &at_once,
-			     sizeof(at_once)),
-	    0);
-	peer_close(peer);
 }
 
 START_TEST(test_lock_and_unlock)
@@ -391,7 +380,7 @@ START_TEST(test_holder_that_disconnects_gives_all_back)
 	expect(&a, "+OK", "LOCK two READ");
 	expect(&a, "+OK", "LOCK three READ");
 	wait_in(&b, "LOCK one READ");
-	reset(&a);
+	peer_reset(&a);
 	expect_granted(&b);
 	client_wait_info(client, "named_locks", 1);
 	expect(&b, "+OK", "LOCK two WRITE 0");
@@ -443,7 +432,7 @@ START_TEST(test_waiter_for_the_store_that_disconnects_gives_all_back)
 	wait_in(&b, "LOCK key WRITE");
 	peer_send(&a, "SET left 1");
 	client_wait_info(client, "writers_waiting", 1);
-	peer_close(&a);
+	peer_reset(&a);
 	expect_granted(&b);
 	ck_assert_int_eq(client_info(client, "writers_waiting"), 0);
 	ck_assert(!raw_readable(writer.fd));
@@ -466,7 +455,7 @@ START_TEST(test_write_under_way_is_finished_before_its_locks_go)
 		peer_send_mset(&a, "p", 100);
 		client_wait_info(client, "writers_inside", 1);
 		if (i % 2 == 0)
-			reset(&a);
+			peer_reset(&a);
 		else
 			peer_close(&a);
 		client_info(client, "keys"); /* by then it knows */
@@ -554,6 +543,166 @@ START_TEST(test_sigterm_while_locks_are_held)
 	peer_close(&a);
 	peer_close(&b);
 	redisFree(client);
+}
+END_TEST
+
+/* Sends as much as the other side takes, and no more than a limit. */
+static void
+send_much(const struct peer *peer, const char *request, size_t limit)
+{
+	const size_t length = strlen(request);
+	struct pollfd fd = {peer->fd, POLLOUT, 0};
+	size_t sent = 0;
+
+	while (sent < limit && poll(&fd, 1, 200) == 1) {
+		ck_assert_int_eq(send(peer->fd, request, length, MSG_NOSIGNAL),
+		    (ssize_t)length);
+		sent += length;
+	}
+}
+
+/* Its end stands behind what it has sent ahead: more than kvd keeps of a client
+ * that does not wait, and than the sockets hold. */
+START_TEST(test_dead_waiter_behind_much_input_gives_all_back)
+{
+	static char echo[65600];
+	struct peer dead;
+
+	setup();
+	sprintf(echo, "*2\r\n$4\r\nECHO\r\n$65536\r\n%065536d\r\n", 1);
+	peer_open(&dead, &kvd);
+	expect(&a, "+OK", "LOCK one WRITE");
+	expect(&dead, "+OK", "LOCK two WRITE");
+	wait_in(&dead, "LOCK one WRITE");
+	send_much(&dead, echo, 16 << 20);
+	peer_close(&dead);
+	expect(&b, "+OK", "LOCK two WRITE 20000");
+	client_wait_info(client, "named_lock_waiters", 0);
+	teardown();
+}
+END_TEST
+
+/* Somebody who sends without end while it waits in LOCK is not read without
+ * end, but nor may it keep its locks for ever. */
+START_TEST(test_waiter_that_sends_without_end_is_closed)
+{
+	static char echo[10100];
+	struct peer flood;
+
+	start_with("--max-request=100000");
+	sprintf(echo, "*2\r\n$4\r\nECHO\r\n$10000\r\n%010000d\r\n", 1);
+	peer_open(&flood, &kvd);
+	expect(&a, "+OK", "LOCK one WRITE");
+	expect(&flood, "+OK", "LOCK two WRITE");
+	wait_in(&flood, "LOCK one WRITE");
+	for (int i = 0; i < 20; i++)
+		raw_send(flood.fd, echo, strlen(echo));
+	expect(&b, "+OK", "LOCK two WRITE 20000");
+	ck_assert(kvd_log_has(&kvd, "waits in LOCK"));
+	peer_close(&flood);
+	teardown();
+}
+END_TEST
+
+/* As "printf ... | nc" does. */
+static void
+half_close(const struct peer *peer)
+{
+	ck_assert_int_eq(shutdown(peer->fd, SHUT_WR), 0);
+}
+
+/* It has ended its side, but reads: behind a writer, behind a lock. */
+START_TEST(test_half_closed_client_gets_its_answers)
+{
+	char text[256];
+
+	setup();
+	expect(&a, "+OK", "LOCK key WRITE");
+	disk_stop(&kvd);
+	peer_send(&a, "SET counter 1");
+	client_wait_info(client, "writers_inside", 1);
+	peer_send(&b, "GET counter");
+	peer_send(&b, "INCR counter");
+	peer_send(&b, "LOCK key WRITE");
+	peer_send(&b, "GET counter");
+	half_close(&b);
+	client_wait_info(client, "readers_waiting", 1);
+	client_info(client, "keys"); /* by then it knows */
+	disk_go(&kvd);
+	expect_granted(&a);
+	client_wait_info(client, "named_lock_waiters", 1);
+	expect(&a, "+OK", "UNLOCK key");
+	ck_assert(raw_read_all(b.fd, text, sizeof(text)));
+	ck_assert_str_eq(text, "$1\r\n1\r\n:2\r\n+OK\r\n$1\r\n2\r\n");
+	teardown();
+}
+END_TEST
+
+/* A dead one looks the same, and so it does not wait for ever; what counts on
+ * the lock is not done then. */
+START_TEST(test_half_closed_client_waits_for_a_lock_for_seconds_only)
+{
+	char text[256];
+
+	setup();
+	expect(&a, "+OK", "LOCK one WRITE");
+	expect(&b, "+OK", "LOCK two WRITE");
+	wait_in(&b, "LOCK one WRITE");
+	peer_send(&b, "SET guarded 1");
+	half_close(&b);
+	ck_assert(raw_read_all(b.fd, text, sizeof(text)));
+	ck_assert_msg(
+	    strncmp(text, "-BUSY ", 6) == 0 && strchr(text, '\n')[1] == '\0',
+	    "%s", text);
+	expect(&a, "+OK", "LOCK two WRITE 0");
+	expect(&a, ":0", "EXISTS guarded");
+	teardown();
+}
+END_TEST
+
+/* The timer of the connection, in /proc/net/tcp; 2 stands for keepalive. */
+static int
+timer_of(const struct peer *peer)
+{
+	struct sockaddr_in address;
+	socklen_t length = sizeof(address);
+	unsigned local, remote, timer;
+	char line[256];
+	FILE *table = fopen("/proc/net/tcp", "r");
+	int found = -1;
+
+	if (table == NULL)
+		return -1;
+	ck_assert_int_eq(
+	    getsockname(peer->fd, (struct sockaddr *)&address, &length), 0);
+	while (fgets(line, sizeof(line), table) != NULL)
+		if (sscanf(line, "%*d: %*8x:%4x %*8x:%4x %*x %*x:%*x %2x:",
+			&local, &remote, &timer) == 3 &&
+		    local == (unsigned)kvd.port &&
+		    remote == ntohs(address.sin_port))
+			found = (int)timer;
+	fclose(table);
+	return found;
+}
+
+START_TEST(test_keepalive)
+{
+	static const char *const options[] = {
+	    "--sync=always", "--keepalive=1", "--keepalive=0"};
+	static const int seconds[] = {60, 1, 0};
+	int timer;
+
+	start_with(options[_i]);
+	expect(&a, "+PONG", "PING");
+	ck_assert_int_eq(client_info(client, "keepalive"), seconds[_i]);
+	/* For a moment there may be another, until the reply is acknowledged.
+	 */
+	do
+		timer = timer_of(&a);
+	while (timer == 1 || timer == 4);
+	if (timer != -1) /* there is such a table */
+		ck_assert_int_eq(timer, seconds[_i] > 0 ? 2 : 0);
+	teardown();
 }
 END_TEST
 
@@ -649,5 +798,12 @@ kvd_owners_options_case(void)
 	tcase_add_test(tcase, test_max_locks);
 	tcase_add_test(tcase, test_named_locks_without_the_lock_of_the_store);
 	tcase_add_test(tcase, test_sigterm_while_locks_are_held);
+	tcase_add_test(
+	    tcase, test_dead_waiter_behind_much_input_gives_all_back);
+	tcase_add_test(tcase, test_waiter_that_sends_without_end_is_closed);
+	tcase_add_test(tcase, test_half_closed_client_gets_its_answers);
+	tcase_add_test(
+	    tcase, test_half_closed_client_waits_for_a_lock_for_seconds_only);
+	tcase_add_loop_test(tcase, test_keepalive, 0, 3);
 	return tcase;
 }

@@ -213,6 +213,11 @@ reply_refused(struct call *call, const struct evfailure *failure)
 	case EDEADLK:
 		reply_deadlock(call, failure); /* LOCK: it has a hold */
 		break;
+	case ECANCELED:
+		reply_error(&call->reply,
+		    "BUSY the lock was not granted in time after the client "
+		    "had ended its side");
+		break;
 	case ESHUTDOWN:
 		reply_error(&call->reply, "ERR kvd is stopping");
 		break;
@@ -308,6 +313,12 @@ bool
 call_is_waiting(const struct call *call)
 {
 	return call->deferred != NULL && !call->entered;
+}
+
+void
+call_refuse(struct call *call)
+{
+	evdeferred_cancel(call->deferred);
 }
 
 /*

@@ -62,6 +62,10 @@ bool call_is_under_way(const struct call *call);
 /* Whether it is only waiting for a lock. */
 bool call_is_waiting(const struct call *call);
 
+/* Ends the wait of one that is waiting: it is answered with an error, from
+ * inside. */
+void call_refuse(struct call *call);
+
 /*
  * The client has gone.  With its owner all goes that it holds and waits for, on
  * all locks, and then answered() is called once more, with nobody to answer to.

@@ -29,9 +29,13 @@
 /* Replies that wait to be sent; beyond that no request is begun. */
 #define MAX_OUTPUT ((size_t)1 << 20)
 /* Seconds that a client has to take the last replies, before it is closed. */
-#define SEND_TIMEOUT 10
+#define LAST_TIMEOUT 10
 /* Seconds in which it may still hang up itself when it has them. */
 #define LINGER 2
+/* Milliseconds between two looks at a connection that is not read. */
+#define WATCH 500
+/* So many of them has a client that has ended its side to wait for locks. */
+#define LOOKS 6
 
 struct client {
 	struct call call;
@@ -46,6 +50,8 @@ struct client {
 	bool begun_close; /* and the replies are on their way */
 	bool paused;	  /* enough input waits */
 	bool lingering;	  /* all is sent */
+	int looks;	  /* at its connection since it has ended */
+	size_t buffered;  /* bytes, of those of the server */
 };
 
 static void run(struct client *client);
@@ -82,10 +88,14 @@ destroy(struct client *client)
 static void
 drop(struct client *client)
 {
+	struct server *server = client->server;
+
 	event_del(client->timer);
 	bufferevent_free(client->bev);
 	client->bev = NULL;
-	client->server->connected--;
+	server->connected--;
+	server->buffered -= client->buffered;
+	client->buffered = 0;
 	call_abandon(&client->call);
 }
 
@@ -136,12 +146,23 @@ input_length(const struct client *client)
 	return evbuffer_get_length(bufferevent_get_input(client->bev));
 }
 
+/* How much a client may send ahead.  What it sends while it waits for a lock is
+ * read, for its end may stand behind that. */
+static size_t
+max_input(const struct client *client)
+{
+	const size_t max = client->server->options->max_request;
+
+	return call_is_waiting(&client->call) && max > MAX_INPUT ? max
+								 : MAX_INPUT;
+}
+
 /* Reads on only while little input waits.  (What a read watermark is for; but
  * without memory to set it libevent 2.1 crashes.) */
 static void
 pace(struct client *client)
 {
-	const bool enough = input_length(client) >= MAX_INPUT;
+	const bool enough = input_length(client) >= max_input(client);
 
 	if (enough == client->paused || client->ended)
 		return;
@@ -159,12 +180,85 @@ begin_close(struct client *client)
 	client->begun_close = true;
 	/* Nobody has to wait until this one has taken its last replies. */
 	holder_close(&client->call.holder);
-	schedule(client, SEND_TIMEOUT * 1000);
+	if (client->server->out_of_time) {
+		drop(client);
+		return;
+	}
+	schedule(client, LAST_TIMEOUT * 1000);
 	drain_input(client);
 	pace(client);
 	bufferevent_setwatermark(client->bev, EV_WRITE, 0, 0);
 	if (evbuffer_get_length(output(client)) == 0)
 		linger(client);
+}
+
+/*
+ * What is buffered for all of them.
+ */
+
+static size_t
+count_bytes(const struct client *client)
+{
+	const struct call *call = &client->call;
+
+	return input_length(client) + evbuffer_get_length(client->replies) +
+	       evbuffer_get_length(output(client)) +
+	       arguments_size(&call->request.arguments) +
+	       transaction_size(&call->transaction);
+}
+
+static bool
+is_too_much(const struct server *server)
+{
+	return server->buffered > server->options->max_buffered;
+}
+
+static void
+account(struct client *client)
+{
+	struct server *server = client->server;
+
+	server->buffered -= client->buffered;
+	client->buffered = count_bytes(client);
+	server->buffered += client->buffered;
+	/* Not from here: the client may be at work. */
+	if (is_too_much(server))
+		event_active(server->too_much, EV_TIMEOUT, 1);
+}
+
+static void
+on_output(
+    struct evbuffer *buffer, const struct evbuffer_cb_info *info, void *arg)
+{
+	(void)buffer;
+	(void)info;
+	account(arg);
+}
+
+static struct client *
+find_biggest(const struct server *server)
+{
+	struct client *client, *biggest = NULL;
+
+	for (client = server->clients; client != NULL; client = client->next)
+		if (client->bev != NULL &&
+		    (biggest == NULL || client->buffered > biggest->buffered))
+			biggest = client;
+	return biggest;
+}
+
+void
+client_make_room(struct server *server)
+{
+	struct client *client;
+
+	while (is_too_much(server) && (client = find_biggest(server)) != NULL) {
+		report("a client is closed: with %zu of %zu bytes it has most "
+		       "of all that is buffered (--max-buffered)",
+		    client->buffered, server->buffered);
+		server->evicted++;
+		drop(client);
+	}
 }
 
 /*
@@ -201,7 +295,7 @@ may_go_on(const struct client *client)
 {
 	return !client->closing && !client->server->stopping &&
 	       !call_is_under_way(&client->call) && !is_full(client) &&
-	       !client->call.reply.failed;
+	       !is_too_much(client->server) && !client->call.reply.failed;
 }
 
 /* Does requests.  Gives whether it did all that the input has. */
@@ -228,6 +322,44 @@ run_batch(struct client *client)
 	return false;
 }
 
+/*
+ * A client that has ended its side has no more requests, but may wait for the
+ * answers to those that it has sent: "printf ... | nc" does.  One that is dead
+ * looks the same, unless its machine says so (which is an error of the
+ * connection, and nobody but us finds that out, as nothing is read any more).
+ *
+ * So it gets its answers, but where it makes others wait, as it has named locks
+ * or asks for one, it may itself wait for a few seconds only.  Then its request
+ * is refused, and those behind it are not done: they count on the lock.
+ */
+static bool
+is_dead(const struct client *client)
+{
+	struct pollfd fd = {.fd = bufferevent_getfd(client->bev)};
+
+	return poll(&fd, 1, 0) == 1 && (fd.revents & (POLLERR | POLLHUP)) != 0;
+}
+
+static void
+watch_waiting(struct client *client)
+{
+	struct call *call = &client->call;
+
+	if (!call_is_waiting(call) || (!client->ended && !client->paused))
+		return;
+	if (is_dead(client)) {
+		drop(client);
+		return;
+	}
+	if (client->ended && call->holder.count > 0 &&
+	    client->looks++ == LOOKS) {
+		client->closing = true;
+		call_refuse(call); /* answered() goes on */
+		return;
+	}
+	schedule(client, WATCH);
+}
+
 /* Does requests, and sees to it that somebody goes on with the next. */
 static void
 run(struct client *client)
@@ -240,9 +372,9 @@ run(struct client *client)
 	pace(client);
 	if (flush(client) == -1)
 		return;
+	account(client);
 	if (call_is_under_way(&client->call)) {
-		if (client->ended && call_is_waiting(&client->call))
-			drop(client);
+		watch_waiting(client);
 		return; /* answered() goes on */
 	}
 	if (client->closing || client->server->stopping ||
@@ -269,6 +401,7 @@ answered(struct call *call, void *arg)
 	}
 	if (flush(client) == -1)
 		return;
+	account(client);
 	if (input_length(client) > 0 || request_is_begun(&call->request) ||
 	    client->ended || client->closing || client->server->stopping)
 		schedule(client, 0);
@@ -286,26 +419,13 @@ client_close_after_reply(struct call *call)
  * Events.
  */
 
-/* Has the other side hung up?  bufferevent finds out by reading, and does not
- * read while the input is full. */
+/* Who waits in LOCK may do so for long.  What is sent ahead meanwhile has to end
+ * somewhere, or an end behind it is not found. */
 static bool
-has_hung_up(const struct client *client)
+sends_too_much(const struct client *client)
 {
-	struct pollfd fd = {
-	    .fd = bufferevent_getfd(client->bev), .events = POLLRDHUP};
-
-	return poll(&fd, 1, 0) == 1;
-}
-
-static void
-watch_waiting(struct client *client)
-{
-	if (!call_is_waiting(&client->call) || input_length(client) < MAX_INPUT)
-		return;
-	if (has_hung_up(client))
-		drop(client);
-	else if (!event_pending(client->timer, EV_TIMEOUT, NULL))
-		schedule(client, 50);
+	return call_is_waiting(&client->call) && client->call.hold != NULL &&
+	       input_length(client) >= max_input(client);
 }
 
 static void
@@ -314,12 +434,18 @@ on_read(struct bufferevent *bev, void *arg)
 	struct client *client = arg;
 
 	(void)bev;
+	account(client);
 	if (client->begun_close)
 		drain_input(client);
 	else if (!call_is_under_way(&client->call) &&
 		 !event_pending(client->timer, EV_TIMEOUT, NULL))
 		run(client);
-	else {
+	else if (sends_too_much(client)) {
+		report("a client is closed: it waits in LOCK and has sent %zu "
+		       "bytes ahead (--max-request)",
+		    input_length(client));
+		drop(client);
+	} else {
 		pace(client);
 		watch_waiting(client);
 	}
@@ -346,11 +472,18 @@ on_event(struct bufferevent *bev, short what, void *arg)
 	struct client *client = arg;
 
 	(void)bev;
+	if (what & BEV_EVENT_TIMEOUT) {
+		report("a client is closed: it has taken none of %zu bytes for "
+		       "too long (--send-timeout)",
+		    evbuffer_get_length(output(client)));
+		client->server->timed_out++;
+	}
 	client->ended = true;
-	if (!(what & BEV_EVENT_EOF) || call_is_waiting(&client->call) ||
-	    client->lingering)
+	if (!(what & BEV_EVENT_EOF) || client->lingering)
 		drop(client);
-	else if (!client->begun_close && !call_is_under_way(&client->call))
+	else if (call_is_under_way(&client->call))
+		watch_waiting(client);
+	else if (!client->begun_close)
 		run(client);
 }
 
@@ -373,14 +506,39 @@ on_timer(evutil_socket_t fd, short what, void *arg)
  * Its beginning.
  */
 
+/* Of a connection that says nothing for so many seconds, TCP asks three times
+ * whether the other side is still there. */
 static void
+keep_alive(int fd, int idle)
+{
+	const int on = idle > 0, count = 3;
+	const int interval = idle > count ? idle / count : 1;
+
+	/* The listening socket has it, from libevent. */
+	setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof(on));
+	if (!on)
+		return;
+	setsockopt(fd, IPPROTO_TCP, TCP_KEEPIDLE, &idle, sizeof(idle));
+	setsockopt(fd, IPPROTO_TCP, TCP_KEEPINTVL, &interval, sizeof(interval));
+	setsockopt(fd, IPPROTO_TCP, TCP_KEEPCNT, &count, sizeof(count));
+}
+
+static int
 set_up(struct client *client)
 {
+	const struct options *options = client->server->options;
+	const struct timeval *timeout = &options->send_timeout;
 	struct bufferevent *bev = client->bev;
 	const int on = 1;
 
 	setsockopt(
 	    bufferevent_getfd(bev), IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+	keep_alive(bufferevent_getfd(bev), (int)options->keepalive);
+	if (evbuffer_add_cb(output(client), on_output, client) == NULL)
+		return -1;
+	/* It begins anew whenever some of the replies is taken. */
+	if (timeout->tv_sec > 0 || timeout->tv_usec > 0)
+		bufferevent_set_timeouts(bev, NULL, timeout);
 	bufferevent_setcb(bev, on_read, on_write, on_event, client);
 	/* Called again with the half of it sent. */
 	bufferevent_setwatermark(bev, EV_WRITE, MAX_OUTPUT / 2, 0);
@@ -389,6 +547,7 @@ set_up(struct client *client)
 	client->call.reply.version = 2;
 	client->call.answered = answered;
 	client->call.arg = client;
+	return bufferevent_enable(bev, EV_READ | EV_WRITE);
 }
 
 static void
@@ -454,9 +613,8 @@ client_accept(struct server *server, evutil_socket_t fd,
 		evutil_closesocket(fd);
 		return;
 	}
-	set_up(client);
 	link_in(client);
-	if (bufferevent_enable(client->bev, EV_READ | EV_WRITE) == -1) {
+	if (set_up(client) == -1) {
 		report("a client is closed: out of memory");
 		drop(client);
 	}
@@ -474,6 +632,30 @@ client_stop(struct client *client)
 		drop(client);
 	else
 		begin_close(client);
+}
+
+/* Work that has begun is finished, but nobody waits for the replies. */
+static struct client *
+find_late(const struct server *server)
+{
+	struct client *client = server->clients;
+
+	while (client != NULL &&
+	       (client->bev == NULL || (call_is_under_way(&client->call) &&
+					   !call_is_waiting(&client->call))))
+		client = client->next;
+	return client;
+}
+
+void
+client_stop_waiting(struct server *server)
+{
+	struct client *client;
+
+	/* From the beginning each time: the end of one may be that of others.
+	 */
+	while ((client = find_late(server)) != NULL)
+		drop(client);
 }
 
 struct client *

@@ -4,7 +4,9 @@
  * the replies.
  *
  * What is buffered for it stays bounded: nothing is read while enough input
- * waits, and no request is begun while too many replies wait to be sent.
+ * waits, and no request is begun while too many replies wait to be sent.  One
+ * that takes none of them for long is closed, and when all of them together
+ * have too much, the one that has most.
  */
 #ifndef KVD_CLIENT_H
 #define KVD_CLIENT_H
@@ -27,6 +29,12 @@ void client_close_after_reply(struct call *call);
 /* The daemon stops: closes the connection, once the request that is under way
  * is answered.  May free the client. */
 void client_stop(struct client *client);
+
+/* The time for that is over: closes those that have not taken their replies. */
+void client_stop_waiting(struct server *server);
+
+/* Closes those that have most, until no more is buffered than may be. */
+void client_make_room(struct server *server);
 
 /* The list of a server's clients. */
 struct client *client_next(const struct client *client);

@@ -64,6 +64,13 @@ info_clients(const struct server *server, struct text *text)
 {
 	add_line(text, "connected_clients:%zu\r\n", server->connected);
 	add_line(text, "maxclients:%zu\r\n", server->max_clients);
+	add_line(text, "buffered_bytes:%zu\r\n", server->buffered);
+	add_line(text, "max_buffered:%zu\r\n", server->options->max_buffered);
+	add_line(text, "clients_evicted:%" PRIu64 "\r\n", server->evicted);
+	add_line(text, "send_timeout:%ld\r\n",
+	    (long)server->options->send_timeout.tv_sec);
+	add_line(text, "clients_timed_out:%" PRIu64 "\r\n", server->timed_out);
+	add_line(text, "keepalive:%zu\r\n", server->options->keepalive);
 }
 
 static void

@@ -18,6 +18,9 @@
 #define MAX_CLIENTS 1000000
 #define MAX_LOCKS 1000000
 #define MAX_SECONDS 1e6
+#define MAX_BUFFERED (SIZE_MAX / 2)
+/* What the kernel takes. */
+#define MAX_KEEPALIVE 32767
 
 static const char help[] =
     "usage: kvd [OPTION]...\n"
@@ -32,10 +35,17 @@ static const char help[] =
     "                          for the lock; 0: never (0)\n"
     "  --max-value=BYTES       longest argument of a request (8388608)\n"
     "  --max-request=BYTES     longest request, and MGET reply (33554432)\n"
+    "  --max-buffered=BYTES    most that is buffered for all clients; beyond\n"
+    "                          it the one that has most is closed (268435456)\n"
+    "  --send-timeout=SECONDS  close a client that takes no replies for so\n"
+    "                          long; 0: never (60)\n"
+    "  --stop-timeout=SECONDS  what a client has for its last replies when\n"
+    "                          kvd stops (5)\n"
+    "  --keepalive=SECONDS     ask after so long whether a silent client is\n"
+    "                          still there; 0: never (60)\n"
     "  --max-clients=N         most connections at a time (10000)\n"
     "  --max-locks=N           most locks that a client may LOCK (1000)\n"
-    "  --no-lock               let readers in without the lock, to see what it "
-    "is for\n"
+    "  --no-lock               let readers in without the lock, to see why\n"
     "  --help                  show this\n";
 
 enum {
@@ -46,6 +56,10 @@ enum {
 	OPTION_LOCK_TIMEOUT,
 	OPTION_MAX_VALUE,
 	OPTION_MAX_REQUEST,
+	OPTION_MAX_BUFFERED,
+	OPTION_SEND_TIMEOUT,
+	OPTION_STOP_TIMEOUT,
+	OPTION_KEEPALIVE,
 	OPTION_MAX_CLIENTS,
 	OPTION_MAX_LOCKS,
 	OPTION_NO_LOCK,
@@ -60,6 +74,10 @@ static const struct option long_options[] = {
     {"lock-timeout", required_argument, NULL, OPTION_LOCK_TIMEOUT},
     {"max-value", required_argument, NULL, OPTION_MAX_VALUE},
     {"max-request", required_argument, NULL, OPTION_MAX_REQUEST},
+    {"max-buffered", required_argument, NULL, OPTION_MAX_BUFFERED},
+    {"send-timeout", required_argument, NULL, OPTION_SEND_TIMEOUT},
+    {"stop-timeout", required_argument, NULL, OPTION_STOP_TIMEOUT},
+    {"keepalive", required_argument, NULL, OPTION_KEEPALIVE},
     {"max-clients", required_argument, NULL, OPTION_MAX_CLIENTS},
     {"max-locks", required_argument, NULL, OPTION_MAX_LOCKS},
     {"no-lock", no_argument, NULL, OPTION_NO_LOCK},
@@ -150,6 +168,18 @@ parse_one(struct options *options, int option, const char *text)
 	case OPTION_MAX_REQUEST:
 		return parse_number(
 		    "max-request", text, 64, MAX_BYTES, &options->max_request);
+	case OPTION_MAX_BUFFERED:
+		return parse_number("max-buffered", text, 1, MAX_BUFFERED,
+		    &options->max_buffered);
+	case OPTION_SEND_TIMEOUT:
+		return parse_seconds(
+		    "send-timeout", text, &options->send_timeout);
+	case OPTION_STOP_TIMEOUT:
+		return parse_seconds(
+		    "stop-timeout", text, &options->stop_timeout);
+	case OPTION_KEEPALIVE:
+		return parse_number(
+		    "keepalive", text, 0, MAX_KEEPALIVE, &options->keepalive);
 	case OPTION_MAX_CLIENTS:
 		return parse_number(
 		    "max-clients", text, 1, MAX_CLIENTS, &options->max_clients);
@@ -182,6 +212,10 @@ options_parse(struct options *options, int argc, char **argv)
 	    .lock = true,
 	    .max_value = 8 << 20,
 	    .max_request = 32 << 20,
+	    .max_buffered = 256 << 20,
+	    .send_timeout = {60, 0},
+	    .stop_timeout = {5, 0},
+	    .keepalive = 60,
 	    .max_clients = 10000,
 	    .max_locks = 1000,
 	};

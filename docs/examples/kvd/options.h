@@ -18,8 +18,13 @@ struct options {
 	struct timeval lock_timeout; /* 0: wait for ever */
 	size_t max_value;	     /* bytes of one argument */
 	size_t max_request;	     /* bytes of one request, and of a reply */
+	size_t max_buffered; /* bytes of what is buffered for all clients */
 	size_t max_clients;
-	size_t max_locks; /* named ones, of a client */
+	size_t max_locks;	     /* named ones, of a client */
+	struct timeval send_timeout; /* for taking some of the replies; 0: none
+				      */
+	struct timeval stop_timeout; /* for taking the last ones at the end */
+	size_t keepalive;	     /* seconds; 0: none */
 };
 
 enum options_verdict {

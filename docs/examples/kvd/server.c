@@ -57,6 +57,7 @@ stop(struct server *server)
 	evconnlistener_free(server->listener);
 	server->listener = NULL;
 	event_del(server->accept_again);
+	event_add(server->deadline, &server->options->stop_timeout);
 	named_close(&server->named);
 	for (client = server->clients; client != NULL; client = next) {
 		next = client_next(client);
@@ -71,6 +72,25 @@ on_stop(evutil_socket_t fd, short what, void *arg)
 	(void)fd;
 	(void)what;
 	stop(arg);
+}
+
+static void
+on_deadline(evutil_socket_t fd, short what, void *arg)
+{
+	struct server *server = arg;
+
+	(void)fd;
+	(void)what;
+	server->out_of_time = true;
+	client_stop_waiting(server);
+}
+
+static void
+on_too_much(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd;
+	(void)what;
+	client_make_room(arg);
 }
 
 static void
@@ -271,7 +291,12 @@ make_events(struct server *server)
 	server->stop = evtimer_new(server->events, on_stop, server);
 	server->accept_again =
 	    evtimer_new(server->events, on_accept_again, server);
-	return server->stop != NULL && server->accept_again != NULL ? 0 : -1;
+	server->deadline = evtimer_new(server->events, on_deadline, server);
+	server->too_much = evtimer_new(server->events, on_too_much, server);
+	return server->stop != NULL && server->accept_again != NULL &&
+		       server->deadline != NULL && server->too_much != NULL
+		   ? 0
+		   : -1;
 }
 
 static int
@@ -305,7 +330,7 @@ server_open(struct server *server, const struct options *options)
 	server->options = options;
 	server->directory.fd = -1;
 	server->directory.lock = -1;
-	server->started = time(NULL);
+	clock_gettime(CLOCK_MONOTONIC, &server->started);
 	set_limits(server);
 	if (load(server) == -1)
 		return -1;
@@ -348,6 +373,8 @@ server_close(struct server *server)
 	free_event(server->signals[1]);
 	free_event(server->stop);
 	free_event(server->accept_again);
+	free_event(server->deadline);
+	free_event(server->too_much);
 	if (server->events != NULL)
 		event_base_free(server->events);
 	commit_free(server->commit);
@@ -359,5 +386,8 @@ server_close(struct server *server)
 long
 server_uptime(const struct server *server)
 {
-	return (long)(time(NULL) - server->started);
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (long)(now.tv_sec - server->started.tv_sec);
 }

@@ -7,6 +7,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <time.h>
 
 #include "directory.h"
@@ -46,11 +47,17 @@ struct server {
 	unsigned long long last_client; /* the greatest number of one */
 	size_t connected;		/* clients whose connection is there */
 	size_t max_clients;
+	size_t buffered;	/* bytes for all of them; client.c counts */
+	struct event *too_much; /* bytes: one of them has to go */
+	uint64_t evicted;	/* clients closed for that */
+	uint64_t timed_out;	/* and for not taking their replies */
 
 	struct event *signals[2];
 	struct event *stop;
 	bool stopping;
-	time_t started;
+	struct event *deadline;
+	bool out_of_time;	 /* nobody waits for clients any more */
+	struct timespec started; /* by a clock that is never set */
 };
 
 /* Loads the data and listens.  -1 after the reason was reported; to be closed

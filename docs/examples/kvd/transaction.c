@@ -84,6 +84,16 @@ transaction_settle(struct transaction *transaction, struct store *store)
  * Queueing.
  */
 
+size_t
+transaction_size(const struct transaction *transaction)
+{
+	size_t size = transaction->size + transaction->watch_size;
+
+	if (transaction->replies != NULL)
+		size += evbuffer_get_length(transaction->replies);
+	return size;
+}
+
 bool
 transaction_is_open(const struct transaction *transaction)
 {

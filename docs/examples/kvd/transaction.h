@@ -52,6 +52,9 @@ struct transaction {
 
 void transaction_destroy(struct transaction *transaction, struct store *store);
 
+/* Bytes that it has. */
+size_t transaction_size(const struct transaction *transaction);
+
 /* Whether commands are queued. */
 bool transaction_is_open(const struct transaction *transaction);
 
