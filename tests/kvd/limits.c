@@ -2,10 +2,13 @@
 /* Too much of something: values, requests, clients. */
 #include "cases.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <unistd.h>
+
+#include <uthash.h>
 
 #include "client.h"
 
@@ -309,6 +312,47 @@ START_TEST(test_stop_does_not_wait_for_a_client_that_does_not_read)
 }
 END_TEST
 
+/* Keys that all have the same end of uthash's own hash, so that they are in one
+ * chain of any table that kvd would have. */
+static void
+send_chosen_keys(struct peer *peer, int count)
+{
+	unsigned hash = 0;
+	char key[16];
+
+	for (int i = 0; count > 0; i++) {
+		const int length = snprintf(key, sizeof(key), "%d", i);
+
+		HASH_JEN(key, (unsigned)length, hash);
+		if ((hash & 0x3fff) != 0x1234)
+			continue;
+		peer_send(peer, "SET %s 1", key);
+		count--;
+	}
+	peer_expect_ok(peer);
+}
+
+/* Where the table stops growing, the chains grow instead: uthash has at most ten
+ * keys in one before it doubles their number. */
+START_TEST(test_chosen_keys_do_not_slow_the_table_down)
+{
+	redisContext *client;
+	struct peer peer;
+
+	kvd_start(&kvd, NULL, "--sync=never", KVD_END);
+	client = client_open(&kvd);
+	peer_open(&peer, &kvd);
+	send_chosen_keys(&peer, 200);
+	peer_send_mset(&peer, "key", 20000);
+	peer_expect_ok(&peer);
+	ck_assert_int_ge(client_info(client, "key_buckets"), 2000);
+	client_expect(client, ":20200", "DBSIZE");
+	peer_close(&peer);
+	redisFree(client);
+	kvd_stop(&kvd);
+}
+END_TEST
+
 TCase *
 kvd_limits_case(void)
 {
@@ -325,6 +369,7 @@ kvd_limits_case(void)
 	tcase_add_test(
 	    tcase, test_requests_that_do_not_end_are_bounded_together);
 	tcase_add_test(tcase, test_client_that_takes_no_replies_is_closed);
+	tcase_add_test(tcase, test_chosen_keys_do_not_slow_the_table_down);
 	tcase_add_test(
 	    tcase, test_stop_does_not_wait_for_a_client_that_does_not_read);
 	return tcase;

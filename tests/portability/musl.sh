@@ -54,6 +54,7 @@ musl_libraries() {
 		--disable-timeout-tests
 	from_source hiredis with_make
 	from_source zlib with_configure
+	from_source libsodium with_configure --disable-static
 	cp "$tools"/usr/include/ut*.h "$musl/include"
 	PKG_CONFIG_LIBDIR=$musl/lib/pkgconfig
 	export PKG_CONFIG_LIBDIR

@@ -115,6 +115,7 @@ static void
 info_keyspace(const struct server *server, struct text *text)
 {
 	add_line(text, "keys:%zu\r\n", store_count(server->store));
+	add_line(text, "key_buckets:%zu\r\n", store_buckets(server->store));
 }
 
 struct evresult

@@ -11,10 +11,7 @@
 #include <evdefer/rwlock.h>
 
 #include "named.h"
-
-/* An entry that could not be added has no table afterwards. */
-#define HASH_NONFATAL_OOM 1
-#include <uthash.h>
+#include "table.h"
 
 struct hold {
 	UT_hash_handle hh;

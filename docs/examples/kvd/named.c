@@ -9,9 +9,7 @@
 
 #include <evdefer/rwlock.h>
 
-/* An entry that could not be added has no table afterwards. */
-#define HASH_NONFATAL_OOM 1
-#include <uthash.h>
+#include "table.h"
 
 struct named {
 	UT_hash_handle hh;

@@ -27,6 +27,7 @@
 #include "report.h"
 #include "snapshot.h"
 #include "store.h"
+#include "table.h"
 #include "worker.h"
 
 /* Files other than the clients' sockets, and some to spare. */
@@ -121,6 +122,10 @@ server_request_stop(struct server *server)
 static int
 load(struct server *server)
 {
+	if (table_init() == -1) {
+		report("no random numbers: %s", strerror(errno));
+		return -1;
+	}
 	server->store = store_new();
 	if (server->store == NULL) {
 		report("out of memory");

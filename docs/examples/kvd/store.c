@@ -8,9 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* An entry that could not be added has no table afterwards. */
-#define HASH_NONFATAL_OOM 1
-#include <uthash.h>
+#include "table.h"
 
 struct store_entry {
 	UT_hash_handle hh;
@@ -88,6 +86,12 @@ size_t
 store_count_planned(const struct store *store)
 {
 	return store->planned;
+}
+
+size_t
+store_buckets(const struct store *store)
+{
+	return store->entries != NULL ? store->entries->hh.tbl->num_buckets : 0;
 }
 
 static struct store_entry *

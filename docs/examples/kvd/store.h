@@ -38,6 +38,9 @@ void store_free(struct store *store);
 size_t store_count(const struct store *store);
 size_t store_count_planned(const struct store *store);
 
+/* In how many chains the keys are. */
+size_t store_buckets(const struct store *store);
+
 /* The value of a key, which is the store's, or NULL. */
 struct value *store_get(const struct store *store, struct bytes key);
 
