@@ -31,6 +31,10 @@
  * (callbacks of the user stand between ours) against the cost of the queue. */
 #define EVDEFER_BASE_MAX_DEPTH 16
 
+/* When there is a turn, where that is no time of the clock. */
+#define EVDEFER_BASE_AT_ONCE 0
+#define EVDEFER_BASE_NEVER UINT64_MAX
+
 /* How long a turn of the loop may take, in nanoseconds, before it polls again. */
 #define EVDEFER_BASE_TURN_NS 1000000
 
@@ -42,9 +46,11 @@ struct evdefer_base {
 	struct evlist nested;
 	struct evlist left;
 	unsigned depth;
-	bool scheduled;
-	int priority; /* of its events; -1: the middle one */
-	size_t users; /* that need it, besides the Deferreds */
+	uint64_t due; /* the next turn: by the clock, at once, or never */
+	uint64_t deliveries; /* so far */
+	int priority;	     /* of its turns; -1: the middle one */
+	int turn_priority;   /* of their event, as yet */
+	size_t users;	     /* that need it, besides the Deferreds */
 	struct evpool deferreds;
 	struct evpool links;
 	struct evpool hold_pool;
@@ -114,6 +120,7 @@ static inline void
 evdefer_base_enter_(struct evdefer_base *base)
 {
 	base->depth++;
+	base->deliveries++;
 }
 
 static inline void
@@ -128,12 +135,12 @@ evdefer_base_leave_(struct evdefer_base *base)
 /* Has the loop deliver what is in ready, after its next poll. */
 void evdefer_base_make_ready_(struct evdefer_base *base, struct evready *ready);
 
-/* A turn that is due now, in the callback of an event of the base. */
-void evdefer_base_run_turn_(struct evdefer_base *base);
+/* Has a turn come at that time, by evdefer_base_now_(), or before.  0, or -1 with
+ * ENOMEM. */
+int evdefer_base_wake_at_(struct evdefer_base *base, uint64_t time);
 
-/* Adds an event of the base to the loop as a timer.  0, or -1 with ENOMEM. */
-int evdefer_base_add_event_(struct evdefer_base *base, struct event *event,
-    const struct timeval *delay);
+/* No turn is needed at any time; one that is due at once comes all the same. */
+void evdefer_base_sleep_(struct evdefer_base *base);
 
 /* By the monotonic clock, in nanoseconds. */
 uint64_t evdefer_base_now_(void);

@@ -43,18 +43,16 @@ priority_now(const struct evdefer_base *base)
 	return base->priority < count ? base->priority : count - 1;
 }
 
-int
-evdefer_base_add_event_(
-    struct evdefer_base *base, struct event *event, const struct timeval *delay)
+static int
+set_turn(struct evdefer_base *base, const struct timeval *delay)
 {
 	const int priority = priority_now(base);
 
-	if (event_get_priority(event) != priority)
-		event_priority_set(event, priority);
-	if (event_add(event, delay) == 0)
-		return 0;
-	errno = ENOMEM;
-	return -1;
+	if (base->turn_priority != priority) {
+		event_priority_set(base->turn, priority);
+		base->turn_priority = priority;
+	}
+	return event_add(base->turn, delay);
 }
 
 /* A timeout of 0 is due after the next poll; an event made active would run
@@ -64,13 +62,45 @@ schedule(struct evdefer_base *base)
 {
 	static const struct timeval now = {0, 0};
 
-	if (base->scheduled || evdefer_base_closed_(base))
+	if (base->due == EVDEFER_BASE_AT_ONCE)
 		return;
-	base->scheduled = true;
+	base->due = EVDEFER_BASE_AT_ONCE;
 	/* Only the timer heap needs memory.  Without it the poll is left out,
 	 * but no delivery is lost. */
-	if (evdefer_base_add_event_(base, base->turn, &now) == -1)
+	if (set_turn(base, &now) == -1)
 		event_active(base->turn, EV_TIMEOUT, 1);
+}
+
+/* libevent counts from its last poll, and may come early: then the turn finds
+ * nothing that is over, and asks for another one. */
+int
+evdefer_base_wake_at_(struct evdefer_base *base, uint64_t time)
+{
+	uint64_t now, us;
+	struct timeval delay;
+
+	if (base->due <= time)
+		return 0;
+	now = evdefer_base_now_();
+	us = time > now ? (time - now + 999) / 1000 : 0;
+	delay.tv_sec = (time_t)(us / 1000000);
+	delay.tv_usec = (suseconds_t)(us % 1000000);
+	if (set_turn(base, &delay) == -1) {
+		errno = ENOMEM;
+		return -1;
+	}
+	base->due = time;
+	return 0;
+}
+
+void
+evdefer_base_sleep_(struct evdefer_base *base)
+{
+	if (base->due == EVDEFER_BASE_AT_ONCE ||
+	    base->due == EVDEFER_BASE_NEVER)
+		return;
+	base->due = EVDEFER_BASE_NEVER;
+	event_del(base->turn);
 }
 
 static bool
@@ -113,12 +143,14 @@ move(struct evlist *to, struct evlist *from)
 		evlist_join_(to, from);
 }
 
-/* What a turn may still take. */
+/* What a turn may still take.  Some deliveries are not counted by the base, as
+ * there is nothing to run; others nest. */
 struct budget {
-	int deliveries;
+	int left;
 	int until_look; /* deliveries before the next look at the clock */
 	int step;
-	uint64_t end;
+	uint64_t last; /* as base->deliveries */
+	uint64_t end;  /* by the clock */
 };
 
 /* A look at the clock costs as much as a short delivery.  The first ones come
@@ -140,8 +172,7 @@ has_time(struct budget *budget)
 static bool
 has_broken(const struct evdefer_base *base)
 {
-	return !evdefer_base_closed_(base) &&
-	       event_base_got_break(base->event_base);
+	return event_base_got_break(base->event_base);
 }
 
 /* Once the base is closed there is no other turn to come. */
@@ -150,37 +181,48 @@ may_go_on(struct evdefer_base *base, struct budget *budget)
 {
 	if (evdefer_base_closed_(base))
 		return true;
-	return budget->deliveries > 0 && has_time(budget) && !has_broken(base);
+	return budget->left > 0 && base->deliveries < budget->last &&
+	       has_time(budget) && !has_broken(base);
 }
 
-void
-evdefer_base_run_turn_(struct evdefer_base *base)
+/* Not entered with evdefer_base_enter_(): what the deliveries nest too deeply
+ * counts as well. */
+static void
+run_turn(struct evdefer_base *base, uint64_t now)
 {
-	struct budget budget = {EVDEFER_BASE_BATCH, 1, 1, 0};
+	struct budget budget = {EVDEFER_BASE_BATCH, 1, 1,
+	    base->deliveries + EVDEFER_BASE_BATCH, now + EVDEFER_BASE_TURN_NS};
 
-	evdefer_base_check_(base);
-	budget.end = evdefer_base_now_() + EVDEFER_BASE_TURN_NS;
-	/* Not entered with evdefer_base_enter_(): what the deliveries nest too
-	 * deeply counts for the turn as well. */
 	base->depth++;
 	move(&base->nested, &base->left);
-	while (may_go_on(base, &budget) &&
-	       deliver_one(base, budget.deliveries % 2 == 0))
-		budget.deliveries--;
+	while (deliver_one(base, budget.left-- % 2 == 0) &&
+	       may_go_on(base, &budget))
+		continue;
 	move(&base->left, &base->nested);
 	base->depth--;
-	base->scheduled = false;
-	if (!evlist_empty_(&base->left) || !evlist_empty_(&base->ready))
-		schedule(base);
-	evdefer_base_collect_(base);
 }
 
+/* One between two polls.  Until its end there is none to be asked for. */
 static void
 turn(evutil_socket_t fd, short what, void *arg)
 {
+	struct evdefer_base *base = arg;
+	const uint64_t now = evdefer_base_now_();
+
 	(void)fd;
 	(void)what;
-	evdefer_base_run_turn_(arg);
+	evdefer_base_check_(base);
+	base->due = EVDEFER_BASE_AT_ONCE;
+	evtimers_begin_turn_(base, now);
+	run_turn(base, now);
+	if (!evdefer_base_closed_(base)) {
+		base->due = EVDEFER_BASE_NEVER;
+		if (!evlist_empty_(&base->left) || !evlist_empty_(&base->ready))
+			schedule(base);
+		else
+			evtimers_end_turn_(base);
+	}
+	evdefer_base_collect_(base);
 }
 
 struct evdefer_base *
@@ -205,7 +247,8 @@ evdefer_base_new(struct event_base *event_base)
 	evlist_init_(&base->ready);
 	evlist_init_(&base->nested);
 	evlist_init_(&base->left);
-	base->priority = -1;
+	base->due = EVDEFER_BASE_NEVER;
+	base->priority = base->turn_priority = -1;
 	evtimers_init_(&base->timers);
 	evlist_init_(&base->combinations);
 	evpool_init_(&base->deferreds, sizeof(struct evdeferred));
@@ -231,6 +274,7 @@ evdefer_base_free(struct evdefer_base *base)
 		return;
 	evdefer_base_check_(base);
 	base->event_base = NULL;
+	base->due = EVDEFER_BASE_AT_ONCE; /* none will come */
 	event_free(base->turn);
 	evunhandled_leave_loop_(base);
 	evtimers_close_(base);
@@ -339,12 +383,12 @@ evdefer_base_reserve(struct evdefer_base *base, size_t deferreds, size_t links)
 void
 evdefer_base_run_nested_(struct evdefer_base *base)
 {
-	const bool broken = has_broken(base);
-	int deliveries = EVDEFER_BASE_BATCH;
+	const uint64_t last = base->deliveries + EVDEFER_BASE_BATCH;
+	const bool broken = !evdefer_base_closed_(base) && has_broken(base);
 
 	while (!evlist_empty_(&base->nested)) {
 		if (!evdefer_base_closed_(base) &&
-		    (deliveries-- == 0 || has_broken(base) != broken)) {
+		    (base->deliveries >= last || has_broken(base) != broken)) {
 			move(&base->left, &base->nested);
 			schedule(base);
 			return;

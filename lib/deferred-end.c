@@ -189,9 +189,12 @@ cancel_now(struct evdeferred *d)
 	unpin(d);
 }
 
+/* For timeouts that there are already. */
 static void
 note_cancel(struct evdeferred *d)
 {
+	if (evpool_is_unused_(&d->base->timers.pool))
+		return;
 	evdeferred_clear_(d, EVDEFERRED_TIMED_OUT);
 	evdeferred_set_(d, EVDEFERRED_CALLED_OFF);
 }

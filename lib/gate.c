@@ -89,25 +89,33 @@ evgate_withdraw_(struct evgate *gate, struct evdeferred *d)
 		evlist_remove_(&gate->ready.node);
 }
 
-/* One delivery to those who count them, so that what all of these nest too deeply
- * is bounded together. */
 static void
 hand_out_now(struct evgate *gate)
 {
 	evlist_remove_(&gate->ready.node);
 	gate->busy++;
-	evdefer_base_enter_(gate->base);
 	while (gate->undelivered > 0)
 		deliver_first(gate);
-	evdefer_base_leave_(gate->base);
 	gate->busy--;
+}
+
+/* What all of these nest too deeply is bounded together: it is one call. */
+static void
+hand_out_first(struct evgate *gate)
+{
+	evdefer_base_enter_(gate->base);
+	hand_out_now(gate);
+	evdefer_base_leave_(gate->base);
 }
 
 void
 evgate_hand_out_(struct evgate *gate)
 {
 	if (gate->fast || evdefer_base_closed_(gate->base)) {
-		hand_out_now(gate);
+		if (gate->base->depth > 0)
+			hand_out_now(gate);
+		else
+			hand_out_first(gate);
 		return;
 	}
 	if (gate->undelivered > 0 && evlist_empty_(&gate->ready.node))

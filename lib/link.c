@@ -220,10 +220,12 @@ run_coro(const struct evlink *link, struct evdeferred *d)
 	if (!evresult_is_failure_(result))
 		result = evresult_value(receive(result));
 	push(d, link);
+	d->base->deliveries++;
 	result = evcoro_resume_(co, result);
 	if (!evcoro_is_waiting_(co)) {
+		result = evcoro_end_(co, result);
 		evlink_pop_(d);
-		d->u.result = evcoro_end_(co, result);
+		d->u.result = result;
 	} else {
 		d->u.result = result;
 	}

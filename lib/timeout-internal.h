@@ -7,7 +7,7 @@
  * They are not timers of libevent, which counts from the time of its last poll,
  * so that what is asked for late in a callback would end early, and which runs
  * equal ones in any order.  Those of a base are in a heap, by their time and then
- * in the order of asking; for the first one there is a timer of libevent.
+ * in the order of asking, and what is over takes part in the turn of the loop.
  */
 #ifndef EVDEFER_TIMEOUT_INTERNAL_H
 #define EVDEFER_TIMEOUT_INTERNAL_H
@@ -19,7 +19,6 @@
 #include "pool-internal.h"
 #include "ready-internal.h"
 
-struct event;
 struct timeval;
 struct evdefer_base;
 struct evdeferred;
@@ -45,19 +44,22 @@ struct evtimers {
 	size_t count;
 	size_t capacity;
 	uint64_t order; /* of the next one */
-	struct event *event;
-	bool armed;	/* is the event added? */
-	uint64_t alarm; /* for when, if it is */
-	/* What is over by now, of those that were there before the last poll. */
+	/* What was over when the turn began, of those that were there then. */
 	uint64_t due_end;
 	uint64_t due_order;
 	struct evpool pool;
 };
 
-/* The rest of it is made when the first timeout starts. */
 void evtimers_init_(struct evtimers *timers);
 
-/* Takes the timers off the loop that the base has left. */
+/* A turn begins: what is over by now is to be delivered. */
+void evtimers_begin_turn_(struct evdefer_base *base, uint64_t now);
+
+/* Has the next turn come when the first of them is over.  Where libevent lacks
+ * memory for that, it is tried again whenever one starts or stops. */
+void evtimers_end_turn_(struct evdefer_base *base);
+
+/* The base has left the loop. */
 void evtimers_close_(struct evdefer_base *base);
 
 void evtimers_destroy_(struct evtimers *timers);

@@ -5,8 +5,6 @@
 #include <stdlib.h>
 #include <time.h>
 
-#include <event2/event.h>
-
 #include "base-internal.h"
 #include "deferred-internal.h"
 
@@ -107,50 +105,8 @@ reserve(struct evtimers *timers)
 }
 
 /*
- * The event.
+ * The turn.
  */
-
-/* Sets the event for the first timeout.  Where that fails it is tried again
- * whenever a timeout starts or stops. */
-static int
-arm(struct evdefer_base *base)
-{
-	struct evtimers *timers = &base->timers;
-	const uint64_t end = first(timers)->end, now = evdefer_base_now_();
-	const uint64_t us = end > now ? (end - now + 999) / 1000 : 0;
-	const struct timeval delay = {
-	    (time_t)(us / 1000000), (suseconds_t)(us % 1000000)};
-
-	timers->armed =
-	    evdefer_base_add_event_(base, timers->event, &delay) == 0;
-	timers->alarm = end;
-	return timers->armed ? 0 : -1;
-}
-
-/* Those that are over are with the turn, which sets the event when it has run
- * them. */
-static bool
-is_with_turn(const struct evtimers *timers)
-{
-	return !evlist_empty_(&timers->ready.node);
-}
-
-/* Is the event to be set, or set for later than the first timeout? */
-static bool
-is_late(const struct evtimers *timers)
-{
-	if (timers->count == 0 || timers->event == NULL || is_with_turn(timers))
-		return false;
-	return !timers->armed || first(timers)->end < timers->alarm;
-}
-
-static void
-disarm(struct evtimers *timers)
-{
-	if (timers->armed)
-		event_del(timers->event);
-	timers->armed = false;
-}
 
 static bool
 is_due(const struct evtimers *timers, const struct evtimeout *timeout)
@@ -168,36 +124,13 @@ expire_first(struct evready *ready)
 	struct evtimeout *timeout = first(timers);
 
 	evlist_remove_(&ready->node);
-	if (timeout == NULL)
+	if (timeout == NULL || !is_due(timers, timeout))
 		return;
-	if (!is_due(timers, timeout)) {
-		arm(base);
-		return;
-	}
 	/* They take turns with others that are ready. */
 	evlist_append_(&base->ready, &ready->node);
 	leave_heap(timers, timeout);
 	timeout->expired = true;
 	timeout->expire(timeout);
-}
-
-/* The event may come early, by a clock of its own that is not as good.  What is
- * due takes part in the turn, of which there is one between two polls. */
-static void
-look(evutil_socket_t fd, short what, void *arg)
-{
-	struct evdefer_base *base = arg;
-	struct evtimers *timers = &base->timers;
-
-	(void)fd;
-	(void)what;
-	timers->armed = false;
-	timers->due_end = evdefer_base_now_();
-	timers->due_order = timers->order;
-	if (!is_with_turn(timers))
-		evlist_append_(&base->ready, &timers->ready.node);
-	if (!base->scheduled)
-		evdefer_base_run_turn_(base);
 }
 
 void
@@ -209,16 +142,32 @@ evtimers_init_(struct evtimers *timers)
 }
 
 void
+evtimers_begin_turn_(struct evdefer_base *base, uint64_t now)
+{
+	struct evtimers *timers = &base->timers;
+
+	if (timers->count == 0 || first(timers)->end > now)
+		return;
+	timers->due_end = now;
+	timers->due_order = timers->order;
+	if (evlist_empty_(&timers->ready.node))
+		evlist_append_(&base->ready, &timers->ready.node);
+}
+
+void
+evtimers_end_turn_(struct evdefer_base *base)
+{
+	if (base->timers.count > 0)
+		evdefer_base_wake_at_(base, first(&base->timers)->end);
+}
+
+void
 evtimers_close_(struct evdefer_base *base)
 {
 	struct evtimers *timers = &base->timers;
 	struct evtimeout *timeout;
 
 	evlist_remove_(&timers->ready.node);
-	if (timers->event != NULL)
-		event_free(timers->event);
-	timers->event = NULL;
-	timers->armed = false;
 	while ((timeout = first(timers)) != NULL) {
 		leave_heap(timers, timeout);
 		/* Nobody else will ever fire it. */
@@ -265,28 +214,16 @@ end_of(const struct timeval *duration)
 	       (uint64_t)duration->tv_usec * 1000;
 }
 
-/* All memory that a timeout may need, before anything is changed. */
-static struct evtimeout *
-allocate(struct evdefer_base *base)
-{
-	struct evtimers *timers = &base->timers;
-
-	if (timers->event == NULL)
-		timers->event = evtimer_new(base->event_base, look, base);
-	if (timers->event == NULL || reserve(timers) == -1)
-		return NULL;
-	return evpool_get_(&timers->pool);
-}
-
 struct evtimeout *
 evtimeout_start_(struct evdeferred *d, const struct timeval *duration,
     evtimeout_expire_fn expire)
 {
 	struct evdefer_base *base = d->base;
 	struct evtimers *timers = &base->timers;
-	struct evtimeout *timeout = allocate(base);
+	struct evtimeout *timeout;
 
-	if (timeout == NULL)
+	if (reserve(timers) == -1 ||
+	    (timeout = evpool_get_(&timers->pool)) == NULL)
 		goto no_memory;
 	timeout->end = end_of(duration);
 	timeout->order = timers->order++;
@@ -295,7 +232,7 @@ evtimeout_start_(struct evdeferred *d, const struct timeval *duration,
 	timeout->expired = false;
 	timeout->fires = false;
 	move_up(timers, timeout, timers->count++);
-	if (!is_late(timers) || arm(base) == 0)
+	if (evdefer_base_wake_at_(base, first(timers)->end) == 0)
 		return timeout;
 	leave_heap(timers, timeout);
 	evpool_put_(&timers->pool, timeout);
@@ -314,8 +251,8 @@ evtimeout_stop_(struct evdefer_base *base, struct evtimeout *timeout)
 		leave_heap(timers, timeout);
 	evpool_put_(&timers->pool, timeout);
 	if (timers->count == 0)
-		disarm(timers);
-	else if (is_late(timers))
-		arm(base);
+		evdefer_base_sleep_(base);
+	else
+		evdefer_base_wake_at_(base, first(timers)->end);
 	return expired;
 }

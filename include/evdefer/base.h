@@ -45,9 +45,8 @@ typedef void (*evdefer_base_unhandled_fn)(
  *
  * The event_base stays the caller's and has to outlive the evdefer_base.  One
  * event is added to it while deliveries are due and none otherwise, so that
- * event_base_dispatch() still returns when nothing is left to do; another one
- * while timeouts or delays are, and one while a handler of unhandled failures that
- * fails itself is to go on.  They have the middle one of the priorities that the
+ * event_base_dispatch() still returns when nothing is left to do: deliveries,
+ * timeouts and delays.  It has the middle one of the priorities that the
  * event_base has, also if these are set up later.
  *
  * While two parties pass a lock to and fro something is always left to do, and
@@ -99,7 +98,7 @@ void evdefer_base_set_unhandled(
     struct evdefer_base *base, evdefer_base_unhandled_fn handler, void *arg);
 
 /**
- * Sets the priority at which the library's events run: its turns and timeouts.
+ * Sets the priority at which the library's turns run, timeouts among them.
  * libevent's event_priority_set().
  *
  * @param priority 0 for the most urgent one, below what was given to

@@ -50,7 +50,8 @@ struct evrwlock;
 /** Deliver grants at once: the acquire of a free lock returns a Deferred that
  * has fired, and a release fires the next waiters before it returns; where that
  * would nest deliveries too deeply (evdefer/deferred.h), the outermost one
- * makes it.  aiorwlock's fast=True.  */
+ * makes it, or after EVDEFER_BASE_BATCH of these the loop.  aiorwlock's
+ * fast=True.  */
 #define EVRWLOCK_FAST 0x1u
 
 /** What evrwlock_with_reader() and evrwlock_with_writer() run under the lock.
