@@ -209,6 +209,83 @@ START_TEST(free_function_of_a_payload_frees_its_deferred)
 }
 END_TEST
 
+static void
+drop_another(void *value)
+{
+	count_free(value);
+	evdeferred_free(evdeferred_fail(base, ENOENT, "dropped with it"));
+}
+
+/* It is the last thing that happens to the failure that was reported. */
+START_TEST(failure_dropped_with_a_payload_is_reported)
+{
+	int freed = 0;
+
+	evdeferred_free(evdeferred_fired(
+	    base, evresult_fail_with(&freed, drop_another, EIO, "dropped")));
+	ck_assert_int_eq(freed, 1);
+	ck_assert_int_eq(report.count, 2);
+	ck_assert_int_eq(report.code, ENOENT);
+	report.count = 0;
+}
+END_TEST
+
+/* The same with what the failure of a race carries. */
+START_TEST(failure_dropped_with_the_results_of_a_race_is_reported)
+{
+	struct evdeferred *in[1];
+	int freed = 0;
+
+	in[0] = evdeferred_fired(
+	    base, evresult_fail_with(&freed, drop_another, EIO, "lost"));
+	evdeferred_free(evdeferred_race(base, in, 1));
+	ck_assert_int_eq(freed, 1);
+	ck_assert_int_eq(report.count, 2);
+	ck_assert_int_eq(report.code, ENOENT);
+	report.count = 0;
+}
+END_TEST
+
+static int logged;
+
+static void
+count_log(int severity, const char *message)
+{
+	(void)severity;
+	(void)message;
+	logged++;
+}
+
+static void
+drop_one_more(const struct evfailure *failure, void *arg)
+{
+	(void)failure;
+	evdeferred_free(evdeferred_fail(arg, EIO, "one more"));
+}
+
+static void
+free_base(void *value)
+{
+	evdefer_base_free(value);
+}
+
+/* What the handler goes on to drop was put off, to a loop that the base leaves
+ * with the failure that was the first. */
+START_TEST(payload_frees_the_base_while_reports_are_put_off)
+{
+	struct evdefer_base *mine = evdefer_base_new(loop);
+
+	evdefer_base_set_unhandled(mine, drop_one_more, mine);
+	event_set_log_callback(count_log);
+	logged = 0;
+	evdeferred_free(evdeferred_fired(
+	    mine, evresult_fail_with(mine, free_base, EIO, "first")));
+	event_set_log_callback(NULL);
+	/* The memory of the base went: the teardown looks at that. */
+	ck_assert_int_eq(logged, 1);
+}
+END_TEST
+
 int
 main(void)
 {
@@ -226,6 +303,10 @@ main(void)
 	tcase_add_test(
 	    tc, payload_is_freed_where_there_is_no_memory_for_the_failure);
 	tcase_add_test(tc, free_function_of_a_payload_frees_its_deferred);
+	tcase_add_test(tc, failure_dropped_with_a_payload_is_reported);
+	tcase_add_test(tc, payload_frees_the_base_while_reports_are_put_off);
+	tcase_add_test(
+	    tc, failure_dropped_with_the_results_of_a_race_is_reported);
 	suite_add_tcase(suite, tc);
 	return support_main(suite);
 }
