@@ -569,7 +569,7 @@ combine(struct evdeferred **inputs, size_t count)
 	else if (dice(3) == 0)
 		d = evdeferred_race(base, inputs, count);
 	else
-		d = evdeferred_list(base, inputs, count, dice(8));
+		d = evdeferred_list(base, inputs, count, dice(16));
 	if (d != NULL)
 		return with_link(d, twice ? drop : unpack, NULL);
 	for (i = 0; i < count - twice; i++)

@@ -140,6 +140,23 @@ START_TEST(argument_of_a_link_that_is_passed_over_is_freed)
 }
 END_TEST
 
+START_TEST(argument_of_an_errback_is_freed)
+{
+	struct evdeferred *d = fresh();
+	struct argument argument = {0};
+
+	ck_assert_int_eq(evdeferred_add_callbacks_owned(
+			     d, NULL, on_failure, &argument, free_argument),
+	    0);
+	if (_i == 0)
+		evdeferred_callback(d, NULL);
+	else
+		evdeferred_errback(d, EIO, "broken");
+	ck_assert_str_eq(trace, _i == 0 ? "freed " : "link freed ");
+	evdeferred_free(d);
+}
+END_TEST
+
 START_TEST(argument_lives_until_the_deferred_that_the_link_returned_is_through)
 {
 	struct argument argument = {.inner = fresh()};
@@ -383,6 +400,7 @@ main(void)
 	tcase_add_loop_test(
 	    tc, argument_of_a_link_that_is_dropped_is_freed, 0, 3);
 	tcase_add_test(tc, argument_of_a_link_that_is_passed_over_is_freed);
+	tcase_add_loop_test(tc, argument_of_an_errback_is_freed, 0, 2);
 	tcase_add_loop_test(tc,
 	    argument_lives_until_the_deferred_that_the_link_returned_is_through,
 	    0, 3);

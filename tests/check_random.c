@@ -4,9 +4,10 @@
  * call, from everywhere that they may call it from: links, cancellers, free
  * functions of values, the handler of unhandled failures, bodies under a lock.
  *
- * What has to hold whatever they do: each value that the library took is
- * received or disposed of once, each link is called once at most and none of a
- * Deferred that was freed, a result that is owed is taken, and in the end no
+ * What has to hold whatever they do: each value that the library took, in a
+ * failure too, is received or disposed of once, each link is called once at most
+ * and none of a Deferred that was freed, the argument of a link that owns it is
+ * freed once and not before that, a result that is owed is taken, and in the end no
  * memory is left.  AddressSanitizer sees the rest.
  *
  * EVDEFER_TEST_SCALE / 2000 is the number of worlds for each seed.
@@ -44,6 +45,7 @@ struct subject {
 struct link {
 	struct subject *subject;
 	int calls;
+	bool owned; /* by the chain, until it is freed */
 };
 
 /* How often the library has it, and whether it ever had. */
@@ -228,6 +230,18 @@ begin(struct link *link)
 	require(!link->subject->freed);
 }
 
+static void
+free_link(void *arg)
+{
+	struct link *link = arg;
+
+	require(link->owned);
+	link->owned = false;
+	/* It is not called any more. */
+	link->calls = 1;
+	interfere();
+}
+
 static struct evresult
 link_both(struct evresult result, void *arg)
 {
@@ -323,7 +337,8 @@ step_add(void)
 	link = &links[link_count++];
 	link->subject = s;
 	link->calls = 0;
-	switch (dice(4)) {
+	link->owned = false;
+	switch (dice(6)) {
 	case 0:
 		evdeferred_add_callback(s->d, link_callback, link);
 		break;
@@ -333,6 +348,15 @@ step_add(void)
 	case 2:
 		evdeferred_add_callbacks(
 		    s->d, link_callback, link_errback, link);
+		break;
+	case 3:
+		link->owned = true;
+		evdeferred_add_callbacks_owned(
+		    s->d, link_callback, link_errback, link, free_link);
+		break;
+	case 4:
+		link->owned = true;
+		evdeferred_add_both_owned(s->d, link_both, link, free_link);
 		break;
 	default:
 		evdeferred_add_both(s->d, link_both, link);
@@ -459,6 +483,7 @@ static struct evresult
 any_result(const struct subject *to)
 {
 	struct subject *other;
+	struct evresult held;
 
 	switch (dice(4)) {
 	case 0:
@@ -466,7 +491,10 @@ any_result(const struct subject *to)
 			break;
 		return hand_on(&values[value_count++]);
 	case 1:
-		return evresult_fail(EIO, NULL);
+		if (value_count == MAX_VALUES || dice(2) == 0)
+			return evresult_fail(EIO, NULL);
+		held = hand_on(&values[value_count++]);
+		return evresult_fail_with(held.data, held.dispose, EIO, NULL);
 	case 2:
 		other = giveable(to);
 		if (other == NULL)
@@ -719,6 +747,8 @@ run_world(void)
 	clock_advance(-passed);
 	for (i = 0; i < value_count; i++)
 		require(values[i].held == 0);
+	for (i = 0; i < link_count; i++)
+		require(!links[i].owned);
 }
 
 START_TEST(random_calls_lose_nothing)
