@@ -76,6 +76,7 @@ destroy(struct client *client)
 		event_free(client->timer);
 	if (client->replies != NULL)
 		evbuffer_free(client->replies);
+	reply_destroy(&client->call.reply);
 	session_destroy(&client->call.session);
 	transaction_destroy(&client->call.transaction, server->store);
 	request_destroy(&client->call.request);

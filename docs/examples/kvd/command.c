@@ -1,12 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 #include "command.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
 #include "call.h"
+#include "options.h"
+#include "server.h"
+#include "write.h"
 #include "commands.h"
 
 size_t
@@ -69,5 +73,58 @@ struct evresult
 syntax_error(struct call *call)
 {
 	reply_error(&call->reply, "ERR syntax error");
+	return done();
+}
+
+/*
+ * Replies that are held.  Those of a part of a transaction are held with the
+ * others of it.
+ */
+
+int
+hold_replies(struct call *call)
+{
+	return call->write.is_part ? 0 : reply_hold(&call->reply);
+}
+
+bool
+are_too_many(const struct call *call)
+{
+	return reply_held(&call->reply) > call->server->options->max_request;
+}
+
+static void
+send_held(struct call *call)
+{
+	reply_send_held(&call->reply);
+}
+
+void
+drop_replies(struct call *call)
+{
+	if (call->writes)
+		write_drop(call);
+	else if (call->reply.is_holding && !call->write.is_part)
+		reply_unhold(&call->reply);
+}
+
+struct evresult
+send_replies(struct call *call)
+{
+	if (are_too_many(call)) {
+		drop_replies(call);
+		return evresult_fail(EMSGSIZE,
+		    "the reply is longer than %zu bytes (--max-request)",
+		    call->server->options->max_request);
+	}
+	if (call->write.is_part)
+		return done();
+	if (reply_unhold(&call->reply) == -1) {
+		drop_replies(call);
+		return evresult_fail(ENOMEM, "out of memory");
+	}
+	if (call->writes)
+		return write_end(call, send_held);
+	send_held(call);
 	return done();
 }

@@ -63,6 +63,18 @@ int bytes_to_number(struct bytes bytes, long long *number);
 /* The result of a command that has replied. */
 struct evresult done(void);
 
+/*
+ * Replies that belong together: they are held back until send_replies(), which
+ * has to be the result of the command.  That sends them when what the command
+ * has planned is durable; and where there are too many of them it fails, and
+ * nothing was done.  hold_replies() gives -1 without memory.
+ */
+int hold_replies(struct call *call);
+bool are_too_many(const struct call *call);
+struct evresult send_replies(struct call *call);
+/* Instead of that, and before a failure: drops them, and what was planned. */
+void drop_replies(struct call *call);
+
 /* Reply an error, and are done. */
 struct evresult wrong_number(struct call *call);
 struct evresult syntax_error(struct call *call);

@@ -148,12 +148,17 @@ run_mset(struct call *call)
 struct evresult
 run_del(struct call *call)
 {
+	long long number = 0;
 	size_t i;
 
-	call->write.number = 0;
-	for (i = 1; i < argument_count(call); i++)
-		if (write_delete(call, argument(call, i)) == -1)
+	for (i = 1; i < argument_count(call); i++) {
+		const int deleted = write_delete(call, argument(call, i));
+
+		if (deleted == -1)
 			return write_give_up(call);
+		number += deleted;
+	}
+	call->write.number = number;
 	return write_end(call, reply_number);
 }
 

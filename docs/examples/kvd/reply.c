@@ -25,6 +25,56 @@ add(struct reply *reply, const void *data, size_t length)
 		reply->failed = true;
 }
 
+void
+reply_destroy(struct reply *reply)
+{
+	if (reply->held != NULL)
+		evbuffer_free(reply->held);
+}
+
+static void
+change_places(struct reply *reply)
+{
+	struct evbuffer *held = reply->held;
+
+	reply->held = reply->out;
+	reply->out = held;
+	reply->is_holding = !reply->is_holding;
+}
+
+int
+reply_hold(struct reply *reply)
+{
+	if (reply->held == NULL && (reply->held = evbuffer_new()) == NULL)
+		return -1;
+	evbuffer_drain(reply->held, evbuffer_get_length(reply->held));
+	change_places(reply);
+	return 0;
+}
+
+int
+reply_unhold(struct reply *reply)
+{
+	const bool failed = reply->failed;
+
+	change_places(reply);
+	reply->failed = false; /* nothing of it was sent */
+	return failed ? -1 : 0;
+}
+
+void
+reply_send_held(struct reply *reply)
+{
+	if (evbuffer_add_buffer(reply->out, reply->held) == -1)
+		reply->failed = true;
+}
+
+size_t
+reply_held(const struct reply *reply)
+{
+	return evbuffer_get_length(reply->out);
+}
+
 static void
 add_number(struct reply *reply, char type, long long number)
 {

@@ -21,7 +21,23 @@ struct reply {
 	struct evbuffer *out;
 	int version; /* 2, until the client says 3 */
 	bool failed;
+	struct evbuffer *held; /* changes places with out */
+	bool is_holding;
 };
+
+void reply_destroy(struct reply *reply);
+
+/*
+ * What is replied from here on is held back, until reply_unhold(); and then sent
+ * with reply_send_held(), or forgotten.
+ */
+int reply_hold(struct reply *reply); /* 0, or -1 without memory */
+/* 0, or -1 if there was no memory for all that was to be held. */
+int reply_unhold(struct reply *reply);
+void reply_send_held(struct reply *reply);
+
+/* Bytes that are held so far. */
+size_t reply_held(const struct reply *reply);
 
 /* "+text" */
 void reply_status(struct reply *reply, const char *text);

@@ -7,8 +7,6 @@
 #include <errno.h>
 #include <stdlib.h>
 
-#include <event2/buffer.h>
-
 #include "call.h"
 #include "command.h"
 #include "keys.h"
@@ -67,9 +65,6 @@ transaction_destroy(struct transaction *transaction, struct store *store)
 {
 	forget_queue(transaction);
 	forget_watches(transaction, store);
-	if (transaction->replies != NULL)
-		evbuffer_free(transaction->replies);
-	transaction->replies = NULL;
 	transaction->state = TRANSACTION_NONE;
 }
 
@@ -319,12 +314,6 @@ check_exec(struct call *call)
 		transaction_destroy(transaction, call->server->store);
 		return false;
 	}
-	transaction->replies = evbuffer_new();
-	if (transaction->replies == NULL) {
-		reply_error(&call->reply, "ERR out of memory");
-		transaction_destroy(transaction, call->server->store);
-		return false;
-	}
 	transaction->state = TRANSACTION_RUNNING;
 	call->writes = transaction->writes;
 	return true;
@@ -341,20 +330,6 @@ run_one(struct call *call, const struct queued *queued)
 	return call->command->run(call);
 }
 
-/* Whether the replies that are there may be. */
-static struct evresult
-check_replies(const struct call *call)
-{
-	const size_t max = call->server->options->max_request;
-
-	if (call->reply.failed)
-		return evresult_fail(ENOMEM, "out of memory");
-	if (evbuffer_get_length(call->reply.out) > max)
-		return evresult_fail(EMSGSIZE,
-		    "the reply is longer than %zu bytes (--max-request)", max);
-	return done();
-}
-
 static struct evresult
 run_all(struct call *call)
 {
@@ -363,39 +338,28 @@ run_all(struct call *call)
 	size_t i;
 
 	reply_array(&call->reply, transaction->count);
-	for (i = 0; i < transaction->count && !evresult_is_failure(result);
-	     i++) {
+	for (i = 0; i < transaction->count; i++) {
 		result = run_one(call, &transaction->queue[i]);
-		if (!evresult_is_failure(result))
-			result = check_replies(call);
+		if (evresult_is_failure(result) || are_too_many(call))
+			break;
 	}
 	return result;
 }
 
-/* With the replies in the transaction's buffer instead of the client's. */
+/* As parts of this call: they neither join the batch nor reply by themselves.
+ */
 static struct evresult
-run_aside(struct call *call)
+run_parts(struct call *call)
 {
-	const struct reply reply = call->reply;
 	const struct command *command = call->command;
 	struct evresult result;
 
-	call->reply.out = call->transaction.replies;
 	call->write.is_part = true;
 	result = run_all(call);
 	call->write.is_part = false;
-	call->reply = reply;
 	call->command = command;
 	call->arguments = &call->request.arguments;
 	return result;
-}
-
-static void
-reply_all(struct call *call)
-{
-	if (evbuffer_add_buffer(call->reply.out, call->transaction.replies) ==
-	    -1)
-		call->reply.failed = true;
 }
 
 struct evresult
@@ -407,14 +371,11 @@ run_exec(struct call *call)
 		reply_no_array(&call->reply);
 		return done();
 	}
-	result = run_aside(call);
-	if (evresult_is_failure(result)) {
-		if (call->writes)
-			write_drop(call);
-		return result;
-	}
-	if (call->writes)
-		return write_end(call, reply_all);
-	reply_all(call);
-	return done();
+	if (hold_replies(call) == -1)
+		return evresult_fail(ENOMEM, "out of memory");
+	result = run_parts(call);
+	if (!evresult_is_failure(result))
+		return send_replies(call);
+	drop_replies(call);
+	return result;
 }

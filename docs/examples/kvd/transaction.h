@@ -21,7 +21,6 @@
 #include <evdefer/result.h>
 
 struct call;
-struct evbuffer;
 struct queued;
 struct store;
 struct watch;
@@ -46,8 +45,6 @@ struct transaction {
 	size_t watch_count;
 	size_t watch_room;
 	size_t watch_size; /* bytes of all that is watched */
-
-	struct evbuffer *replies; /* of one that is running */
 };
 
 void transaction_destroy(struct transaction *transaction, struct store *store);

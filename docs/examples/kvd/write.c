@@ -60,13 +60,14 @@ write_delete(struct call *call, struct bytes key)
 		store_unpin(store, entry);
 		return -1;
 	}
-	call->write.number++;
-	return 0;
+	return 1;
 }
 
 void
 write_drop(struct call *call)
 {
+	if (call->reply.is_holding && !call->write.is_part)
+		reply_unhold(&call->reply);
 	commit_drop(commit_of(call), call->write.begin);
 }
 

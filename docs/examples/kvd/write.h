@@ -38,11 +38,10 @@ int write_begin(struct call *call);
 /* Plans to set a key.  0, or -1 without memory. */
 int write_set(struct call *call, struct bytes key, struct bytes value);
 
-/* Plans to delete a key, and counts it in write.number if it is there.  0, or
- * -1 without memory. */
+/* Plans to delete a key.  1, or 0 if it is not there, or -1 without memory. */
 int write_delete(struct call *call, struct bytes key);
 
-/* Drops what it has planned. */
+/* Drops what it has planned, and the replies that are held. */
 void write_drop(struct call *call);
 
 /* The same.  Gives a failure: out of memory. */
