@@ -19,6 +19,7 @@ kvd_suite(void)
 	suite_add_tcase(suite, kvd_protocol_case());
 	suite_add_tcase(suite, kvd_session_case());
 	suite_add_tcase(suite, kvd_transaction_case());
+	suite_add_tcase(suite, kvd_types_case());
 	suite_add_tcase(suite, kvd_limits_case());
 	suite_add_tcase(suite, kvd_lock_case());
 	suite_add_tcase(suite, kvd_owners_case());

@@ -9,6 +9,7 @@ TCase *kvd_commands_case(void);
 TCase *kvd_protocol_case(void);
 TCase *kvd_session_case(void);
 TCase *kvd_transaction_case(void);
+TCase *kvd_types_case(void);
 TCase *kvd_limits_case(void);
 TCase *kvd_lock_case(void);
 TCase *kvd_owners_case(void);

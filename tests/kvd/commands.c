@@ -395,6 +395,13 @@ START_TEST(test_redis_benchmark)
 }
 END_TEST
 
+/* All that it tries by itself: an error ends it. */
+START_TEST(test_redis_benchmark_without_options)
+{
+	benchmark("redis-benchmark -p %d -n 500 -q 2>&1");
+}
+END_TEST
+
 START_TEST(test_redis_benchmark_pipelined)
 {
 	benchmark(
@@ -422,6 +429,7 @@ kvd_commands_case(void)
 	tcase_add_test(tcase, test_redis_cli);
 	tcase_add_test(tcase, test_redis_cli_pipe);
 	tcase_add_test(tcase, test_redis_benchmark);
+	tcase_add_test(tcase, test_redis_benchmark_without_options);
 	tcase_add_test(tcase, test_redis_benchmark_pipelined);
 	return tcase;
 }

@@ -50,14 +50,14 @@ START_TEST(test_hello_changes_the_version)
 
 	raw_converse(&kvd,
 	    "HELLO\r\nHELLO 3\r\nGET a\r\nMGET a a\r\nCONFIG GET save\r\n"
-	    "CLIENT GETNAME\r\nINFO Keyspace\r\nEXISTS a\r\nHELLO\r\n"
+	    "CLIENT GETNAME\r\nINFO Nothing\r\nEXISTS a\r\nHELLO\r\n"
 	    "HELLO 2\r\nGET a\r\nCONFIG GET save\r\nQUIT\r\n",
 	    text, sizeof(text));
 	rest = expect_hello(text, head2, "2");
 	rest = expect_hello(rest, head3, "3");
 	rest = expect_hello(rest,
 	    "_\r\n*2\r\n_\r\n_\r\n%1\r\n$4\r\nsave\r\n$0\r\n\r\n_\r\n"
-	    "=24\r\ntxt:# Keyspace\r\nkeys:0\r\n\r\n:0\r\n%7\r\n",
+	    "=4\r\ntxt:\r\n:0\r\n%7\r\n",
 	    "3");
 	rest = expect_hello(rest, head2, "2");
 	ck_assert_str_eq(rest, "$-1\r\n*2\r\n$4\r\nsave\r\n$0\r\n\r\n+OK\r\n");

@@ -245,8 +245,10 @@ answer(struct evresult result, void *arg)
 	struct evdeferred *d = call->deferred;
 
 	call->deferred = NULL;
-	if (evresult_is_failure(result))
+	if (evresult_is_failure(result)) {
+		reply_drop_held(&call->reply); /* of what was not done */
 		reply_failure(call, evresult_get_failure(result));
+	}
 	if (call->hold != NULL && !call->entered)
 		hold_refused(call->hold);
 	transaction_settle(&call->transaction, call->server->store);

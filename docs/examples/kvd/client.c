@@ -205,7 +205,7 @@ count_bytes(const struct client *client)
 	return input_length(client) + evbuffer_get_length(client->replies) +
 	       evbuffer_get_length(output(client)) +
 	       arguments_size(&call->request.arguments) +
-	       transaction_size(&call->transaction);
+	       transaction_size(&call->transaction) + reply_held(&call->reply);
 }
 
 static bool

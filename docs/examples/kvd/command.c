@@ -61,6 +61,84 @@ done(void)
 }
 
 struct evresult
+out_of_memory(void)
+{
+	return evresult_fail(ENOMEM, "out of memory");
+}
+
+bool
+parse_count(struct call *call, size_t index, uint64_t *count)
+{
+	long long number = 1;
+
+	if (argument_count(call) > index + 1) {
+		syntax_error(call);
+		return false;
+	}
+	if (argument_count(call) > index &&
+	    (bytes_to_number(argument(call, index), &number) == -1 ||
+		number < 0)) {
+		reply_error(&call->reply,
+		    "ERR value is out of range, must be positive");
+		return false;
+	}
+	*count = (uint64_t)number;
+	return true;
+}
+
+/* From a place that may be counted from the end, and may lie beyond. */
+static uint64_t
+place_of(long long index, uint64_t total)
+{
+	if (index >= 0)
+		return (uint64_t)index;
+	return (uint64_t) - (index + 1) >= total
+		   ? 0
+		   : total - (uint64_t) - (index + 1) - 1;
+}
+
+bool
+parse_range(struct call *call, size_t index, struct range *range)
+{
+	if (bytes_to_number(argument(call, index), &range->first) == 0 &&
+	    bytes_to_number(argument(call, index + 1), &range->last) == 0)
+		return true;
+	not_a_number(call);
+	return false;
+}
+
+uint64_t
+range_cut(const struct range *range, uint64_t total, uint64_t *first)
+{
+	uint64_t end = 0;
+
+	*first = place_of(range->first, total);
+	/* One before all of them is none. */
+	if (range->last >= 0 || (uint64_t) - (range->last + 1) < total)
+		end = place_of(range->last, total) + 1;
+	if (end > total)
+		end = total;
+	return end > *first ? end - *first : 0;
+}
+
+struct evresult
+wrong_type(struct call *call)
+{
+	reply_error(&call->reply,
+	    "WRONGTYPE Operation against a key holding the wrong kind of "
+	    "value");
+	return done();
+}
+
+struct evresult
+not_a_number(struct call *call)
+{
+	reply_error(
+	    &call->reply, "ERR value is not an integer or out of range");
+	return done();
+}
+
+struct evresult
 wrong_number(struct call *call)
 {
 	reply_error(&call->reply,
@@ -104,8 +182,8 @@ drop_replies(struct call *call)
 {
 	if (call->writes)
 		write_drop(call);
-	else if (call->reply.is_holding && !call->write.is_part)
-		reply_unhold(&call->reply);
+	else if (!call->write.is_part)
+		reply_drop_held(&call->reply);
 }
 
 struct evresult

@@ -8,6 +8,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include <evdefer/result.h>
 
@@ -29,11 +30,18 @@ enum in_transaction {
 	REFUSED, /* and the transaction with it */
 };
 
+/* Which arguments are keys: those from the first to the last (-1: of all), in
+ * steps.  All of it 0: none. */
+struct keys {
+	int first, last, step;
+};
+
 struct command {
 	const char *name; /* in lower case */
 	/* With the name: as many arguments, or, negative, at least so many. */
 	int arity;
 	enum access access;
+	struct keys keys;
 	enum in_transaction in_transaction;
 	/* Before the lock is asked for: replies an error and gives false if it
 	 * makes no sense to go on.  NULL if there is nothing to check. */
@@ -75,7 +83,27 @@ struct evresult send_replies(struct call *call);
 /* Instead of that, and before a failure: drops them, and what was planned. */
 void drop_replies(struct call *call);
 
+/* A failure. */
+struct evresult out_of_memory(void);
+
+/* How many, which an argument says; 1 if it is not there.  False after an error
+ * was replied. */
+bool parse_count(struct call *call, size_t index, uint64_t *count);
+
+/* From where to where, the negative ones counted from the end on. */
+struct range {
+	long long first, last;
+};
+
+/* Takes it from two arguments.  False after an error was replied. */
+bool parse_range(struct call *call, size_t index, struct range *range);
+
+/* Those of total that lie in it: how many, and the first. */
+uint64_t range_cut(const struct range *range, uint64_t total, uint64_t *first);
+
 /* Reply an error, and are done. */
+struct evresult wrong_type(struct call *call);
+struct evresult not_a_number(struct call *call);
 struct evresult wrong_number(struct call *call);
 struct evresult syntax_error(struct call *call);
 

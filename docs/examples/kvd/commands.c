@@ -13,41 +13,88 @@
 #include "server.h"
 #include "session.h"
 #include "transaction.h"
+#include "types/collection.h"
+#include "types/types.h"
 
 static struct evresult run_command(struct call *call);
 
+#define NO_KEYS                                                                \
+	{                                                                      \
+		0, 0, 0                                                        \
+	}
+#define ONE_KEY                                                                \
+	{                                                                      \
+		1, 1, 1                                                        \
+	}
+#define ALL_KEYS                                                               \
+	{                                                                      \
+		1, -1, 1                                                       \
+	}
+#define PAIRS                                                                  \
+	{                                                                      \
+		1, -1, 2                                                       \
+	}
+
 static const struct command commands[] = {
-    {"get", 2, ACCESS_READ, QUEUED, NULL, run_get},
-    {"set", -3, ACCESS_WRITE, QUEUED, check_set, run_set},
-    {"incr", 2, ACCESS_WRITE, QUEUED, NULL, run_incr},
-    {"incrby", 3, ACCESS_WRITE, QUEUED, NULL, run_incrby},
-    {"decr", 2, ACCESS_WRITE, QUEUED, NULL, run_decr},
-    {"decrby", 3, ACCESS_WRITE, QUEUED, NULL, run_decrby},
-    {"mget", -2, ACCESS_READ, QUEUED, NULL, run_mget},
-    {"mset", -3, ACCESS_WRITE, QUEUED, check_mset, run_mset},
-    {"del", -2, ACCESS_WRITE, QUEUED, NULL, run_del},
-    {"exists", -2, ACCESS_READ, QUEUED, NULL, run_exists},
-    {"dbsize", 1, ACCESS_READ, QUEUED, NULL, run_dbsize},
-    {"multi", 1, ACCESS_NONE, AT_ONCE, NULL, run_multi},
-    {"exec", 1, ACCESS_WRITE, AT_ONCE, check_exec, run_exec},
-    {"discard", 1, ACCESS_NONE, AT_ONCE, NULL, run_discard},
-    {"watch", -2, ACCESS_READ, AT_ONCE, check_watch, run_watch},
-    {"unwatch", 1, ACCESS_NONE, QUEUED, NULL, run_unwatch},
-    {"lock", -3, ACCESS_NAMED, REFUSED, check_lock, run_lock},
-    {"unlock", 2, ACCESS_NONE, REFUSED, NULL, run_unlock},
-    {"hello", -1, ACCESS_NONE, REFUSED, NULL, run_hello},
-    {"client", -2, ACCESS_NONE, QUEUED, NULL, run_client},
-    {"select", 2, ACCESS_NONE, QUEUED, NULL, run_select},
-    {"auth", -2, ACCESS_NONE, REFUSED, NULL, run_auth},
-    {"ping", -1, ACCESS_NONE, QUEUED, NULL, run_ping},
-    {"echo", 2, ACCESS_NONE, QUEUED, NULL, run_echo},
-    {"snapshot", 1, ACCESS_READ, REFUSED, check_snapshot, run_snapshot},
-    {"info", -1, ACCESS_NONE, QUEUED, NULL, run_info},
-    {"command", -1, ACCESS_NONE, QUEUED, NULL, run_command},
-    {"config", -2, ACCESS_NONE, QUEUED, NULL, run_config},
-    {"quit", -1, ACCESS_NONE, AT_ONCE, NULL, run_quit},
-    {"reset", 1, ACCESS_NONE, AT_ONCE, NULL, run_reset},
-    {"shutdown", -1, ACCESS_NONE, REFUSED, NULL, run_shutdown},
+    {"get", 2, ACCESS_READ, ONE_KEY, QUEUED, NULL, run_get},
+    {"set", -3, ACCESS_WRITE, ONE_KEY, QUEUED, check_set, run_set},
+    {"incr", 2, ACCESS_WRITE, ONE_KEY, QUEUED, NULL, run_incr},
+    {"incrby", 3, ACCESS_WRITE, ONE_KEY, QUEUED, NULL, run_incrby},
+    {"decr", 2, ACCESS_WRITE, ONE_KEY, QUEUED, NULL, run_decr},
+    {"decrby", 3, ACCESS_WRITE, ONE_KEY, QUEUED, NULL, run_decrby},
+    {"mget", -2, ACCESS_READ, ALL_KEYS, QUEUED, NULL, run_mget},
+    {"mset", -3, ACCESS_WRITE, PAIRS, QUEUED, check_mset, run_mset},
+    {"del", -2, ACCESS_WRITE, ALL_KEYS, QUEUED, NULL, run_del},
+    {"exists", -2, ACCESS_READ, ALL_KEYS, QUEUED, NULL, run_exists},
+    {"dbsize", 1, ACCESS_READ, NO_KEYS, QUEUED, NULL, run_dbsize},
+    {"type", 2, ACCESS_READ, ONE_KEY, QUEUED, NULL, run_type},
+    {"lpush", -3, ACCESS_WRITE, ONE_KEY, QUEUED, NULL, run_lpush},
+    {"rpush", -3, ACCESS_WRITE, ONE_KEY, QUEUED, NULL, run_rpush},
+    {"lpop", -2, ACCESS_WRITE, ONE_KEY, QUEUED, NULL, run_lpop},
+    {"rpop", -2, ACCESS_WRITE, ONE_KEY, QUEUED, NULL, run_rpop},
+    {"llen", 2, ACCESS_READ, ONE_KEY, QUEUED, NULL, run_llen},
+    {"lrange", 4, ACCESS_READ, ONE_KEY, QUEUED, NULL, run_lrange},
+    {"sadd", -3, ACCESS_WRITE, ONE_KEY, QUEUED, NULL, run_sadd},
+    {"srem", -3, ACCESS_WRITE, ONE_KEY, QUEUED, NULL, run_srem},
+    {"spop", -2, ACCESS_WRITE, ONE_KEY, QUEUED, NULL, run_spop},
+    {"scard", 2, ACCESS_READ, ONE_KEY, QUEUED, NULL, run_scard},
+    {"sismember", 3, ACCESS_READ, ONE_KEY, QUEUED, NULL, run_sismember},
+    {"smembers", 2, ACCESS_READ, ONE_KEY, QUEUED, NULL, run_smembers},
+    {"hset", -4, ACCESS_WRITE, ONE_KEY, QUEUED, NULL, run_hset},
+    {"hdel", -3, ACCESS_WRITE, ONE_KEY, QUEUED, NULL, run_hdel},
+    {"hget", 3, ACCESS_READ, ONE_KEY, QUEUED, NULL, run_hget},
+    {"hlen", 2, ACCESS_READ, ONE_KEY, QUEUED, NULL, run_hlen},
+    {"hgetall", 2, ACCESS_READ, ONE_KEY, QUEUED, NULL, run_hgetall},
+    {"zadd", -4, ACCESS_WRITE, ONE_KEY, QUEUED, NULL, run_zadd},
+    {"zrem", -3, ACCESS_WRITE, ONE_KEY, QUEUED, NULL, run_zrem},
+    {"zpopmin", -2, ACCESS_WRITE, ONE_KEY, QUEUED, NULL, run_zpopmin},
+    {"zcard", 2, ACCESS_READ, ONE_KEY, QUEUED, NULL, run_zcard},
+    {"zscore", 3, ACCESS_READ, ONE_KEY, QUEUED, NULL, run_zscore},
+    {"zrange", -4, ACCESS_READ, ONE_KEY, QUEUED, NULL, run_zrange},
+    {"xadd", -5, ACCESS_WRITE, ONE_KEY, QUEUED, NULL, run_xadd},
+    {"xlen", 2, ACCESS_READ, ONE_KEY, QUEUED, NULL, run_xlen},
+    {"xrange", -4, ACCESS_READ, ONE_KEY, QUEUED, NULL, run_xrange},
+    {"multi", 1, ACCESS_NONE, NO_KEYS, AT_ONCE, NULL, run_multi},
+    {"exec", 1, ACCESS_WRITE, NO_KEYS, AT_ONCE, check_exec, run_exec},
+    {"discard", 1, ACCESS_NONE, NO_KEYS, AT_ONCE, NULL, run_discard},
+    {"watch", -2, ACCESS_READ, ALL_KEYS, AT_ONCE, check_watch, run_watch},
+    {"unwatch", 1, ACCESS_NONE, NO_KEYS, QUEUED, NULL, run_unwatch},
+    {"lock", -3, ACCESS_NAMED, NO_KEYS, REFUSED, check_lock, run_lock},
+    {"unlock", 2, ACCESS_NONE, NO_KEYS, REFUSED, NULL, run_unlock},
+    {"hello", -1, ACCESS_NONE, NO_KEYS, REFUSED, NULL, run_hello},
+    {"client", -2, ACCESS_NONE, NO_KEYS, QUEUED, NULL, run_client},
+    {"select", 2, ACCESS_NONE, NO_KEYS, QUEUED, NULL, run_select},
+    {"auth", -2, ACCESS_NONE, NO_KEYS, REFUSED, NULL, run_auth},
+    {"ping", -1, ACCESS_NONE, NO_KEYS, QUEUED, NULL, run_ping},
+    {"echo", 2, ACCESS_NONE, NO_KEYS, QUEUED, NULL, run_echo},
+    {"snapshot", 1, ACCESS_READ, NO_KEYS, REFUSED, check_snapshot,
+	run_snapshot},
+    {"info", -1, ACCESS_NONE, NO_KEYS, QUEUED, NULL, run_info},
+    {"command", -1, ACCESS_NONE, NO_KEYS, QUEUED, NULL, run_command},
+    {"config", -2, ACCESS_NONE, NO_KEYS, QUEUED, NULL, run_config},
+    {"quit", -1, ACCESS_NONE, NO_KEYS, AT_ONCE, NULL, run_quit},
+    {"reset", 1, ACCESS_NONE, NO_KEYS, AT_ONCE, NULL, run_reset},
+    {"shutdown", -1, ACCESS_NONE, NO_KEYS, REFUSED, NULL, run_shutdown},
 };
 
 #define COMMANDS (sizeof(commands) / sizeof(commands[0]))
@@ -101,6 +148,31 @@ check_lengths(struct call *call)
 	return true;
 }
 
+/* One after the last. */
+static size_t
+keys_end(const struct command *command, size_t count)
+{
+	if (command->keys.last < 0)
+		return count;
+	return (size_t)command->keys.last + 1;
+}
+
+static bool
+check_keys(struct call *call, const struct command *command)
+{
+	const size_t end = keys_end(command, argument_count(call));
+	size_t i = (size_t)command->keys.first;
+
+	for (; i > 0 && i < end; i += (size_t)command->keys.step) {
+		if (!collection_owns(argument(call, i)))
+			continue;
+		reply_error(&call->reply,
+		    "ERR a key must not begin with a null byte and 'kvd:'");
+		return false;
+	}
+	return true;
+}
+
 const struct command *
 commands_find(struct call *call)
 {
@@ -116,7 +188,7 @@ commands_find(struct call *call)
 		return NULL;
 	}
 	if (takes(command, argument_count(call)))
-		return command;
+		return check_keys(call, command) ? command : NULL;
 	reply_error(&call->reply,
 	    "ERR wrong number of arguments for '%s' command", command->name);
 	return NULL;

@@ -141,7 +141,7 @@ directory_find_change(struct directory *directory)
 
 	pthread_mutex_lock(&directory->mutex);
 	for (which = 0; which < DATA_FILES; which++)
-		if (!is_unchanged(directory, which))
+		if (!is_unchanged(directory, (enum data_file)which))
 			break;
 	pthread_mutex_unlock(&directory->mutex);
 	return which < DATA_FILES ? names[which] : NULL;

@@ -12,6 +12,7 @@
 #include "options.h"
 #include "server.h"
 #include "store.h"
+#include "types/collection.h"
 #include "write.h"
 
 struct value *
@@ -27,10 +28,23 @@ keys_get(const struct call *call, struct bytes key)
  * Readers.
  */
 
+/* Whether there are values with parts under a key. */
+static bool
+has_parts(struct call *call, struct bytes key)
+{
+	struct collection collection;
+
+	return collection_find(&collection, call, key);
+}
+
 struct evresult
 run_get(struct call *call)
 {
-	reply_value(&call->reply, keys_get(call, argument(call, 1)));
+	struct value *value = keys_get(call, argument(call, 1));
+
+	if (value == NULL && has_parts(call, argument(call, 1)))
+		return wrong_type(call);
+	reply_value(&call->reply, value);
 	return done();
 }
 
@@ -73,7 +87,8 @@ run_exists(struct call *call)
 	size_t i;
 
 	for (i = 1; i < argument_count(call); i++)
-		if (keys_get(call, argument(call, i)) != NULL)
+		if (keys_get(call, argument(call, i)) != NULL ||
+		    has_parts(call, argument(call, i)))
 			number++;
 	reply_integer(&call->reply, number);
 	return done();
@@ -100,12 +115,6 @@ reply_ok(struct call *call)
 	reply_status(&call->reply, "OK");
 }
 
-static void
-reply_number(struct call *call)
-{
-	reply_integer(&call->reply, call->write.number);
-}
-
 /* SET of redis has options, and there are none here. */
 bool
 check_set(struct call *call)
@@ -116,10 +125,19 @@ check_set(struct call *call)
 	return false;
 }
 
+/* Whatever was there. */
+static int
+set(struct call *call, size_t key, size_t value)
+{
+	if (collection_remove(call, argument(call, key)) == -1)
+		return -1;
+	return write_set(call, argument(call, key), argument(call, value));
+}
+
 struct evresult
 run_set(struct call *call)
 {
-	if (write_set(call, argument(call, 1), argument(call, 2)) == -1)
+	if (set(call, 1, 2) == -1)
 		return write_give_up(call);
 	return write_end(call, reply_ok);
 }
@@ -139,8 +157,7 @@ run_mset(struct call *call)
 	size_t i;
 
 	for (i = 1; i < argument_count(call); i += 2)
-		if (write_set(call, argument(call, i), argument(call, i + 1)) ==
-		    -1)
+		if (set(call, i, i + 1) == -1)
 			return write_give_up(call);
 	return write_end(call, reply_ok);
 }
@@ -152,22 +169,15 @@ run_del(struct call *call)
 	size_t i;
 
 	for (i = 1; i < argument_count(call); i++) {
-		const int deleted = write_delete(call, argument(call, i));
+		int deleted = write_delete(call, argument(call, i));
 
+		if (deleted == 0)
+			deleted = collection_remove(call, argument(call, i));
 		if (deleted == -1)
 			return write_give_up(call);
 		number += deleted;
 	}
-	call->write.number = number;
-	return write_end(call, reply_number);
-}
-
-static struct evresult
-not_a_number(struct call *call)
-{
-	reply_error(
-	    &call->reply, "ERR value is not an integer or out of range");
-	return done();
+	return write_end_number(call, number);
 }
 
 /* A key that is not there counts as 0. */
@@ -189,10 +199,13 @@ static struct evresult
 add(struct call *call, long long amount)
 {
 	char text[NUMBER_SIZE];
+	const struct value *value = keys_get(call, argument(call, 1));
 	struct bytes result = {text, 0};
 	long long number;
 
-	if (parse_number(keys_get(call, argument(call, 1)), &number) == -1)
+	if (value == NULL && has_parts(call, argument(call, 1)))
+		return wrong_type(call);
+	if (parse_number(value, &number) == -1)
 		return not_a_number(call);
 	if (__builtin_add_overflow(number, amount, &number)) {
 		reply_error(
@@ -202,8 +215,7 @@ add(struct call *call, long long amount)
 	result.length = (size_t)snprintf(text, sizeof(text), "%lld", number);
 	if (write_set(call, argument(call, 1), result) == -1)
 		return write_give_up(call);
-	call->write.number = number;
-	return write_end(call, reply_number);
+	return write_end_number(call, number);
 }
 
 struct evresult

@@ -47,7 +47,6 @@ reply_hold(struct reply *reply)
 {
 	if (reply->held == NULL && (reply->held = evbuffer_new()) == NULL)
 		return -1;
-	evbuffer_drain(reply->held, evbuffer_get_length(reply->held));
 	change_places(reply);
 	return 0;
 }
@@ -69,10 +68,25 @@ reply_send_held(struct reply *reply)
 		reply->failed = true;
 }
 
+static struct evbuffer *
+held(const struct reply *reply)
+{
+	return reply->is_holding ? reply->out : reply->held;
+}
+
+void
+reply_drop_held(struct reply *reply)
+{
+	if (reply->is_holding)
+		reply_unhold(reply);
+	if (reply->held != NULL)
+		evbuffer_drain(reply->held, reply_held(reply));
+}
+
 size_t
 reply_held(const struct reply *reply)
 {
-	return evbuffer_get_length(reply->out);
+	return held(reply) != NULL ? evbuffer_get_length(held(reply)) : 0;
 }
 
 static void
@@ -249,4 +263,22 @@ reply_map(struct reply *reply, size_t count)
 		add_number(reply, '%', (long long)count);
 	else
 		reply_array(reply, count * 2);
+}
+
+void
+reply_set(struct reply *reply, size_t count)
+{
+	add_number(reply, reply->version == 3 ? '~' : '*', (long long)count);
+}
+
+void
+reply_double(struct reply *reply, const char *number)
+{
+	if (reply->version != 3) {
+		reply_string(reply, number);
+		return;
+	}
+	add(reply, ",", 1);
+	add(reply, number, strlen(number));
+	add(reply, "\r\n", 2);
 }

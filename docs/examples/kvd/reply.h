@@ -35,8 +35,10 @@ int reply_hold(struct reply *reply); /* 0, or -1 without memory */
 /* 0, or -1 if there was no memory for all that was to be held. */
 int reply_unhold(struct reply *reply);
 void reply_send_held(struct reply *reply);
+/* Forgets what is held, and holds no more back. */
+void reply_drop_held(struct reply *reply);
 
-/* Bytes that are held so far. */
+/* Bytes that are held. */
 size_t reply_held(const struct reply *reply);
 
 /* "+text" */
@@ -63,8 +65,12 @@ void reply_no_array(struct reply *reply);
 /* The beginning of an array: count replies have to follow. */
 void reply_array(struct reply *reply, size_t count);
 
-/* The same of a map: count times a key and a value.  In version 2 an array of
+/* The same of a set, and of a map: count times a key and a value.  In version 2 an array of
  * both. */
+void reply_set(struct reply *reply, size_t count);
 void reply_map(struct reply *reply, size_t count);
+
+/* A number with a fraction, as text. */
+void reply_double(struct reply *reply, const char *number);
 
 #endif

@@ -28,6 +28,7 @@
 #include "snapshot.h"
 #include "store.h"
 #include "table.h"
+#include "types/collection.h"
 #include "worker.h"
 
 /* Files other than the clients' sockets, and some to spare. */
@@ -126,7 +127,7 @@ load(struct server *server)
 		report("no random numbers: %s", strerror(errno));
 		return -1;
 	}
-	server->store = store_new();
+	server->store = store_new(collection_is_part);
 	if (server->store == NULL) {
 		report("out of memory");
 		return -1;

@@ -23,6 +23,7 @@ struct store {
 	size_t count;		  /* of those with a value */
 	size_t planned;		  /* the same of planned ones */
 	struct store_entry *walk; /* comes next in the walk */
+	bool (*is_part)(struct bytes key);
 };
 
 struct value *
@@ -53,9 +54,13 @@ value_unuse(struct value *value)
 }
 
 struct store *
-store_new(void)
+store_new(bool (*is_part)(struct bytes key))
 {
-	return calloc(1, sizeof(struct store));
+	struct store *store = calloc(1, sizeof(*store));
+
+	if (store != NULL)
+		store->is_part = is_part;
+	return store;
 }
 
 void
@@ -174,12 +179,23 @@ store_unpin(struct store *store, struct store_entry *entry)
 	free(entry);
 }
 
+/* How the number of keys changes when one value takes the place of another. */
+static size_t
+difference(const struct store *store, const struct store_entry *entry,
+    const struct value *value, const struct value *before)
+{
+	if ((value == NULL) == (before == NULL) ||
+	    store->is_part(store_key(entry)))
+		return 0;
+	return value != NULL ? 1 : (size_t)-1;
+}
+
 struct value *
 store_plan(struct store *store, struct store_entry *entry, struct value *value)
 {
 	struct value *before = entry->planned;
 
-	store->planned += (size_t)(value != NULL) - (size_t)(before != NULL);
+	store->planned += difference(store, entry, value, before);
 	entry->planned = value;
 	return before;
 }
@@ -189,7 +205,7 @@ store_swap(struct store *store, struct store_entry *entry, struct value **value)
 {
 	struct value *before = entry->value;
 
-	store->count += (size_t)(*value != NULL) - (size_t)(before != NULL);
+	store->count += difference(store, entry, *value, before);
 	entry->value = *value;
 	*value = before;
 }

@@ -11,6 +11,7 @@
 #ifndef KVD_STORE_H
 #define KVD_STORE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "bytes.h"
@@ -31,7 +32,9 @@ void value_use(struct value *value);
 /* Frees it with its last user.  NULL is allowed. */
 void value_unuse(struct value *value);
 
-struct store *store_new(void);
+/* Some keys may be parts of what others stand for, and no keys by themselves:
+ * those are not counted.  NULL without memory. */
+struct store *store_new(bool (*is_part)(struct bytes key));
 void store_free(struct store *store);
 
 /* How many keys there are; and when all that is planned is done. */

@@ -13,6 +13,7 @@
 #include "options.h"
 #include "server.h"
 #include "store.h"
+#include "types/collection.h"
 #include "write.h"
 
 struct queued {
@@ -82,11 +83,7 @@ transaction_settle(struct transaction *transaction, struct store *store)
 size_t
 transaction_size(const struct transaction *transaction)
 {
-	size_t size = transaction->size + transaction->watch_size;
-
-	if (transaction->replies != NULL)
-		size += evbuffer_get_length(transaction->replies);
-	return size;
+	return transaction->size + transaction->watch_size;
 }
 
 bool
@@ -250,6 +247,19 @@ watch(struct call *call, struct bytes key)
 	return 0;
 }
 
+/* A value with parts has its head elsewhere. */
+static int
+watch_both(struct call *call, struct bytes key)
+{
+	char room[COLLECTION_HEAD];
+
+	if (watch(call, key) == -1)
+		return -1;
+	if (key.length > COLLECTION_MAX)
+		return 0;
+	return watch(call, collection_head(key, room));
+}
+
 struct evresult
 run_watch(struct call *call)
 {
@@ -257,7 +267,7 @@ run_watch(struct call *call)
 	size_t i;
 
 	for (i = 1; i < argument_count(call); i++) {
-		if (watch(call, argument(call, i)) == -1)
+		if (watch_both(call, argument(call, i)) == -1)
 			return evresult_fail(ENOMEM, "out of memory");
 		if (call->transaction.watch_size <= max)
 			continue;

@@ -66,8 +66,8 @@ write_delete(struct call *call, struct bytes key)
 void
 write_drop(struct call *call)
 {
-	if (call->reply.is_holding && !call->write.is_part)
-		reply_unhold(&call->reply);
+	if (!call->write.is_part)
+		reply_drop_held(&call->reply);
 	commit_drop(commit_of(call), call->write.begin);
 }
 
@@ -95,6 +95,19 @@ write_end(struct call *call, write_reply_fn reply)
 	call->write.done = evdeferred_new(base, NULL, NULL);
 	commit_join(commit_of(call), call);
 	return evresult_value(NULL);
+}
+
+static void
+reply_number(struct call *call)
+{
+	reply_integer(&call->reply, call->write.number);
+}
+
+struct evresult
+write_end_number(struct call *call, long long number)
+{
+	call->write.number = number;
+	return write_end(call, reply_number);
 }
 
 struct evresult

@@ -51,6 +51,9 @@ struct evresult write_give_up(struct call *call);
  * A part of a transaction replies at once, and into the buffer of that. */
 struct evresult write_end(struct call *call, write_reply_fn reply);
 
+/* The same, and replies a number. */
+struct evresult write_end_number(struct call *call, long long number);
+
 /* Gives a Deferred to wait for, which fires when the reply is written, or fails
  * and nothing was changed; or the value NULL if it has not joined a batch. */
 struct evresult write_wait(struct call *call);
