@@ -90,7 +90,8 @@ evdefer_base_closed_(const struct evdefer_base *base)
 }
 
 /* The memory of a closed base goes when nothing needs it any more: no lock or
- * other user, no Deferred, no delivery on the stack. */
+ * other user, no Deferred, no delivery on the stack, no grant that somebody has
+ * kept. */
 void evdefer_base_destroy_unused_(struct evdefer_base *base);
 
 static inline void

@@ -290,7 +290,8 @@ void
 evdefer_base_destroy_unused_(struct evdefer_base *base)
 {
 	if (base->users > 0 || base->depth > 0 ||
-	    !evpool_is_unused_(&base->deferreds))
+	    !evpool_is_unused_(&base->deferreds) ||
+	    !evpool_is_unused_(&base->ask_pool))
 		return;
 	evtimers_destroy_(&base->timers);
 	evholds_destroy_(&base->holds);

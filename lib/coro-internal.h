@@ -21,6 +21,10 @@ evcoro_has_begun_(const struct evcoro *co)
 	return co->at != EVCORO_START_;
 }
 
+/* Lets go of what the function has seen of the last wait, which may call one of
+ * the user's. */
+void evcoro_forget_last_(struct evcoro *co);
+
 /* Begins or goes on, with a plain value or a failure that is taken over.
  * Returns what to wait for, or what its body returned. */
 struct evresult evcoro_resume_(struct evcoro *co, struct evresult last);

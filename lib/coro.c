@@ -24,19 +24,25 @@ call(struct evcoro *co, int enter)
 	return evresult_take_(co->fn(co, co->arg));
 }
 
-/* What the function sees of the last wait. */
-static void
-set_last(struct evcoro *co, struct evresult last)
+void
+evcoro_forget_last_(struct evcoro *co)
 {
 	struct evfailure *failure = co->failure;
 
 	co->value = NULL;
 	co->failure = NULL;
+	evfailure_unref(failure);
+}
+
+/* What the function sees of the last wait. */
+static void
+set_last(struct evcoro *co, struct evresult last)
+{
+	evcoro_forget_last_(co);
 	if (evresult_is_failure_(last))
 		co->failure = last.data;
 	else
 		co->value = last.data;
-	evfailure_unref(failure);
 }
 
 /* Refuses a wait of the cleanup, which goes on. */

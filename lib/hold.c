@@ -284,8 +284,12 @@ evask_forget_(struct evask *ask)
 void
 evask_unref_(struct evask *ask)
 {
-	if (--ask->refs == 0)
-		evpool_put_(&ask->base->ask_pool, ask);
+	struct evdefer_base *base = ask->base;
+
+	if (--ask->refs > 0)
+		return;
+	evpool_put_(&base->ask_pool, ask);
+	evdefer_base_collect_(base);
 }
 
 void

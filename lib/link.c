@@ -174,7 +174,8 @@ run_timeout(const struct evlink *link, struct evdeferred *d)
 }
 
 /* Puts a link before all others.  Cannot fail where a link runs that was taken
- * out of the chain: its memory was just given back. */
+ * out of the chain, as long as no function of the user's has run since: its
+ * memory was just given back. */
 static void
 push(struct evdeferred *d, const struct evlink *link)
 {
@@ -210,16 +211,22 @@ static void
 run_coro(const struct evlink *link, struct evdeferred *d)
 {
 	struct evcoro *co = link->u.coro;
-	struct evresult result = take_result(d);
+	struct evresult result;
 
+	push(d, link);
+	evcoro_forget_last_(co);
 	if ((d->flags & EVDEFERRED_CANCEL) && evcoro_has_begun_(co)) {
 		d->flags &= ~(uint32_t)EVDEFERRED_CANCEL;
-		evresult_dispose(result);
-		result = evresult_fixed_(EVFAILURE_CANCELLED);
+		evresult_dispose(take_result(d));
+		d->u.result = evresult_fixed_(EVFAILURE_CANCELLED);
 	}
+	/* By what has gone, whose owner may have, too: only the cleanup is left. */
+	if (d->flags & EVDEFERRED_FREED)
+		return;
+	check_grant(d);
+	result = take_result(d);
 	if (!evresult_is_failure_(result))
 		result = evresult_value(receive(result));
-	push(d, link);
 	d->base->deliveries++;
 	result = evcoro_resume_(co, result);
 	if (!evcoro_is_waiting_(co)) {

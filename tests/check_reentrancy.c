@@ -1058,6 +1058,143 @@ START_TEST(coroutine_freed_by_its_body)
 }
 END_TEST
 
+static struct evresult
+count_bodies(struct evcoro *co, void *arg)
+{
+	struct routine *r = arg;
+
+	EVCORO_BEGIN(co);
+	r->bodies++;
+	EVCORO_TRY(co, r->wait);
+	r->bodies++;
+	EVCORO_FINALLY(co);
+	r->cleanups++;
+	EVCORO_END(co);
+}
+
+/* A coroutine whose wait is over, held back by a pause and cancelled: the value of
+ * the wait will be dropped for that. */
+static void
+start_cancelled(void (*free_value)(void *value))
+{
+	routine = (struct routine){.wait = evdeferred_new(base, NULL, NULL)};
+	set_thing(evcoro_start(base, &routine.co, count_bodies, &routine, NULL),
+	    free_deferred);
+	evdeferred_pause(thing);
+	evdeferred_fire(routine.wait, evresult_owned(NULL, free_value));
+	evdeferred_cancel(thing);
+}
+
+START_TEST(coroutine_freed_by_the_value_that_its_cancel_drops_does_not_go_on)
+{
+	start_cancelled(free_in_dispose);
+	evdeferred_unpause(thing);
+	ck_assert_int_eq(freed, 1);
+	ck_assert_int_eq(routine.bodies, 1);
+	ck_assert_int_eq(routine.cleanups, 1);
+}
+END_TEST
+
+static void
+free_payload(void *value)
+{
+	(void)value;
+	free_again();
+}
+
+/* The failure of one wait goes when the next one is over. */
+static struct evresult
+wait_twice(struct evcoro *co, void *arg)
+{
+	struct routine *r = arg;
+
+	EVCORO_BEGIN(co);
+	r->bodies++;
+	EVCORO_TRY(co, evdeferred_fired(base,
+			   evresult_fail_with(NULL, free_payload, EIO, NULL)));
+	r->bodies++;
+	EVCORO_TRY(co, r->wait);
+	r->bodies++;
+	EVCORO_FINALLY(co);
+	r->cleanups++;
+	EVCORO_END(co);
+}
+
+START_TEST(coroutine_freed_by_the_failure_of_the_wait_before_does_not_go_on)
+{
+	int values = 0;
+
+	routine = (struct routine){.wait = evdeferred_new(base, NULL, NULL)};
+	set_thing(evcoro_start(base, &routine.co, wait_twice, &routine, NULL),
+	    free_deferred);
+	ck_assert_int_eq(routine.bodies, 2);
+	evdeferred_fire(routine.wait, counting(&values));
+	ck_assert_int_eq(freed, 1);
+	ck_assert_int_eq(values, 1);
+	ck_assert_int_eq(routine.bodies, 2);
+	ck_assert_int_eq(routine.cleanups, 1);
+}
+END_TEST
+
+static struct evdeferred *hoard;
+
+/* Without memory, takes all links that are left. */
+static void
+take_all_links(void *value)
+{
+	(void)value;
+	alloc_fail_at(1, true);
+	while (evdeferred_add_both(hoard, never, NULL) == 0)
+		freed++;
+}
+
+START_TEST(coroutine_goes_on_though_a_value_that_was_dropped_took_the_last_link)
+{
+	if (!alloc_works())
+		return;
+	hoard = evdeferred_new(base, answer_nothing, NULL);
+	start_cancelled(take_all_links);
+	evdeferred_unpause(thing);
+	alloc_fail_at(0, false);
+	ck_assert_int_eq(routine.cleanups, 1);
+	evdeferred_free(hoard);
+	evdeferred_free(thing);
+}
+END_TEST
+
+/*
+ * What is kept longer than anything that it came from.
+ */
+
+static struct evresult kept;
+
+static struct evresult
+keep_grant(struct evresult result, void *arg)
+{
+	(void)arg;
+	kept = result;
+	return evresult_value(NULL);
+}
+
+START_TEST(grant_of_an_owner_that_is_kept_longer_than_its_base)
+{
+	struct evrwlock *lock = evrwlock_new(base, EVRWLOCK_FAST);
+	struct evdeferred *d;
+
+	owner = evowner_new(base, "connection");
+	d = evrwlock_writer_acquire_as(lock, owner);
+	evdeferred_add_both(d, keep_grant, NULL);
+	evowner_free(owner);
+	evrwlock_free(lock);
+	evdeferred_free(d);
+	support_free_base();
+	if (_i == 0)
+		evresult_dispose(kept);
+	else
+		ck_assert_ptr_null(evresult_get_value(kept));
+}
+END_TEST
+
 /*
  * A combination, and what it fires with.
  */
@@ -1235,6 +1372,14 @@ main(void)
 	tcase_add_test(
 	    tc, coroutine_freed_by_its_cleanup_that_its_own_free_runs);
 	tcase_add_test(tc, coroutine_freed_by_its_body);
+	tcase_add_test(tc,
+	    coroutine_freed_by_the_value_that_its_cancel_drops_does_not_go_on);
+	tcase_add_test(tc,
+	    coroutine_freed_by_the_failure_of_the_wait_before_does_not_go_on);
+	tcase_add_test(tc,
+	    coroutine_goes_on_though_a_value_that_was_dropped_took_the_last_link);
+	tcase_add_loop_test(
+	    tc, grant_of_an_owner_that_is_kept_longer_than_its_base, 0, 2);
 	tcase_add_test(tc, results_freed_by_the_free_function_of_one);
 	tcase_add_loop_test(
 	    tc, combination_freed_by_a_canceller_that_its_own_free_calls, 0, 2);
