@@ -127,7 +127,7 @@ put_off(struct evdefer_base *base)
 	static const struct timeval pause = {0, 10000};
 
 	if (evdefer_base_closed_(base) ||
-	    evdefer_base_add_event_(base, base->unhandled.again, &pause) == -1)
+	    event_add(base->unhandled.again, &pause) == -1)
 		tell_log(base);
 }
 
