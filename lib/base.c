@@ -306,7 +306,7 @@ evdefer_base_destroy_unused_(struct evdefer_base *base)
 struct event_base *
 evdefer_base_get_event_base(const struct evdefer_base *base)
 {
-	return base->event_base;
+	return base != NULL ? base->event_base : NULL;
 }
 
 int
@@ -332,7 +332,8 @@ evdefer_base_set_priority(struct evdefer_base *base, int priority)
 void
 evdefer_base_set_thread(struct evdefer_base *base)
 {
-	base->thread = pthread_self();
+	if (base != NULL)
+		base->thread = pthread_self();
 }
 
 int
@@ -370,6 +371,10 @@ evdefer_base_set_debug(struct evdefer_base *base, bool on)
 int
 evdefer_base_reserve(struct evdefer_base *base, size_t deferreds, size_t links)
 {
+	if (base == NULL) {
+		errno = EINVAL;
+		return -1;
+	}
 	evdefer_base_check_(base);
 	if (evpool_reserve_(&base->deferreds, deferreds) == -1)
 		return -1;

@@ -239,6 +239,8 @@ void
 evdefer_base_set_unhandled(
     struct evdefer_base *base, evdefer_base_unhandled_fn handler, void *arg)
 {
+	if (base == NULL)
+		return;
 	evdefer_base_check_(base);
 	base->unhandled.fn = handler != NULL ? handler : write_log;
 	base->unhandled.arg = handler != NULL ? arg : base;

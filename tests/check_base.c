@@ -31,6 +31,17 @@ START_TEST(free_takes_null)
 }
 END_TEST
 
+START_TEST(no_base_is_refused)
+{
+	ck_assert_ptr_null(evdefer_base_get_event_base(NULL));
+	evdefer_base_set_thread(NULL);
+	evdefer_base_set_unhandled(NULL, NULL, NULL);
+	errno = 0;
+	ck_assert_int_eq(evdefer_base_reserve(NULL, 1, 1), -1);
+	ck_assert_int_eq(errno, EINVAL);
+}
+END_TEST
+
 START_TEST(event_base_is_the_one_given)
 {
 	struct evdeferred *d = evdeferred_new(base, NULL, NULL);
@@ -834,6 +845,7 @@ main(void)
 
 	tcase_add_checked_fixture(tc, support_setup, support_teardown);
 	tcase_add_test(tc, new_refuses_no_event_base);
+	tcase_add_test(tc, no_base_is_refused);
 	tcase_add_test(tc, free_takes_null);
 	tcase_add_test(tc, event_base_is_the_one_given);
 	tcase_add_test(tc, new_without_memory_is_enomem);

@@ -8,6 +8,8 @@
  * the ready queue, the pools that their memory comes from, and the handler of
  * unhandled failures.  There is one for each event_base, and no global state.
  *
+ * A NULL base is refused with EINVAL, and ignored where nothing is returned.
+ *
  * Everything of one base belongs to the thread that runs its event_base.  A
  * library built with --enable-debug aborts on a call from another thread.
  */
@@ -150,7 +152,8 @@ void evdefer_base_set_thread(struct evdefer_base *base);
  * Without this the pools grow as they are used; they never shrink before the
  * base goes.
  *
- * @return 0, or -1 with errno ENOMEM; what was allocated until then stays.
+ * @return 0, or -1 with errno EINVAL (no base) or ENOMEM; what was allocated
+ *   until then stays.
  */
 int evdefer_base_reserve(
     struct evdefer_base *base, size_t deferreds, size_t links);
