@@ -230,6 +230,7 @@ START_TEST(last_error_has_none_to_cancel)
 
 	make_inputs(2);
 	d = evdeferred_list(base, in, 2, CONSUME | CANCEL);
+	ck_assert_ptr_nonnull(d);
 	evdeferred_add_callback(d, free_results, NULL);
 	evdeferred_callback(in[0], NULL);
 	evdeferred_errback(in[1], EIO, "broken");
@@ -356,6 +357,7 @@ START_TEST(combination_that_is_over_keeps_nothing_for_the_rest)
 	for (i = 1; i < MANY; i++)
 		evdeferred_callback(in[i], NULL);
 	live = alloc_live() - live;
+	ck_assert_ptr_nonnull(d);
 	ck_assert_int_eq(live, 0);
 	evdeferred_errback(in[0], EIO, "late");
 	evdeferred_unpause(left);
@@ -373,6 +375,7 @@ START_TEST(failure_after_a_combination_is_reported_unless_consumed)
 
 	make_inputs(2);
 	d = evdeferred_list(base, in, 2, flags);
+	ck_assert_ptr_nonnull(d);
 	evdeferred_add_callback(d, free_results, NULL);
 	evdeferred_callback(in[1], NULL);
 	evdeferred_free(d);
@@ -390,6 +393,7 @@ START_TEST(value_after_a_combination_is_freed)
 	make_inputs(2);
 	in[2] = in[0];
 	d = evdeferred_list(base, in, 3, FIRST_VALUE);
+	ck_assert_ptr_nonnull(d);
 	evdeferred_add_callback(d, free_results, NULL);
 	evdeferred_callback(in[1], NULL);
 	evdeferred_free(d);
@@ -408,6 +412,7 @@ START_TEST(results_outlive_the_rest)
 
 	make_inputs(3);
 	d = evdeferred_list(base, in, 3, FIRST_VALUE);
+	ck_assert_ptr_nonnull(d);
 	see(d, &seen);
 	evdeferred_callback(in[1], &seen);
 	results = seen.value;

@@ -97,7 +97,7 @@ START_TEST(chained_deferred_waits_for_the_one_it_is_chained_to)
 	struct evdeferred *d = evdeferred_new(base, NULL, NULL);
 	struct evdeferred *other = evdeferred_new(base, NULL, NULL);
 
-	evdeferred_chain(d, other);
+	ck_assert_int_eq(evdeferred_chain(d, other), 0);
 	snprintf(trace, sizeof(trace), ": waiting for Deferred %p, chained",
 	    (void *)d);
 	check_describe(other, trace);
@@ -116,7 +116,7 @@ START_TEST(chained_deferred_that_was_cancelled_waits_for_nothing)
 	struct evdeferred *d = evdeferred_new(base, NULL, NULL);
 	struct evdeferred *other = evdeferred_new(base, NULL, NULL);
 
-	evdeferred_chain(d, other);
+	ck_assert_int_eq(evdeferred_chain(d, other), 0);
 	evdeferred_cancel(other);
 	check_describe(other, strerror(ECANCELED));
 	ck_assert_ptr_null(strstr(text, "waiting"));

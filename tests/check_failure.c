@@ -194,13 +194,15 @@ START_TEST(free_function_of_a_payload_frees_its_deferred)
 {
 	struct payload payload = {0};
 	struct seen seen = {0};
+	struct evresult result;
 	int freed = 0;
 
 	payload.d = evdeferred_new(base, NULL, NULL);
 	payload.other =
 	    receive(evresult_fail_with(&freed, count_free, EIO, "other"));
-	evdeferred_fire(
-	    payload.d, evresult_fail_with(&payload, free_all, EIO, "handled"));
+	result = evresult_fail_with(&payload, free_all, EIO, "handled");
+	ck_assert_int_eq(evfailure_code(evresult_get_failure(result)), EIO);
+	ck_assert_int_eq(evdeferred_fire(payload.d, result), 0);
 	/* Its errback lets the failure go, and with it the Deferred. */
 	evdeferred_add_both(payload.d, trace_both, "");
 	evdeferred_add_errback(payload.d, see_failure, &seen);
@@ -274,12 +276,15 @@ free_base(void *value)
 START_TEST(payload_frees_the_base_while_reports_are_put_off)
 {
 	struct evdefer_base *mine = evdefer_base_new(loop);
+	struct evresult first;
 
+	ck_assert_ptr_nonnull(mine);
 	evdefer_base_set_unhandled(mine, drop_one_more, mine);
+	first = evresult_fail_with(mine, free_base, EIO, "first");
+	ck_assert_int_eq(evfailure_code(evresult_get_failure(first)), EIO);
 	event_set_log_callback(count_log);
 	logged = 0;
-	evdeferred_free(evdeferred_fired(
-	    mine, evresult_fail_with(mine, free_base, EIO, "first")));
+	evdeferred_free(evdeferred_fired(mine, first));
 	event_set_log_callback(NULL);
 	/* The memory of the base went: the teardown looks at that. */
 	ck_assert_int_eq(logged, 1);
