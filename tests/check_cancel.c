@@ -386,36 +386,44 @@ take_back(struct evfailure *failure, void *arg)
 	return evresult_deferred(never);
 }
 
-START_TEST(cancel_during_the_errback_of_a_timeout_is_no_timeout)
+static void
+make_one_that_takes_back(void)
 {
 	d = evdeferred_new(base, NULL, NULL);
 	never = evdeferred_new(base, NULL, NULL);
 	evdeferred_add_errback(d, take_back, NULL);
+}
+
+/* Both were cancelled, and their producers may still fire them. */
+static void
+check_ended(int code)
+{
+	ck_assert_int_eq(seen.code, code);
+	ck_assert_int_eq(evdeferred_callback(never, NULL), 0);
+	ck_assert_int_eq(evdeferred_callback(d, NULL), 0);
+	evdeferred_free(d);
+}
+
+START_TEST(cancel_during_the_errback_of_a_timeout_is_no_timeout)
+{
+	make_one_that_takes_back();
 	evdeferred_add_timeout(d, &five);
 	see(d, &seen);
 	pass(5);
 	ck_assert_int_eq(seen.failures, 0);
 	evdeferred_cancel(d);
-	ck_assert_int_eq(seen.code, ECANCELED);
-	ck_assert_int_eq(evdeferred_callback(never, NULL), 0);
-	ck_assert_int_eq(evdeferred_callback(d, NULL), 0);
-	evdeferred_free(d);
+	check_ended(ECANCELED);
 }
 END_TEST
 
 START_TEST(timeout_during_the_errback_of_a_cancel_is_no_timeout)
 {
-	d = evdeferred_new(base, NULL, NULL);
-	never = evdeferred_new(base, NULL, NULL);
-	evdeferred_add_errback(d, take_back, NULL);
+	make_one_that_takes_back();
 	evdeferred_add_timeout(d, &five);
 	see(d, &seen);
 	evdeferred_cancel(d);
 	pass(5);
-	ck_assert_int_eq(seen.code, ECANCELED);
-	ck_assert_int_eq(evdeferred_callback(never, NULL), 0);
-	ck_assert_int_eq(evdeferred_callback(d, NULL), 0);
-	evdeferred_free(d);
+	check_ended(ECANCELED);
 }
 END_TEST
 
@@ -438,27 +446,19 @@ START_TEST(timeout_after_a_cancel_that_was_handled_is_a_timeout)
 	see(d, &seen);
 	evdeferred_cancel(d);
 	pass(5);
-	ck_assert_int_eq(seen.code, ETIMEDOUT);
-	ck_assert_int_eq(evdeferred_callback(never, NULL), 0);
-	ck_assert_int_eq(evdeferred_callback(d, NULL), 0);
-	evdeferred_free(d);
+	check_ended(ETIMEDOUT);
 }
 END_TEST
 
 /* The same, where the timeout was asked for after the cancel. */
 START_TEST(timeout_that_is_added_after_a_cancel_is_a_timeout)
 {
-	d = evdeferred_new(base, NULL, NULL);
-	never = evdeferred_new(base, NULL, NULL);
-	evdeferred_add_errback(d, take_back, NULL);
+	make_one_that_takes_back();
 	evdeferred_cancel(d);
 	evdeferred_add_timeout(d, &five);
 	see(d, &seen);
 	pass(5);
-	ck_assert_int_eq(seen.code, ETIMEDOUT);
-	ck_assert_int_eq(evdeferred_callback(never, NULL), 0);
-	ck_assert_int_eq(evdeferred_callback(d, NULL), 0);
-	evdeferred_free(d);
+	check_ended(ETIMEDOUT);
 }
 END_TEST
 
