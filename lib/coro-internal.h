@@ -36,8 +36,10 @@ evcoro_is_waiting_(const struct evcoro *co)
 }
 
 /* Cleans up behind a body that has returned that.  Returns the result of the
- * coroutine, which is gone then. */
-struct evresult evcoro_end_(struct evcoro *co, struct evresult result);
+ * coroutine, which is gone then.  Its own Deferred is to be known where that
+ * still has a consumer. */
+struct evresult evcoro_end_(
+    struct evcoro *co, const struct evdeferred *own, struct evresult result);
 
 /* Ends a coroutine in the middle of a wait. */
 void evcoro_drop_(struct evcoro *co);

@@ -45,22 +45,25 @@ set_last(struct evcoro *co, struct evresult last)
 		co->value = last.data;
 }
 
-/* Refuses a wait of the cleanup, which goes on. */
+/* Refuses a wait of the cleanup, which goes on.  The Deferred of the coroutine
+ * itself stays its consumer's. */
 static struct evresult
-refuse_wait(struct evcoro *co, struct evresult wait)
+refuse_wait(
+    struct evcoro *co, const struct evdeferred *own, struct evresult wait)
 {
 	MISUSE("a cleanup can't wait");
-	if (evresult_is_deferred_(wait))
-		evdeferred_detach(wait.data);
-	else
+	if (!evresult_is_deferred_(wait))
 		evresult_dispose(wait);
+	else if (wait.data != own)
+		evdeferred_detach(wait.data);
 	set_last(co, evresult_fail(EINVAL, "a cleanup can't wait"));
 	return call(co, co->at);
 }
 
 /* Runs the cleanup, and gives what is the result of the coroutine then. */
 static struct evresult
-clean_up(struct evcoro *co, struct evresult result)
+clean_up(
+    struct evcoro *co, const struct evdeferred *own, struct evresult result)
 {
 	struct evresult other;
 
@@ -69,7 +72,7 @@ clean_up(struct evcoro *co, struct evresult result)
 			 : evresult_value(NULL));
 	other = call(co, EVCORO_CLEANUP_);
 	while (co->at > 0)
-		other = refuse_wait(co, other);
+		other = refuse_wait(co, own, other);
 	/* To the end of it, or there is none. */
 	if (co->at == EVCORO_ENDED_ || co->at == EVCORO_LOST_)
 		return result;
@@ -92,12 +95,13 @@ evcoro_resume_(struct evcoro *co, struct evresult last)
 }
 
 struct evresult
-evcoro_end_(struct evcoro *co, struct evresult result)
+evcoro_end_(
+    struct evcoro *co, const struct evdeferred *own, struct evresult result)
 {
 	void (*free_arg)(void *arg) = co->free_arg;
 	void *arg = co->arg;
 
-	result = clean_up(co, result);
+	result = clean_up(co, own, result);
 	set_last(co, evresult_value(NULL));
 	memset(co, 0, sizeof(*co));
 	if (free_arg != NULL)
@@ -108,7 +112,8 @@ evcoro_end_(struct evcoro *co, struct evresult result)
 void
 evcoro_drop_(struct evcoro *co)
 {
-	evresult_dispose(evcoro_end_(co, evresult_fixed_(EVFAILURE_CANCELLED)));
+	evresult_dispose(
+	    evcoro_end_(co, NULL, evresult_fixed_(EVFAILURE_CANCELLED)));
 }
 
 struct evdeferred *

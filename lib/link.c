@@ -230,7 +230,7 @@ run_coro(const struct evlink *link, struct evdeferred *d)
 	d->base->deliveries++;
 	result = evcoro_resume_(co, result);
 	if (!evcoro_is_waiting_(co)) {
-		result = evcoro_end_(co, result);
+		result = evcoro_end_(co, d, result);
 		evlink_pop_(d);
 		d->u.result = result;
 	} else {

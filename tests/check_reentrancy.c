@@ -4,6 +4,7 @@
 #include "support.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -1136,6 +1137,33 @@ START_TEST(coroutine_freed_by_the_failure_of_the_wait_before_does_not_go_on)
 }
 END_TEST
 
+static struct evresult
+wait_for_itself(struct evcoro *co, void *arg)
+{
+	struct routine *r = arg;
+
+	EVCORO_BEGIN(co);
+	EVCORO_AWAIT(co, r->wait);
+	EVCORO_FINALLY(co);
+	r->cleanups++;
+	EVCORO_TRY(co, thing);
+	r->ends++;
+	EVCORO_END(co);
+}
+
+/* Refused, as each wait in the cleanup; the caller still has it to free. */
+START_TEST(coroutine_whose_cleanup_waits_for_itself_is_not_let_go)
+{
+	routine = (struct routine){.wait = evdeferred_new(base, NULL, NULL)};
+	thing =
+	    evcoro_start(base, &routine.co, wait_for_itself, &routine, NULL);
+	evdeferred_callback(routine.wait, NULL);
+	ck_assert_int_eq(routine.cleanups, 1);
+	ck_assert_int_eq(routine.ends, 1);
+	evdeferred_free(thing);
+}
+END_TEST
+
 static struct evdeferred *hoard;
 
 /* Without memory, takes all links that are left. */
@@ -1376,6 +1404,13 @@ main(void)
 	    coroutine_freed_by_the_value_that_its_cancel_drops_does_not_go_on);
 	tcase_add_test(tc,
 	    coroutine_freed_by_the_failure_of_the_wait_before_does_not_go_on);
+#ifdef EVDEFER_DEBUG
+	tcase_add_test_raise_signal(tc,
+	    coroutine_whose_cleanup_waits_for_itself_is_not_let_go, SIGABRT);
+#else
+	tcase_add_test(
+	    tc, coroutine_whose_cleanup_waits_for_itself_is_not_let_go);
+#endif
 	tcase_add_test(tc,
 	    coroutine_goes_on_though_a_value_that_was_dropped_took_the_last_link);
 	tcase_add_loop_test(
