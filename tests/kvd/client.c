@@ -16,8 +16,6 @@
 
 #include <check.h>
 
-#define TIMEOUT_SECONDS 20
-#define WAIT_SECONDS 10.0
 #define PEERS_MAX 1024
 #define REST 8
 
@@ -33,7 +31,7 @@ now(void)
 redisContext *
 client_open(const struct kvd *kvd)
 {
-	struct timeval timeout = {TIMEOUT_SECONDS, 0};
+	struct timeval timeout = {(time_t)patience(), 0};
 	redisContext *client =
 	    redisConnectWithTimeout("127.0.0.1", kvd->port, timeout);
 
@@ -154,7 +152,7 @@ client_info(redisContext *client, const char *name)
 void
 client_wait_info(redisContext *client, const char *name, long value)
 {
-	double deadline = now() + WAIT_SECONDS;
+	double deadline = now() + patience();
 	long seen;
 
 	while ((seen = client_info(client, name)) != value)
@@ -165,7 +163,7 @@ client_wait_info(redisContext *client, const char *name, long value)
 int
 raw_open(const struct kvd *kvd)
 {
-	struct timeval timeout = {TIMEOUT_SECONDS, 0};
+	struct timeval timeout = {(time_t)patience(), 0};
 	struct sockaddr_in address = {0};
 	int on = 1;
 	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
@@ -405,8 +403,8 @@ peer_expect_ok(struct peer *peer)
 	while (peer->acked < peer->sent) {
 		ck_assert_msg(peer->fd >= 0, "closed with %ld of %ld answered",
 		    peer->acked, peer->sent);
-		ck_assert_msg(peers_pump(peer, 1, TIMEOUT_SECONDS * 1000,
-				  must_be_ok, NULL),
+		ck_assert_msg(
+		    peers_pump(peer, 1, patience_ms(), must_be_ok, NULL),
 		    "no answer");
 	}
 }

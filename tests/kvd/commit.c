@@ -118,8 +118,8 @@ START_TEST(test_writes_that_wait_share_a_sync)
 		long long number = 0;
 
 		while (others[i].acked < others[i].sent)
-			ck_assert(peers_pump(
-			    &others[i], 1, 20000, take_number, &number));
+			ck_assert(peers_pump(&others[i], 1, patience_ms(),
+			    take_number, &number));
 		ck_assert_int_eq(number, i + 1);
 		peer_close(&others[i]);
 	}
@@ -142,7 +142,8 @@ static void
 expect_failure(struct peer *peer, char *text)
 {
 	while (peer->acked < peer->sent)
-		ck_assert(peers_pump(peer, 1, 20000, expect_error, text));
+		ck_assert(
+		    peers_pump(peer, 1, patience_ms(), expect_error, text));
 	peer_close(peer);
 }
 

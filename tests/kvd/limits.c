@@ -188,8 +188,8 @@ START_TEST(test_a_thousand_connections)
 		ck_assert(peer_send(&peers[i], "GET k%ld", i));
 	}
 	while (waiting > 0) {
-		ck_assert(
-		    peers_pump(peers, MANY, 20000, take_set_or_get, peers));
+		ck_assert(peers_pump(
+		    peers, MANY, patience_ms(), take_set_or_get, peers));
 		waiting = 0;
 		for (long i = 0; i < MANY; i++)
 			waiting += peers[i].acked < 2;

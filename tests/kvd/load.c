@@ -8,7 +8,6 @@
 
 #define DEPTH 16
 #define DEPTH_WITH_SNAPSHOTS 2
-#define TIMEOUT_MS 20000
 
 /* Step number "step" of a peer is SET, INCR or MSET, by turns. */
 static bool
@@ -134,7 +133,7 @@ load_run(struct load *load, long acks, double seconds)
 
 	while (load->acked < goal)
 		ck_assert_msg(
-		    turn(load, TIMEOUT_MS), "the daemon does not answer");
+		    turn(load, patience_ms()), "the daemon does not answer");
 	end = now() + seconds;
 	while (now() < end)
 		turn(load, 0);
@@ -153,7 +152,7 @@ void
 load_drain(struct load *load)
 {
 	while (any_open(load))
-		ck_assert_msg(peers_pump(load->peers, LOAD_PEERS, TIMEOUT_MS,
+		ck_assert_msg(peers_pump(load->peers, LOAD_PEERS, patience_ms(),
 				  take_step_reply, load),
 		    "a connection stays open");
 }

@@ -22,7 +22,6 @@
 #define DEFAULT_PROGRAM "../docs/examples/kvd/kvd"
 #define DEFAULT_ON_TEST_DISK "./kvd_on_test_disk"
 #define OPTIONS_MAX 12
-#define READY_TIMEOUT_MS 20000
 
 static char home[KVD_PATH_MAX];
 static const char *program;
@@ -74,6 +73,21 @@ find_program(const char *variable, const char *otherwise)
 	    "variable %s to its path\n",
 	    path, variable);
 	return NULL;
+}
+
+double
+patience(void)
+{
+	const char *text = getenv("CK_TIMEOUT_MULTIPLIER");
+	const double times = text == NULL ? 1 : strtod(text, NULL);
+
+	return times > 0 ? 20 * times : 20;
+}
+
+int
+patience_ms(void)
+{
+	return (int)(patience() * 1000);
 }
 
 bool
@@ -186,9 +200,8 @@ kvd_wait_ready(struct kvd *kvd)
 	while (length == 0 || line[length - 1] != '\n') {
 		struct pollfd ready_fd = {kvd->output, POLLIN, 0};
 
-		ck_assert_msg(poll(&ready_fd, 1, READY_TIMEOUT_MS) == 1,
-		    "kvd printed no ready line within %d s",
-		    READY_TIMEOUT_MS / 1000);
+		ck_assert_msg(poll(&ready_fd, 1, patience_ms()) == 1,
+		    "kvd printed no ready line within %.0f s", patience());
 		ck_assert_uint_lt(length + 1, sizeof(line));
 		if (read(kvd->output, line + length, 1) != 1)
 			return false;

@@ -31,6 +31,11 @@ struct kvd {
 void kvd_home_make(void);
 void kvd_home_remove(void);
 
+/* How long what must come may take, in seconds and milliseconds: nothing but what
+ * hangs takes so long.  CK_TIMEOUT_MULTIPLIER times 20 s, as with Check's limits. */
+double patience(void);
+int patience_ms(void);
+
 /* Finds the programs that kvd_start() will run.  False, with a message on
  * stderr, if it is not there. */
 bool kvd_find_program(void);

@@ -210,7 +210,7 @@ START_TEST(test_two_snapshots_at_once)
 		peer_send(&peers[i], "SNAPSHOT");
 	client_expect(client, "+OK", "SET during 1");
 	while (peers[0].acked + peers[1].acked < 2)
-		ck_assert(peers_pump(peers, 2, 10000, count_ok, &ok));
+		ck_assert(peers_pump(peers, 2, patience_ms(), count_ok, &ok));
 	ck_assert_int_ge(ok, 1);
 	for (int i = 0; i < 2; i++)
 		peer_close(&peers[i]);

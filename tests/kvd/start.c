@@ -182,7 +182,7 @@ find_port(void)
 static redisContext *
 open_when_ready(void)
 {
-	const double deadline = now() + 20;
+	const double deadline = now() + patience();
 	redisContext *client;
 
 	for (;;) {

@@ -282,7 +282,8 @@ START_TEST(test_failed_disk_fails_the_whole_transaction)
 	peer_open(&peer, &kvd);
 	send_three(&peer);
 	while (peer.acked < peer.sent)
-		ck_assert(peers_pump(&peer, 1, 20000, must_be_error, error));
+		ck_assert(
+		    peers_pump(&peer, 1, patience_ms(), must_be_error, error));
 	client_expect(client, "[old, old, (nil)]", "MGET a b c");
 	peer_send(&peer, "EXEC");
 	raw_expect(peer.fd, "-ERR EXEC without MULTI\r\n");
@@ -454,7 +455,8 @@ START_TEST(test_nobody_sees_half_a_transaction)
 				look(&peers[i]);
 	}
 	do {
-		ck_assert(peers_pump(peers, TELLERS, 20000, must_add_up, NULL));
+		ck_assert(peers_pump(
+		    peers, TELLERS, patience_ms(), must_add_up, NULL));
 		left = 0;
 		for (i = 0; i < TELLERS; i++)
 			left += peers[i].acked < peers[i].sent;
