@@ -94,8 +94,6 @@ reserve(struct evtimers *timers)
 
 	if (timers->count < timers->capacity)
 		return 0;
-	if (capacity > SIZE_MAX / sizeof(*heap))
-		return -1;
 	heap = realloc(timers->heap, capacity * sizeof(*heap));
 	if (heap == NULL)
 		return -1;

@@ -860,6 +860,21 @@ START_TEST(deferred_freed_by_what_it_waits_for)
 }
 END_TEST
 
+/* From the one that it was to wait for, which is of another base and freed. */
+START_TEST(deferred_freed_by_what_it_cannot_wait_for)
+{
+	struct evdefer_base *other = evdefer_base_new(loop);
+	struct evdeferred *inner =
+	    evdeferred_fired(other, evresult_owned(NULL, free_in_dispose));
+
+	set_thing(evdeferred_new(base, NULL, NULL), free_deferred);
+	ck_assert_int_eq(evdeferred_fire(thing, evresult_deferred(inner)), 0);
+	ck_assert_int_eq(freed, 1);
+	report_take(EINVAL);
+	evdefer_base_free(other);
+}
+END_TEST
+
 static struct evresult
 free_and_wait(void *value, void *arg)
 {
@@ -1392,6 +1407,7 @@ main(void)
 	    tc, deferred_freed_by_the_handler_that_is_told_of_it_and_others);
 	tcase_add_test(tc, deferred_freed_by_a_link_that_is_dropped);
 	tcase_add_test(tc, deferred_freed_by_what_it_waits_for);
+	tcase_add_test(tc, deferred_freed_by_what_it_cannot_wait_for);
 	tcase_add_test(
 	    tc, deferred_freed_by_a_callback_that_says_what_to_wait_for);
 	tcase_add_test(tc, deferred_freed_and_detached_by_its_callback);

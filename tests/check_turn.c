@@ -198,6 +198,16 @@ START_TEST(what_was_left_to_the_loop_runs_when_the_base_goes)
 }
 END_TEST
 
+START_TEST(nothing_is_left_to_the_loop_when_the_base_is_gone)
+{
+	build_tower(1999);
+	support_free_base();
+	evdeferred_callback(tower[0], NULL);
+	ck_assert_uint_eq(delivered, 1999);
+	free_tower();
+}
+END_TEST
+
 static struct evresult
 break_loop(void *value, void *arg)
 {
@@ -440,6 +450,7 @@ main(void)
 	tcase_add_test(
 	    tc, what_a_call_causes_beyond_a_batch_is_left_to_the_loop);
 	tcase_add_test(tc, what_was_left_to_the_loop_runs_when_the_base_goes);
+	tcase_add_test(tc, nothing_is_left_to_the_loop_when_the_base_is_gone);
 	tcase_add_test(tc, loopbreak_leaves_what_a_call_causes_to_the_loop);
 	tcase_add_test(
 	    tc, release_to_readers_that_reacquire_for_ever_is_one_call);
