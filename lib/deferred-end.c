@@ -42,9 +42,15 @@ leave_queue(struct evdeferred *d)
 }
 
 void
-evdeferred_bury_(struct evdeferred *d)
+evdeferred_drop_result_(struct evdeferred *d)
 {
 	evresult_dispose(evdeferred_take_result_(d));
+}
+
+void
+evdeferred_bury_(struct evdeferred *d)
+{
+	evdeferred_drop_result_(d);
 	evdeferred_clear_(d, EVDEFERRED_PINNED);
 	evdeferred_collect_(d);
 }

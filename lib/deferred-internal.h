@@ -125,7 +125,10 @@ evdeferred_make_(struct evdefer_base *base, unsigned flags)
 /* Runs a Deferred that was taken from base->nested. */
 void evdeferred_run_queued_(struct evdeferred *d);
 
-/* Disposes of its result, and lets go of a Deferred that is at its end. */
+/* Disposes of its result. */
+void evdeferred_drop_result_(struct evdeferred *d);
+
+/* The same, and lets go of a Deferred that is at its end. */
 void evdeferred_bury_(struct evdeferred *d);
 
 /* Runs what can run by now, at once or from the queue. */

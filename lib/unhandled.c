@@ -207,7 +207,6 @@ void
 evunhandled_report_(struct evdeferred *d)
 {
 	struct evdefer_base *base = d->base;
-	bool is_put_off;
 
 	if (base->unhandled.busy) {
 		evlist_append_(&base->unhandled.deferreds, &d->node);
@@ -216,14 +215,10 @@ evunhandled_report_(struct evdeferred *d)
 	}
 	begin(base);
 	tell(d, tell_handler, base);
+	evdeferred_drop_result_(d);
 	tell_in_rounds(base);
-	is_put_off = base->unhandled.count > 0;
 	/* Not before: the free of d has not returned yet. */
 	evdeferred_bury_(d);
-	/* With its failure went what that carries, which may have dropped more,
-	 * or freed the base. */
-	if (!is_put_off || evdefer_base_closed_(base))
-		tell_in_rounds(base);
 	end(base);
 }
 

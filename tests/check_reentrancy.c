@@ -832,6 +832,25 @@ START_TEST(deferred_freed_by_the_handler_that_is_told_of_it_and_others)
 }
 END_TEST
 
+static void
+drop_another(void *value)
+{
+	(void)value;
+	drop_failure(2);
+}
+
+START_TEST(deferred_freed_by_the_handler_that_is_told_of_what_it_carried)
+{
+	set_handler(free_thing_too, 0, 0);
+	set_thing(evdeferred_fired(
+		      base, evresult_fail_with(NULL, drop_another, 100, NULL)),
+	    free_deferred);
+	free_thing(thing);
+	ck_assert_int_eq(freed, 2);
+	ck_assert_int_eq(handler.sum, 102);
+}
+END_TEST
+
 START_TEST(deferred_freed_by_a_link_that_is_dropped)
 {
 	struct evdeferred *other = evdeferred_new(base, NULL, NULL);
@@ -1405,6 +1424,8 @@ main(void)
 	tcase_add_test(tc, deferred_freed_by_the_free_function_of_its_value);
 	tcase_add_test(
 	    tc, deferred_freed_by_the_handler_that_is_told_of_it_and_others);
+	tcase_add_test(
+	    tc, deferred_freed_by_the_handler_that_is_told_of_what_it_carried);
 	tcase_add_test(tc, deferred_freed_by_a_link_that_is_dropped);
 	tcase_add_test(tc, deferred_freed_by_what_it_waits_for);
 	tcase_add_test(tc, deferred_freed_by_what_it_cannot_wait_for);

@@ -217,6 +217,15 @@ hand_out(struct token *token)
 	return evresult_owned(token, dispose);
 }
 
+/* The same, as what a failure carries. */
+static struct evresult
+fail_with(struct token *token)
+{
+	MUST(!token->out);
+	token->out = true;
+	return evresult_fail_with(token, dispose, EIO, NULL);
+}
+
 /* Who is inside beside the one that enters? */
 static void
 check_alone(enum what what, const void *on, int owner)
@@ -357,6 +366,8 @@ some_result(const struct evdeferred *own)
 			return evresult_deferred(slot->d); /* stays ours */
 		d = take(slot);
 		return evresult_deferred(d);
+	case 7:
+		return fail_with(new_token());
 	}
 	return evresult_value(NULL);
 }
@@ -1184,6 +1195,47 @@ call_free_again(void)
 }
 
 static void
+link_goes(void *arg)
+{
+	const struct link *link = arg;
+
+	calls_of(link->d, next() % 2);
+}
+
+static void
+call_add_owned(void)
+{
+	struct slot *slot = some_slot();
+	struct link *link;
+
+	if (slot == NULL || slot->raw)
+		return;
+	link = new_link(VALUE, -1);
+	link->d = slot->d;
+	slot->leaf = false;
+	if (next() % 2)
+		evdeferred_add_both_owned(slot->d, either, link, link_goes);
+	else
+		evdeferred_add_callbacks_owned(
+		    slot->d, received, failed, link, link_goes);
+}
+
+static void
+call_timeout_both(void)
+{
+	const struct timeval timeout = {next() % 4, 0};
+	struct slot *slot = some_slot();
+	struct link *link;
+
+	if (slot == NULL || slot->raw)
+		return;
+	link = new_link(VALUE, -1);
+	link->d = slot->d;
+	slot->leaf = false;
+	evdeferred_add_timeout_both(slot->d, &timeout, either, link);
+}
+
+static void
 call_cancel_going(void)
 {
 	if (w.gone > 0)
@@ -1284,6 +1336,8 @@ static const struct call extra[] = {
     CALL(free_again),
     CALL(cancel_going),
     CALL(free_base),
+    CALL(add_owned),
+    CALL(timeout_both),
 };
 
 #define COUNT(array) (sizeof(array) / sizeof(*(array)))
