@@ -7,6 +7,13 @@
 
 set -u
 
+case ${1-} in
+-h | --help)
+	sed -n '3,/^[^#]/s/^# \{0,1\}//p' "$0"
+	exit
+	;;
+esac
+
 kvd=${KVD:-../docs/examples/kvd/kvd}
 demo=${kvd%/kvd/kvd}/demo
 passed=0

@@ -2,4 +2,10 @@
 # SPDX-License-Identifier: MIT
 #
 # A taste of 'make explore': few steps, in less than five seconds.
+case ${1-} in
+-h | --help)
+	sed -n '3,/^[^#]/s/^# \{0,1\}//p' "$0"
+	exit
+	;;
+esac
 exec ./check_explore --quiet --depth=4 --seconds=20

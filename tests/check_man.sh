@@ -7,6 +7,13 @@
 # round.  Needs no build.
 
 set -u
+
+case ${1-} in
+-h | --help)
+	sed -n '3,/^[^#]/s/^# \{0,1\}//p' "$0"
+	exit
+	;;
+esac
 LC_ALL=C
 export LC_ALL
 

@@ -12,6 +12,13 @@
 
 set -u
 
+case ${1-} in
+-h | --help)
+	sed -n '3,/^[^#]/s/^# \{0,1\}//p' "$0"
+	exit
+	;;
+esac
+
 srcdir=${srcdir:-$(dirname "$0")}
 top=$(cd "$srcdir/.." && pwd) || exit 1
 passed=0

@@ -82,10 +82,9 @@ walk(const struct setting *setting)
 }
 
 static int
-usage(void)
+usage(FILE *out)
 {
-	fprintf(
-	    stderr, "usage: check_failing_locks [--seconds=S] [--seed=N]\n");
+	fprintf(out, "usage: check_failing_locks [--seconds=S] [--seed=N]\n");
 	return 2;
 }
 
@@ -94,16 +93,21 @@ parse(int argc, char **argv)
 {
 	static const struct option longs[] = {
 	    {"seconds", required_argument, NULL, 's'},
-	    {"seed", required_argument, NULL, 'n'}, {NULL, 0, NULL, 0}};
+	    {"seed", required_argument, NULL, 'n'},
+	    {"help", no_argument, NULL, 'h'}, {NULL, 0, NULL, 0}};
 	int option;
 
-	while ((option = getopt_long(argc, argv, "", longs, NULL)) != -1) {
+	while ((option = getopt_long(argc, argv, "h", longs, NULL)) != -1) {
 		if (option == 's')
 			options.seconds = atof(optarg);
 		else if (option == 'n')
 			options.seed = strtoull(optarg, NULL, 10);
-		else
+		else if (option != 'h')
 			return -1;
+		else {
+			usage(stdout);
+			exit(EXIT_SUCCESS);
+		}
 	}
 	return optind == argc ? 0 : -1;
 }
@@ -115,7 +119,7 @@ main(int argc, char **argv)
 	uint64_t sequences = 0;
 
 	if (parse(argc, argv) == -1)
-		return usage();
+		return usage(stderr);
 	if (!alloc_works()) {
 		printf("allocations can't be counted here: skipped\n");
 		return 0;

@@ -236,10 +236,10 @@ deeper(int depth)
 }
 
 static int
-usage(void)
+usage(FILE *out)
 {
-	fprintf(stderr,
-	    "usage: check_explore [--seconds=S] [--depth=N] [--quiet]\n");
+	fprintf(
+	    out, "usage: check_explore [--seconds=S] [--depth=N] [--quiet]\n");
 	return 2;
 }
 
@@ -249,10 +249,11 @@ parse(int argc, char **argv)
 	static const struct option longs[] = {
 	    {"seconds", required_argument, NULL, 's'},
 	    {"depth", required_argument, NULL, 'd'},
-	    {"quiet", no_argument, NULL, 'q'}, {NULL, 0, NULL, 0}};
+	    {"quiet", no_argument, NULL, 'q'}, {"help", no_argument, NULL, 'h'},
+	    {NULL, 0, NULL, 0}};
 	int option;
 
-	while ((option = getopt_long(argc, argv, "", longs, NULL)) != -1) {
+	while ((option = getopt_long(argc, argv, "h", longs, NULL)) != -1) {
 		switch (option) {
 		case 's':
 			options.seconds = atof(optarg);
@@ -263,6 +264,9 @@ parse(int argc, char **argv)
 		case 'q':
 			options.quiet = true;
 			break;
+		case 'h':
+			usage(stdout);
+			exit(EXIT_SUCCESS);
 		default:
 			return -1;
 		}
@@ -280,7 +284,7 @@ main(int argc, char **argv)
 	int depth;
 
 	if (parse(argc, argv) == -1)
-		return usage();
+		return usage(stderr);
 	started = last_told = now();
 	driver_init();
 	log_catch_signals();

@@ -12,6 +12,13 @@
 # then; EXPLORE_SECONDS, the most for one.
 set -u
 
+case ${1-} in
+-h | --help)
+	sed -n '3,/^[^#]/s/^# \{0,1\}//p' "$0"
+	exit
+	;;
+esac
+
 : "${srcdir:?}"
 explore=$srcdir/explore
 seconds=${EXPLORE_SECONDS:-60}

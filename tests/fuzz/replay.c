@@ -87,6 +87,11 @@ main(int argc, char **argv)
 	char path[4096];
 	int i;
 
+	if (argc == 2 &&
+	    (strcmp(argv[1], "-h") == 0 || strcmp(argv[1], "--help") == 0)) {
+		printf("usage: check_corpus [FILE]...\n");
+		return EXIT_SUCCESS;
+	}
 	for (i = 1; i < argc; i++)
 		replay(argv[i]);
 	if (argc == 1) {

@@ -6,6 +6,13 @@
 # PKG_CONFIG and libdir (where the library was installed) come from make.
 set -eu
 
+case ${1-} in
+-h | --help)
+	sed -n '3,/^[^#]/s/^# \{0,1\}//p' "$0"
+	exit
+	;;
+esac
+
 : "${libdir:?}" "${CC:?}" "${CXX:?}" "${PKG_CONFIG:?}"
 sources=$(cd "$1" && pwd)
 work=$(mktemp -d)

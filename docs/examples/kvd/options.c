@@ -46,7 +46,7 @@ static const char help[] =
     "  --max-clients=N         most connections at a time (10000)\n"
     "  --max-locks=N           most locks that a client may LOCK (1000)\n"
     "  --no-lock               let readers in without the lock, to see why\n"
-    "  --help                  show this\n";
+    "  -h, --help              show this\n";
 
 enum {
 	OPTION_PORT = 256,
@@ -223,9 +223,9 @@ options_parse(struct options *options, int argc, char **argv)
 
 	*options = defaults;
 	opterr = 0; /* the messages are ours */
-	while (
-	    (option = getopt_long(argc, argv, ":", long_options, NULL)) != -1) {
-		if (option == OPTION_HELP) {
+	while ((option = getopt_long(argc, argv, ":h", long_options, NULL)) !=
+	       -1) {
+		if (option == OPTION_HELP || option == 'h') {
 			fputs(help, stdout);
 			return OPTIONS_HELP;
 		}

@@ -1,0 +1,246 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+#
+# The scripts that people run: each says what it is for when it is asked, and
+# bootstrap and run, on which the others stand, do what they promise.  Nothing is
+# installed and nothing built: the tools that bootstrap calls are stand-ins.
+
+set -u
+
+case ${1-} in
+-h | --help)
+	sed -n '3,/^[^#]/s/^# \{0,1\}//p' "$0"
+	exit
+	;;
+esac
+
+top=$(cd "${srcdir:-$(dirname "$0")}/.." && pwd) || exit 1
+passed=0
+failed=0
+
+tmp=$(mktemp -d) || exit 1
+trap 'rm -rf "$tmp"' EXIT
+trap 'exit 1' HUP INT TERM
+out=$tmp/out
+
+# expect WHAT COMMAND...
+expect()
+{
+	what=$1
+	shift
+	if "$@"; then
+		passed=$((passed + 1))
+	else
+		failed=$((failed + 1))
+		echo "$what: not so"
+		cat "$out"
+	fi
+}
+
+# run COMMAND...: its output to $out, its status to $status.
+run()
+{
+	"$@" > "$out" 2>&1 < /dev/null
+	status=$?
+}
+
+is()
+{
+	[ "$1" = "$2" ]
+}
+
+says()
+{
+	grep -q -e "$1" "$out"
+}
+
+silent_about()
+{
+	! says "$1"
+}
+
+last_line_is()
+{
+	[ "$(tail -n 1 "$out")" = "$1" ]
+}
+
+#
+# Help
+#
+
+for script in "$top"/bootstrap "$top"/build-aux/history "$top"/build-aux/version \
+    "$top"/docs/man/make-links "$top"/tests/run* "$top"/tests/check_*.sh \
+    "$top"/tests/counts/run "$top"/tests/explore/mutants.sh \
+    "$top"/tests/failing/run "$top"/tests/fuzz/run \
+    "$top"/tests/install/check_install.sh "$top"/tests/kvd/clients/run \
+    "$top"/tests/portability/run
+do
+	for option in -h --help; do
+		run timeout 60 sh "$script" $option
+		expect "$script $option: ends with 0" is "$status" 0
+		expect "$script $option: two lines or more" \
+		    [ "$(wc -l < "$out")" -ge 2 ]
+	done
+done
+
+#
+# run
+#
+
+mkdir "$tmp/a folder"
+cd "$tmp/a folder" || exit 1
+cat > check_good << 'END'
+#!/bin/sh
+echo "Assertion that a child has to fail, failed."
+echo "100%: Checks: 3, Failures: 0, Errors: 0"
+END
+cat > check_bad << 'END'
+#!/bin/sh
+echo "bad.c:1:F:case:test:0: one is not two"
+echo "50%: Checks: 2, Failures: 1, Errors: 0"
+exit 1
+END
+cat > check_skipped.sh << 'END'
+echo "skipped: there is no tool for it"
+exit 77
+END
+cat > check_broken << 'END'
+#!/bin/sh
+exit 3
+END
+chmod +x check_good check_bad check_broken
+
+run sh "$top/tests/run" check_good ./check_skipped.sh
+expect 'tests that pass: 0' is "$status" 0
+expect 'tests that pass: what they print is not shown' silent_about Assertion
+expect 'tests that pass: it is in check.log' grep -q Assertion check.log
+expect 'tests that pass: what was skipped is said' says 'there is no tool'
+expect 'tests that pass: the sum' \
+    last_line_is '100%: Checks: 3, Failures: 0, Errors: 0'
+
+run sh "$top/tests/run" check_bad check_good
+expect 'a test that fails: not 0' is "$status" 1
+expect 'a test that fails: why' says 'one is not two'
+expect 'a test that fails: nothing of the others' silent_about Assertion
+expect 'a test that fails: the sum' \
+    last_line_is '80%: Checks: 5, Failures: 1, Errors: 0'
+expect 'a test that fails: at the end, and only that' \
+    is "$(sed -n '/^== check_bad ended/,$p' "$out" | grep -c .)" 5
+
+run sh "$top/tests/run" check_good check_broken
+expect 'a test that ends without a word: not 0' is "$status" 1
+expect 'a test that ends without a word: it is named' \
+    says 'check_broken ended with status 3'
+
+#
+# bootstrap, in a folder with a space
+#
+
+mkdir "$tmp/bin"
+cp "$top/bootstrap" .
+
+# tool NAME: a stand-in that reads its script from stdin.
+tool()
+{
+	{
+		echo '#!/bin/sh'
+		cat
+	} > "$tmp/bin/$1"
+	chmod +x "$tmp/bin/$1"
+}
+
+for name in cc c++ automake libtoolize git mandoc redis-cli redis-benchmark; do
+	tool $name < /dev/null
+done
+tool pkg-config << 'END'
+[ "$2" != "${WITHOUT-}" ]
+END
+tool autoreconf << 'END'
+cat > configure << 'EOT'
+#!/bin/sh
+i=0
+while [ $i -lt 130 ]; do
+	echo "checking for thing $i... yes"
+	i=$((i + 1))
+done
+echo "configure: leaving out the example kvd, which needs zlib"
+touch Makefile
+exit ${CONFIGURE_STATUS-0}
+EOT
+chmod +x configure
+END
+tool make << 'END'
+case "$*" in
+*--silent*check) echo "== in all" && exit ${CHECK_STATUS-0} ;;
+*) echo "  CC       rwlock.lo" && exit ${MAKE_STATUS-0} ;;
+esac
+END
+# Nothing is ever installed here.
+tool apt-get << 'END'
+echo "E: Unable to locate package"
+exit 100
+END
+tool sudo << 'END'
+exec "$@"
+END
+
+# bootstrap ARGUMENT...: afresh.
+bootstrap()
+{
+	rm -rf build configure
+	run env PATH="$tmp/bin:$PATH" ./bootstrap "$@"
+}
+
+bootstrap
+expect 'bootstrap: ends with 0' is "$status" 0
+expect 'bootstrap: says what it builds' says 'building the library'
+expect 'bootstrap: says what was left out' says 'leaving out the example kvd'
+expect 'bootstrap: a few lines' [ "$(wc -l < "$out")" -lt 12 ]
+expect 'bootstrap: the rest is in its log' grep -q 'thing 129' build/bootstrap.log
+
+bootstrap check
+expect 'bootstrap check: ends with 0' is "$status" 0
+expect 'bootstrap check: ends with what the tests say' last_line_is '== in all'
+
+CHECK_STATUS=2
+export CHECK_STATUS
+bootstrap check
+expect 'bootstrap check, failed: ends so' is "$status" 2
+expect 'bootstrap check, failed: ends with what the tests say' \
+    last_line_is '== in all'
+
+CONFIGURE_STATUS=5
+export CONFIGURE_STATUS
+bootstrap
+expect 'configure fails: ends so' is "$status" 5
+expect 'configure fails: its last lines are shown' says 'thing 129'
+expect 'configure fails: the log is named' says 'build/bootstrap.log'
+unset CONFIGURE_STATUS
+
+MAKE_STATUS=2
+export MAKE_STATUS
+bootstrap demo
+expect 'make fails: ends so' is "$status" 2
+expect 'make fails: what it said is shown' says 'rwlock.lo'
+unset MAKE_STATUS
+
+WITHOUT=check
+export WITHOUT
+bootstrap
+expect 'without Check: goes on' is "$status" 0
+expect 'without Check: says so' says 'going on without .*check'
+bootstrap check
+expect 'check without Check: stops' is "$status" 1
+expect 'check without Check: names it' says 'missing.*: .*check'
+
+WITHOUT=libevent_core
+bootstrap
+expect 'without libevent: stops' is "$status" 1
+expect 'without libevent: names it' says 'missing.*: .*libevent-dev'
+
+bootstrap nonsense
+expect 'what is unknown: 2' is "$status" 2
+expect 'what is unknown: says how it is called' says '^usage:'
+
+echo "$passed passed, $failed failed"
+[ "$failed" -eq 0 ]
