@@ -29,6 +29,11 @@ with_configure() {
 		make -j "$(nproc)" && make install
 }
 
+# Where the source is without a configure.
+with_autoreconf() {
+	autoreconf --force --install && with_configure "$@"
+}
+
 with_make() {
 	make -j "$(nproc)" CC="$musl_cc" PREFIX="$musl" install
 }
@@ -54,7 +59,7 @@ musl_libraries() {
 		--disable-timeout-tests
 	from_source hiredis with_make
 	from_source zlib with_configure
-	from_source libsodium with_configure --disable-static
+	from_source libsodium with_autoreconf --disable-static
 	cp "$tools"/usr/include/ut*.h "$musl/include"
 	PKG_CONFIG_LIBDIR=$musl/lib/pkgconfig
 	export PKG_CONFIG_LIBDIR
