@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <sys/time.h>
 #include <time.h>
 
 #include "base-internal.h"
