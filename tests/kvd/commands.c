@@ -237,8 +237,9 @@ END_TEST
 /* What client libraries and redis-benchmark ask when they connect. */
 START_TEST(test_commands_of_client_libraries)
 {
-	static const char *const commands[] = {
-	    "COMMAND", "CONFIG GET save", "CONFIG GET appendonly"};
+	static const char *const commands[] = {"COMMAND", "COMMAND COUNT",
+	    "COMMAND DOCS", "COMMAND INFO", "CONFIG GET save",
+	    "CONFIG GET appendonly"};
 
 	for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++) {
 		redisReply *reply = redisCommand(client, commands[i]);
@@ -248,6 +249,17 @@ START_TEST(test_commands_of_client_libraries)
 		    commands[i], reply->str);
 		freeReplyObject(reply);
 	}
+}
+END_TEST
+
+START_TEST(test_commands_tell_their_keys)
+{
+	client_expect(client,
+	    "[[get, :2, [+readonly], :1, :1, :1], (nil), "
+	    "[mset, :-3, [+write], :1, :-1, :2], [ping, :-1, [], :0, :0, :0]]",
+	    "COMMAND INFO GET nothing mset ping");
+	client_expect(client, "-ERR", "COMMAND NONSENSE");
+	client_expect(client, "[]", "COMMAND DOCS");
 }
 END_TEST
 
@@ -423,6 +435,7 @@ kvd_commands_case(void)
 	tcase_add_test(tcase, test_commands_info);
 	tcase_add_test(tcase, test_uptime_outlasts_a_change_of_the_clock);
 	tcase_add_test(tcase, test_commands_of_client_libraries);
+	tcase_add_test(tcase, test_commands_tell_their_keys);
 	tcase_add_test(tcase, test_commands_quit);
 	tcase_add_test(
 	    tcase, test_commands_in_one_pipeline_are_answered_in_order);

@@ -99,19 +99,6 @@ static const struct command commands[] = {
 
 #define COMMANDS (sizeof(commands) / sizeof(commands[0]))
 
-/* redis-cli asks for the commands to help at the prompt; it gets by without. */
-static struct evresult
-run_command(struct call *call)
-{
-	if (argument_count(call) > 1 && argument_is(call, 1, "count"))
-		reply_integer(&call->reply, COMMANDS);
-	else if (argument_count(call) > 1 && argument_is(call, 1, "docs"))
-		reply_map(&call->reply, 0);
-	else
-		reply_array(&call->reply, 0);
-	return done();
-}
-
 static const struct command *
 find(struct bytes name)
 {
@@ -192,4 +179,70 @@ commands_find(struct call *call)
 	reply_error(&call->reply,
 	    "ERR wrong number of arguments for '%s' command", command->name);
 	return NULL;
+}
+
+/*
+ * COMMAND, by which programs find out where the keys are.
+ */
+
+static void
+reply_command(struct reply *reply, const struct command *command)
+{
+	const char *flag = command->access == ACCESS_WRITE  ? "write"
+			   : command->access == ACCESS_READ ? "readonly"
+							    : NULL;
+
+	reply_array(reply, 6);
+	reply_string(reply, command->name);
+	reply_integer(reply, command->arity);
+	reply_set(reply, flag != NULL ? 1 : 0);
+	if (flag != NULL)
+		reply_status(reply, flag);
+	reply_integer(reply, command->keys.first);
+	reply_integer(reply, command->keys.last);
+	reply_integer(reply, command->keys.step);
+}
+
+static void
+reply_those_named(struct call *call)
+{
+	const struct command *command;
+	size_t i;
+
+	reply_array(&call->reply, argument_count(call) - 2);
+	for (i = 2; i < argument_count(call); i++) {
+		command = find(argument(call, i));
+		if (command != NULL)
+			reply_command(&call->reply, command);
+		else
+			reply_no_array(&call->reply);
+	}
+}
+
+static void
+reply_all(struct call *call)
+{
+	size_t i;
+
+	reply_array(&call->reply, COMMANDS);
+	for (i = 0; i < COMMANDS; i++)
+		reply_command(&call->reply, &commands[i]);
+}
+
+static struct evresult
+run_command(struct call *call)
+{
+	if (argument_count(call) == 1 ||
+	    (argument_count(call) == 2 && argument_is(call, 1, "info")))
+		reply_all(call);
+	else if (argument_is(call, 1, "info"))
+		reply_those_named(call);
+	else if (argument_is(call, 1, "count"))
+		reply_integer(&call->reply, COMMANDS);
+	else if (argument_is(call, 1, "docs"))
+		/* redis-cli asks for help at the prompt; it gets by without. */
+		reply_map(&call->reply, 0);
+	else
+		return syntax_error(call);
+	return done();
 }
