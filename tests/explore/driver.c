@@ -12,11 +12,14 @@
 #include "../alloc.h"
 #include "../clock.h"
 #include "log.h"
+#include "site.h"
 
 /* One acquire, from the call to its callback. */
 struct ask {
 	int client;
 	struct evdeferred *d;
+	enum site site;
+	int code; /* that it was told */
 };
 
 static struct {
@@ -26,7 +29,8 @@ static struct {
 	size_t taken;
 	driver_arrived_fn arrived;
 	void *arg;
-	bool over; /* all steps are taken */
+	bool over;    /* all steps are taken */
+	size_t sites; /* where the first one is told, as a number */
 	struct model m;
 	struct evdefer_base *base;
 	struct evrwlock *locks[LOCKS];
@@ -52,9 +56,9 @@ static struct {
 static void
 note_report(const struct evfailure *failure, void *arg)
 {
-	(void)failure;
 	(void)arg;
-	run.reports++;
+	if (!site_report(failure))
+		run.reports++;
 }
 
 static void
@@ -213,35 +217,36 @@ check_refusal(bool of_lock)
 static void take_steps(void);
 
 static void
-called(struct ask *ask, int code)
+called(void *arg)
 {
+	struct ask *ask = arg;
 	const int c = ask->client;
-	const bool reader = run.m.clients[c].mode == READ;
-	struct evdeferred *d = ask->d;
 	const char *wrong;
 	char text[96];
 
-	disarm();
 	if (run.clients[c] != ask)
 		fail_for(
 		    c, "a callback is called after its Deferred was freed");
-	wrong = model_called(&run.m, c, code);
+	wrong = model_called(&run.m, c, ask->code);
 	if (wrong != NULL) {
-		snprintf(text, sizeof(text), "code %d, %s", code, wrong);
+		snprintf(text, sizeof(text), "code %d, %s", ask->code, wrong);
 		fail_for(c, text);
 	}
-	log_called(&run.m, c, code);
+	log_called(&run.m, c, ask->code);
 	run.clients[c] = NULL;
-	/* Both are allowed. */
-	if (reader)
-		evdeferred_free(d);
 	compare_all();
 	if (run.m.depth <= MOST_NESTED)
 		take_steps();
-	if (!reader)
-		evdeferred_free(d);
 	log_returned(&run.m);
 	model_returned(&run.m);
+}
+
+static struct evresult
+tell(struct ask *ask, int code)
+{
+	disarm();
+	ask->code = code;
+	return site_run(ask->site, run.base, ask->d, called, ask);
 }
 
 static struct evresult
@@ -251,15 +256,13 @@ on_grant(void *value, void *arg)
 
 	if (value != run.locks[run.m.clients[ask->client].lock])
 		fail_for(ask->client, "a grant that is not its lock");
-	called(ask, 0);
-	return evresult_value(NULL);
+	return tell(ask, 0);
 }
 
 static struct evresult
 on_loss(struct evfailure *failure, void *arg)
 {
-	called(arg, evfailure_code(failure));
-	return evresult_value(NULL);
+	return tell(arg, evfailure_code(failure));
 }
 
 static struct evdeferred *
@@ -334,9 +337,12 @@ add_callbacks(struct ask *ask)
 static void
 acquire(struct step step)
 {
-	struct ask *ask = &run.asks[run.ask_count++];
+	const size_t n = run.ask_count++;
+	struct ask *ask = &run.asks[n];
 
-	*ask = (struct ask){.client = step.who};
+	*ask = (struct ask){
+	    .client = step.who, .site = (enum site)((run.sites + n) % SITES)};
+	log_site(ask->site);
 	run.clients[step.who] = ask;
 	ask->d = call_acquire(step);
 	if (step.kind == ACQUIRE_TIMED)
@@ -707,6 +713,7 @@ driver_run(const struct setting *setting, const struct step *steps,
 	run.arrived = arrived;
 	run.arg = arg;
 	run.taken = run.ask_count = 0;
+	run.sites = count + (size_t)ending;
 	run.reports = 0;
 	run.over = false;
 	log_start(setting, ending, &run.m);

@@ -3,8 +3,8 @@
  * Runs one sequence of steps on the library and on the reference side by side,
  * and ends the program with a C test where they differ.
  *
- * Steps that come while a callback is running are taken inside that callback,
- * until a RETURN.  After the last step all callbacks return, everything is
+ * Steps that come while a callback is running are taken inside that callback, or
+ * in another kind of function that is called for it (site.h), until a RETURN.  After the last step all callbacks return, everything is
  * released, ended and freed in one of several orders, and no block of memory
  * may be left.
  */

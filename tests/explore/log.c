@@ -16,6 +16,7 @@ struct event_of_run {
 	enum type type;
 	int inside; /* number of the callback that it is in, 0: none */
 	struct step step;
+	enum site site;
 	int result;
 	int client;
 	int call;	    /* number of this callback */
@@ -60,6 +61,13 @@ log_begin(struct step step, int result)
 
 	event->step = step;
 	event->result = result;
+}
+
+/* The call has just begun. */
+void
+log_site(enum site site)
+{
+	events[event_count - 1].site = site;
 }
 
 void
@@ -132,62 +140,76 @@ flush(void)
 
 static const char preamble[] =
     "/* SPDX-License-Identifier: MIT */\n"
+    "/* Belongs into tests/, and needs explore/site.c. */\n"
     "#include \"support.h\"\n"
     "\n"
     "#include <errno.h>\n"
     "#include <stdio.h>\n"
     "#include <string.h>\n"
     "\n"
+    "#include \"explore/site.h\"\n"
+    "\n"
     "static struct evrwlock *locks[2];\n"
     "static struct evdefer_base *own_base; /* also when it is freed */\n"
     "static struct evowner *owners[5];\n"
     "static struct evdeferred *deferreds[4]; /* by client */\n"
     "static int clients[] = {0, 1, 2, 3};\n"
-    "static bool reads[4];\n"
+    "static enum site sites[4];\n"
+    "static int told_codes[4];\n"
     "static int calls;\n"
     "\n"
     "static void inside(int call);\n"
     "\n"
     "static void\n"
-    "told(int client, int code)\n"
+    "told(void *arg)\n"
     "{\n"
-    "	struct evdeferred *d = deferreds[client];\n"
-    "	const bool reader = reads[client];\n"
+    "	const int client = *(int *)arg;\n"
     "	char text[32];\n"
     "\n"
     "	deferreds[client] = NULL;\n"
-    "	snprintf(text, sizeof(text), \"%d:%d \", client, code);\n"
+    "	snprintf(text, sizeof(text), \"%d:%d \", client,\n"
+    "	    told_codes[client]);\n"
     "	trace_add(text);\n"
-    "	if (reader)\n"
-    "		evdeferred_free(d);\n"
     "	inside(++calls);\n"
-    "	if (!reader)\n"
-    "		evdeferred_free(d);\n"
+    "}\n"
+    "\n"
+    "static struct evresult\n"
+    "tell(int *client, int code)\n"
+    "{\n"
+    "	told_codes[*client] = code;\n"
+    "	return site_run(sites[*client], own_base, deferreds[*client],\n"
+    "	    told, client);\n"
     "}\n"
     "\n"
     "static struct evresult\n"
     "on_grant(void *value, void *client)\n"
     "{\n"
     "	(void)value;\n"
-    "	told(*(int *)client, 0);\n"
-    "	return evresult_value(NULL);\n"
+    "	return tell(client, 0);\n"
     "}\n"
     "\n"
     "static struct evresult\n"
     "on_loss(struct evfailure *failure, void *client)\n"
     "{\n"
-    "	told(*(int *)client, evfailure_code(failure));\n"
-    "	return evresult_value(NULL);\n"
+    "	return tell(client, evfailure_code(failure));\n"
     "}\n"
     "\n"
     "static void\n"
-    "ask(int client, bool reader, bool timed, struct evdeferred *d)\n"
+    "on_report(const struct evfailure *failure, void *arg)\n"
+    "{\n"
+    "	(void)arg;\n"
+    "	if (!site_report(failure))\n"
+    "		report.count++;\n"
+    "}\n"
+    "\n"
+    "static void\n"
+    "ask(int client, enum site site, bool timed, struct evdeferred *d)\n"
     "{\n"
     "	static const struct timeval second = {1, 0};\n"
     "\n"
     "	ck_assert_ptr_nonnull(d);\n"
     "	deferreds[client] = d;\n"
-    "	reads[client] = reader;\n"
+    "	sites[client] = site;\n"
     "	if (timed)\n"
     "		ck_assert_int_eq(evdeferred_add_timeout(d, &second), 0);\n"
     "	ck_assert_int_eq(evdeferred_add_callbacks(d, on_grant, on_loss,\n"
@@ -262,7 +284,10 @@ static const char preamble[] =
     "}\n"
     "\n";
 
-static const char *const codes[][2] = {{"reader", "writer"}, {"true", "false"}};
+static const char *const codes[] = {"reader", "writer"};
+
+static const char *const site_names[] = {"SITE_CALLBACK", "SITE_CALLBACK_2",
+    "SITE_FREE", "SITE_CANCELLER", "SITE_BODY", "SITE_CLEANUP", "SITE_HANDLER"};
 
 static const char *
 code_name(int code)
@@ -286,7 +311,7 @@ code_name(int code)
 static void
 print_held(const char *verb, struct step step, int party)
 {
-	print("evrwlock_%s_%s%s(locks[%d]", codes[0][step.mode], verb,
+	print("evrwlock_%s_%s%s(locks[%d]", codes[step.mode], verb,
 	    party > 0 ? "_as" : "", step.lock);
 	if (party > 0)
 		print(", owners[%d]", party);
@@ -302,7 +327,7 @@ print_step(const struct event_of_run *event, const char *indent)
 	switch ((enum kind)step.kind) {
 	case ACQUIRE:
 	case ACQUIRE_TIMED:
-		print("ask(%d, %s, %s, ", step.who, codes[1][step.mode],
+		print("ask(%d, %s, %s, ", step.who, site_names[event->site],
 		    step.kind == ACQUIRE_TIMED ? "true" : "false");
 		print_held("acquire", step, setting->parties[step.who]);
 		print(");\n");
@@ -509,7 +534,7 @@ print_end(void)
 			for (count = model->received[0][i][mode]; count > 0;
 			     count--)
 				print("\tevrwlock_%s_release(locks[%d]);\n",
-				    codes[0][mode], i);
+				    codes[mode], i);
 	}
 	print("\treport.count = 0;\n");
 }
@@ -520,7 +545,8 @@ print_start(void)
 	const char *flags = setting->fast ? "EVRWLOCK_FAST" : "0";
 	int i;
 
-	print("\town_base = base;\n");
+	print("\town_base = base;\n"
+	      "\tevdefer_base_set_unhandled(base, on_report, NULL);\n");
 	for (i = 0; i < LOCKS; i++)
 		print("\tlocks[%d] = evrwlock_new(base, %s);\n", i, flags);
 	for (i = 1; i <= owner_count(); i++)

@@ -6,6 +6,7 @@
 #define EXPLORE_LOG_H
 
 #include "driver.h"
+#include "site.h"
 
 /* A new run.  The reference is looked at if it fails. */
 void log_start(
@@ -14,6 +15,9 @@ void log_start(
 /* A call begins, and ends; "result" is the errno that it has to give. */
 void log_begin(struct step step, int result);
 void log_end(const struct model *m);
+
+/* In which function the client that acquires will be told. */
+void log_site(enum site site);
 
 /* A callback begins, and ends. */
 void log_called(const struct model *m, int client, int code);

@@ -123,11 +123,13 @@ explore()
 mkdir "$work/sound"
 cp "$srcdir"/../lib/*.[ch] "$work/sound"
 compile "$work/sound" "$work/sound.o" "$work"/sound/*.c || exit 1
-compile "$work/sound" "$work/explorer" "$srcdir/alloc.c" "$explore"/*.c || exit 1
+compile "$work/sound" "$work/explorer" "$srcdir/alloc.c" "$srcdir/clock.c" \
+    "$explore"/*.c || exit 1
 # The main function of another program.
 rm "$work/explorer/failing.o"
 [ -z "$CHECK_LIBS" ] || compile "$work/sound" "$work/support" \
-    "$srcdir/support.c" "$srcdir/clock.c" "$srcdir/alloc.c" || exit 1
+    "$srcdir/support.c" "$srcdir/clock.c" "$srcdir/alloc.c" \
+    "$explore/site.c" || exit 1
 
 for patch in "$explore"/mutants/*.patch; do
 	name=$(basename "$patch" .patch)
