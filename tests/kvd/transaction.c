@@ -273,7 +273,7 @@ send_three(struct peer *peer)
 /* Nobody gets a reply from it but the error. */
 START_TEST(test_failed_disk_fails_the_whole_transaction)
 {
-	char error[] = "Input/output error";
+	char *const error = strerror(EIO);
 	struct peer peer;
 
 	start("--sync=always");
