@@ -3,7 +3,8 @@
 #
 # check_install.sh SOURCES: builds and runs programs outside the tree against
 # the installed library, found by nothing but 'pkg-config evdefer'.  CC, CXX,
-# PKG_CONFIG and libdir (where the library was installed) come from make.
+# PKG_CONFIG, libdir and docdir (where the library and its pages were installed)
+# come from make.
 set -eu
 
 case ${1-} in
@@ -13,7 +14,7 @@ case ${1-} in
 	;;
 esac
 
-: "${libdir:?}" "${CC:?}" "${CXX:?}" "${PKG_CONFIG:?}"
+: "${libdir:?}" "${docdir:?}" "${CC:?}" "${CXX:?}" "${PKG_CONFIG:?}"
 sources=$(cd "$1" && pwd)
 work=$(mktemp -d)
 trap 'chmod -R u+w "$work"; rm -rf "$work"' EXIT
@@ -52,6 +53,24 @@ autotools_project() {
 		autoreconf --install && ./configure && make check
 }
 
+# list_links PAGE: those to other files.
+list_links() {
+	sed 's/](/\n](/g' "$1" | sed -n 's/^](\([^)#:]*\)[^):]*).*/\1/p'
+}
+
+# Each link from an installed page to another file leads somewhere.
+links() {
+	for page in "$docdir"/README.md "$docdir"/docs/*.md \
+		"$docdir"/docs/examples/*/*.md; do
+		list_links "$page" | while read -r link; do
+			[ -z "$link" ] || [ -e "${page%/*}/$link" ] ||
+				echo "$page: $link is not there"
+		done
+	done >broken-links
+	cat broken-links
+	[ ! -s broken-links ]
+}
+
 passed=0
 failed=0
 try() {
@@ -73,5 +92,6 @@ else
 fi
 try cplusplus
 try autotools_project
+try links
 echo "$passed passed, $failed failed"
 [ "$failed" -eq 0 ]
