@@ -439,6 +439,32 @@ START_TEST(test_pop_whose_reply_is_too_long)
 }
 END_TEST
 
+/* One that is half written can't be read. */
+START_TEST(test_types_need_the_lock_without_it)
+{
+	struct peer writer, reader;
+
+	teardown();
+	kvd.on_test_disk = true;
+	kvd_start(&kvd, NULL, "--no-lock", KVD_END);
+	client = client_open(&kvd);
+	peer_open(&writer, &kvd);
+	peer_open(&reader, &kvd);
+	client_expect(client, ":2", "HSET h a 1 b 2");
+	disk_stop(&kvd);
+	peer_send(&writer, "HDEL h a");
+	client_wait_info(client, "writers_inside", 1);
+	peer_send(&reader, "HGETALL h");
+	client_wait_info(client, "readers_waiting", 1);
+	client_expect(client, "(nil)", "GET plain");
+	disk_go(&kvd);
+	raw_expect(reader.fd, "*2\r\n$1\r\nb\r\n$1\r\n2\r\n");
+	peer_close(&writer);
+	peer_close(&reader);
+	kvd.on_test_disk = false;
+}
+END_TEST
+
 TCase *
 kvd_types_case(void)
 {
@@ -459,5 +485,6 @@ kvd_types_case(void)
 	tcase_add_test(tcase, test_types_in_version_3);
 	tcase_add_test(tcase, test_types_limits);
 	tcase_add_test(tcase, test_pop_whose_reply_is_too_long);
+	tcase_add_test(tcase, test_types_need_the_lock_without_it);
 	return tcase;
 }

@@ -40,12 +40,15 @@ store_lock(const struct call *call)
 	return call->server->lock;
 }
 
-/* With --no-lock nothing keeps readers from what is half done.  Writers have
- * their turns: there is one journal. */
+/* With --no-lock nothing keeps readers from what is half done, but where they
+ * could not read it: within a value with parts, and so in a transaction.  Writers
+ * have their turns: there is one journal. */
 static bool
 needs_lock(const struct call *call)
 {
-	return call->writes || call->server->options->lock;
+	return call->server->options->lock ||
+	       call->command->access == ACCESS_WRITE ||
+	       call->command->access == ACCESS_PARTS;
 }
 
 /*

@@ -52,28 +52,28 @@ static const struct command commands[] = {
     {"rpush", -3, ACCESS_WRITE, ONE_KEY, QUEUED, NULL, run_rpush},
     {"lpop", -2, ACCESS_WRITE, ONE_KEY, QUEUED, NULL, run_lpop},
     {"rpop", -2, ACCESS_WRITE, ONE_KEY, QUEUED, NULL, run_rpop},
-    {"llen", 2, ACCESS_READ, ONE_KEY, QUEUED, NULL, run_llen},
-    {"lrange", 4, ACCESS_READ, ONE_KEY, QUEUED, NULL, run_lrange},
+    {"llen", 2, ACCESS_PARTS, ONE_KEY, QUEUED, NULL, run_llen},
+    {"lrange", 4, ACCESS_PARTS, ONE_KEY, QUEUED, NULL, run_lrange},
     {"sadd", -3, ACCESS_WRITE, ONE_KEY, QUEUED, NULL, run_sadd},
     {"srem", -3, ACCESS_WRITE, ONE_KEY, QUEUED, NULL, run_srem},
     {"spop", -2, ACCESS_WRITE, ONE_KEY, QUEUED, NULL, run_spop},
-    {"scard", 2, ACCESS_READ, ONE_KEY, QUEUED, NULL, run_scard},
-    {"sismember", 3, ACCESS_READ, ONE_KEY, QUEUED, NULL, run_sismember},
-    {"smembers", 2, ACCESS_READ, ONE_KEY, QUEUED, NULL, run_smembers},
+    {"scard", 2, ACCESS_PARTS, ONE_KEY, QUEUED, NULL, run_scard},
+    {"sismember", 3, ACCESS_PARTS, ONE_KEY, QUEUED, NULL, run_sismember},
+    {"smembers", 2, ACCESS_PARTS, ONE_KEY, QUEUED, NULL, run_smembers},
     {"hset", -4, ACCESS_WRITE, ONE_KEY, QUEUED, NULL, run_hset},
     {"hdel", -3, ACCESS_WRITE, ONE_KEY, QUEUED, NULL, run_hdel},
-    {"hget", 3, ACCESS_READ, ONE_KEY, QUEUED, NULL, run_hget},
-    {"hlen", 2, ACCESS_READ, ONE_KEY, QUEUED, NULL, run_hlen},
-    {"hgetall", 2, ACCESS_READ, ONE_KEY, QUEUED, NULL, run_hgetall},
+    {"hget", 3, ACCESS_PARTS, ONE_KEY, QUEUED, NULL, run_hget},
+    {"hlen", 2, ACCESS_PARTS, ONE_KEY, QUEUED, NULL, run_hlen},
+    {"hgetall", 2, ACCESS_PARTS, ONE_KEY, QUEUED, NULL, run_hgetall},
     {"zadd", -4, ACCESS_WRITE, ONE_KEY, QUEUED, NULL, run_zadd},
     {"zrem", -3, ACCESS_WRITE, ONE_KEY, QUEUED, NULL, run_zrem},
     {"zpopmin", -2, ACCESS_WRITE, ONE_KEY, QUEUED, NULL, run_zpopmin},
-    {"zcard", 2, ACCESS_READ, ONE_KEY, QUEUED, NULL, run_zcard},
-    {"zscore", 3, ACCESS_READ, ONE_KEY, QUEUED, NULL, run_zscore},
-    {"zrange", -4, ACCESS_READ, ONE_KEY, QUEUED, NULL, run_zrange},
+    {"zcard", 2, ACCESS_PARTS, ONE_KEY, QUEUED, NULL, run_zcard},
+    {"zscore", 3, ACCESS_PARTS, ONE_KEY, QUEUED, NULL, run_zscore},
+    {"zrange", -4, ACCESS_PARTS, ONE_KEY, QUEUED, NULL, run_zrange},
     {"xadd", -5, ACCESS_WRITE, ONE_KEY, QUEUED, NULL, run_xadd},
-    {"xlen", 2, ACCESS_READ, ONE_KEY, QUEUED, NULL, run_xlen},
-    {"xrange", -4, ACCESS_READ, ONE_KEY, QUEUED, NULL, run_xrange},
+    {"xlen", 2, ACCESS_PARTS, ONE_KEY, QUEUED, NULL, run_xlen},
+    {"xrange", -4, ACCESS_PARTS, ONE_KEY, QUEUED, NULL, run_xrange},
     {"multi", 1, ACCESS_NONE, NO_KEYS, AT_ONCE, NULL, run_multi},
     {"exec", 1, ACCESS_WRITE, NO_KEYS, AT_ONCE, check_exec, run_exec},
     {"discard", 1, ACCESS_NONE, NO_KEYS, AT_ONCE, NULL, run_discard},
@@ -188,16 +188,16 @@ commands_find(struct call *call)
 static void
 reply_command(struct reply *reply, const struct command *command)
 {
-	const char *flag = command->access == ACCESS_WRITE  ? "write"
-			   : command->access == ACCESS_READ ? "readonly"
-							    : NULL;
+	const bool reads =
+	    command->access == ACCESS_READ || command->access == ACCESS_PARTS;
+	const bool writes = command->access == ACCESS_WRITE;
 
 	reply_array(reply, 6);
 	reply_string(reply, command->name);
 	reply_integer(reply, command->arity);
-	reply_set(reply, flag != NULL ? 1 : 0);
-	if (flag != NULL)
-		reply_status(reply, flag);
+	reply_set(reply, reads || writes);
+	if (reads || writes)
+		reply_status(reply, writes ? "write" : "readonly");
 	reply_integer(reply, command->keys.first);
 	reply_integer(reply, command->keys.last);
 	reply_integer(reply, command->keys.step);
