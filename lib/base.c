@@ -48,10 +48,10 @@ set_turn(struct evdefer_base *base, const struct timeval *delay)
 {
 	const int priority = priority_now(base);
 
-	if (base->turn_priority != priority) {
-		event_priority_set(base->turn, priority);
+	/* It can't be set while the event is active. */
+	if (base->turn_priority != priority &&
+	    event_priority_set(base->turn, priority) == 0)
 		base->turn_priority = priority;
-	}
 	return event_add(base->turn, delay);
 }
 

@@ -409,6 +409,34 @@ START_TEST(turns_have_the_priority_that_was_set)
 }
 END_TEST
 
+/* Another event of the same pass, in which the turn's is active already. */
+static void
+set_and_ask(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd;
+	(void)what;
+	ck_assert_int_eq(evdefer_base_set_priority(base, 0), 0);
+	start(evrwlock_reader_acquire(arg), leave);
+}
+
+START_TEST(priority_that_is_set_while_the_turn_is_active_comes_to_be)
+{
+	const struct timeval ten = {0, 10000};
+	struct event *event;
+
+	ck_assert_int_eq(event_base_priority_init(loop, 3), 0);
+	lock = evrwlock_new(base, 0);
+	event = evtimer_new(loop, set_and_ask, lock);
+	event_add(event, &ten);
+	evdeferred_detach(evdeferred_later(base, &ten, NULL, NULL));
+	clock_advance(10);
+	event_base_dispatch(loop);
+	ck_assert_uint_ge(rounds_before_an_event(), 100000);
+	event_free(event);
+	evrwlock_free(lock);
+}
+END_TEST
+
 static int
 refused(struct evdefer_base *b, int priority)
 {
@@ -458,6 +486,8 @@ main(void)
 	    tc, readers_that_reacquire_for_ever_do_not_hold_up_others);
 	tcase_add_test(tc, priorities_that_are_set_up_later_starve_nobody);
 	tcase_add_test(tc, turns_have_the_priority_that_was_set);
+	tcase_add_test(
+	    tc, priority_that_is_set_while_the_turn_is_active_comes_to_be);
 	tcase_add_test(tc, priority_that_does_not_exist_is_refused);
 	suite_add_tcase(suite, tc);
 	return support_main(suite);
