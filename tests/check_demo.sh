@@ -15,7 +15,7 @@ case ${1-} in
 esac
 
 kvd=${KVD:-../docs/examples/kvd/kvd}
-demo=${kvd%/kvd/kvd}/demo
+demo=${kvd%/kvd/kvd}/demo/demo
 passed=0
 failed=0
 
