@@ -307,7 +307,7 @@ START_TEST(test_stop_does_not_wait_for_a_client_that_does_not_read)
 	redisFree(client);
 	begin = now();
 	kvd_stop(&kvd);
-	ck_assert_double_lt(now() - begin, 9.0);
+	ck_assert_double_lt(now() - begin, patience() / 2);
 	peer_close(&peer);
 }
 END_TEST
