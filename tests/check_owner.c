@@ -2657,7 +2657,7 @@ compare(bool settled)
 
 START_TEST(owners_do_what_the_model_does)
 {
-	const int steps = support_scale() < 1000000 ? 3000 : 40000;
+	const int steps = support_scale() < 1000000 ? 3000 : 10000;
 	bool settled;
 	int k;
 
