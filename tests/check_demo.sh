@@ -46,11 +46,17 @@ is_empty()
 	[ -z "$(ls -A "$1")" ]
 }
 
+# What is ignored here, under nohup(1) say, is ignored there.
+heard=
+if env --default-signal=HUP,TERM true 2> /dev/null; then
+	heard='env --default-signal=HUP,TERM'
+fi
+
 # end_at TEXT SIGNAL: sends it when the demo prints that.
 end_at()
 {
 	mkfifo "$tmp/output"
-	TMPDIR="$tmp/a folder" "$demo" "$kvd" > "$tmp/output" 2>&1 &
+	TMPDIR="$tmp/a folder" $heard "$demo" "$kvd" > "$tmp/output" 2>&1 &
 	pid=$!
 	exec 4< "$tmp/output"
 	while read -r line <&4; do
