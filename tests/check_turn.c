@@ -241,6 +241,27 @@ START_TEST(loopbreak_leaves_what_a_call_causes_to_the_loop)
 }
 END_TEST
 
+static void
+break_and_fire_tower(evutil_socket_t fd, short what, void *arg)
+{
+	event_base_loopbreak(loop);
+	fire_tower(fd, what, arg);
+	/* The break was there before: the call is whole. */
+	ck_assert_uint_eq(delivered, 200);
+}
+
+START_TEST(call_after_a_loopbreak_runs_what_it_causes)
+{
+	const struct timeval now = {0, 0};
+
+	build_tower(200);
+	event_base_once(loop, -1, EV_TIMEOUT, break_and_fire_tower, NULL, &now);
+	event_base_dispatch(loop);
+	ck_assert_uint_eq(delivered, 200);
+	free_tower();
+}
+END_TEST
+
 /* Readers that re-acquire a fast lock for ever. */
 static bool stop;
 
@@ -480,6 +501,7 @@ main(void)
 	tcase_add_test(tc, what_was_left_to_the_loop_runs_when_the_base_goes);
 	tcase_add_test(tc, nothing_is_left_to_the_loop_when_the_base_is_gone);
 	tcase_add_test(tc, loopbreak_leaves_what_a_call_causes_to_the_loop);
+	tcase_add_test(tc, call_after_a_loopbreak_runs_what_it_causes);
 	tcase_add_test(
 	    tc, release_to_readers_that_reacquire_for_ever_is_one_call);
 	tcase_add_test(
