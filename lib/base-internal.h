@@ -47,6 +47,7 @@ struct evdefer_base {
 	struct evlist left;
 	unsigned depth;
 	uint64_t due; /* the next turn: by the clock, at once, or never */
+	bool is_set;  /* is its event in the heap of libevent? */
 	uint64_t deliveries; /* so far */
 	int priority;	     /* of its turns; -1: the middle one */
 	int turn_priority;   /* of their event, as yet */

@@ -52,7 +52,8 @@ set_turn(struct evdefer_base *base, const struct timeval *delay)
 	if (base->turn_priority != priority &&
 	    event_priority_set(base->turn, priority) == 0)
 		base->turn_priority = priority;
-	return event_add(base->turn, delay);
+	base->is_set = event_add(base->turn, delay) == 0;
+	return base->is_set ? 0 : -1;
 }
 
 /* A timeout of 0 is due after the next poll; an event made active would run
@@ -71,36 +72,49 @@ schedule(struct evdefer_base *base)
 		event_active(base->turn, EV_TIMEOUT, 1);
 }
 
-/* libevent counts from its last poll, and may come early: then the turn finds
- * nothing that is over, and asks for another one. */
+/*
+ * libevent counts from its last poll, and may come early: then the turn finds
+ * nothing that is over, and asks for another one.  Whatever comes first, the event
+ * has to be in libevent's heap by now: it has its place there from then on, for when
+ * it is set again.
+ */
 int
 evdefer_base_wake_at_(struct evdefer_base *base, uint64_t time)
 {
 	uint64_t now, us;
-	struct timeval delay;
+	struct timeval delay = {0, 0};
 
-	if (base->due <= time)
+	if (evdefer_base_closed_(base) || (base->due <= time && base->is_set))
 		return 0;
-	now = evdefer_base_now_();
-	us = time > now ? (time - now + 999) / 1000 : 0;
-	delay.tv_sec = (time_t)(us / 1000000);
-	delay.tv_usec = (suseconds_t)(us % 1000000);
+	if (base->due > time) {
+		now = evdefer_base_now_();
+		us = time > now ? (time - now + 999) / 1000 : 0;
+		delay.tv_sec = (time_t)(us / 1000000);
+		delay.tv_usec = (suseconds_t)(us % 1000000);
+	}
 	if (set_turn(base, &delay) == -1) {
 		errno = ENOMEM;
 		return -1;
 	}
-	base->due = time;
+	if (base->due > time)
+		base->due = time;
 	return 0;
+}
+
+static void
+unset_turn(struct evdefer_base *base)
+{
+	base->due = EVDEFER_BASE_NEVER;
+	if (base->is_set)
+		event_del(base->turn);
+	base->is_set = false;
 }
 
 void
 evdefer_base_sleep_(struct evdefer_base *base)
 {
-	if (base->due == EVDEFER_BASE_AT_ONCE ||
-	    base->due == EVDEFER_BASE_NEVER)
-		return;
-	base->due = EVDEFER_BASE_NEVER;
-	event_del(base->turn);
+	if (base->due != EVDEFER_BASE_AT_ONCE)
+		unset_turn(base);
 }
 
 static bool
@@ -202,6 +216,19 @@ run_turn(struct evdefer_base *base, uint64_t now)
 	base->depth--;
 }
 
+/* At the end of one. */
+static void
+set_next_turn(struct evdefer_base *base)
+{
+	base->due = EVDEFER_BASE_NEVER;
+	if (!evlist_empty_(&base->left) || !evlist_empty_(&base->ready))
+		schedule(base);
+	else if (base->timers.count > 0)
+		evtimers_end_turn_(base);
+	else
+		unset_turn(base);
+}
+
 /* One between two polls.  Until its end there is none to be asked for. */
 static void
 turn(evutil_socket_t fd, short what, void *arg)
@@ -213,15 +240,11 @@ turn(evutil_socket_t fd, short what, void *arg)
 	(void)what;
 	evdefer_base_check_(base);
 	base->due = EVDEFER_BASE_AT_ONCE;
+	base->is_set = false;
 	evtimers_begin_turn_(base, now);
 	run_turn(base, now);
-	if (!evdefer_base_closed_(base)) {
-		base->due = EVDEFER_BASE_NEVER;
-		if (!evlist_empty_(&base->left) || !evlist_empty_(&base->ready))
-			schedule(base);
-		else
-			evtimers_end_turn_(base);
-	}
+	if (!evdefer_base_closed_(base))
+		set_next_turn(base);
 	evdefer_base_collect_(base);
 }
 

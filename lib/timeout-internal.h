@@ -55,8 +55,9 @@ void evtimers_init_(struct evtimers *timers);
 /* A turn begins: what is over by now is to be delivered. */
 void evtimers_begin_turn_(struct evdefer_base *base, uint64_t now);
 
-/* Has the next turn come when the first of them is over.  Where libevent lacks
- * memory for that, it is tried again whenever one starts or stops. */
+/* Has the next turn come when the first of them is over; there is one.  Where
+ * libevent lacks memory for that, as others have taken the place of its event
+ * meanwhile, it is tried again whenever one starts or stops. */
 void evtimers_end_turn_(struct evdefer_base *base);
 
 /* The base has left the loop. */

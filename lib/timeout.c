@@ -156,8 +156,7 @@ evtimers_begin_turn_(struct evdefer_base *base, uint64_t now)
 void
 evtimers_end_turn_(struct evdefer_base *base)
 {
-	if (base->timers.count > 0)
-		evdefer_base_wake_at_(base, first(&base->timers)->end);
+	evdefer_base_wake_at_(base, first(&base->timers)->end);
 }
 
 void

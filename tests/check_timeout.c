@@ -468,6 +468,37 @@ START_TEST(event_without_memory_is_set_again_when_there_is_some)
 }
 END_TEST
 
+/* The turn that comes first could not be set, and is run at once instead; what
+ * starts then has its place in libevent's heap all the same. */
+START_TEST(timeout_that_starts_while_a_turn_has_no_memory_ends)
+{
+	struct evrwlock *lock = evrwlock_new(base, 0);
+	struct evdeferred *d;
+	bool failed;
+
+	if (!alloc_works()) {
+		evrwlock_free(lock);
+		return;
+	}
+	ck_assert_int_eq(evdefer_base_reserve(base, 8, 8), 0);
+	alloc_fail_at(1, true);
+	d = evrwlock_reader_acquire(lock);
+	failed = alloc_failed();
+	alloc_fail_at(0, false);
+	ck_assert(failed);
+	ck_assert_ptr_nonnull(d);
+	later(10, note, (void *)0);
+	alloc_fail_at(1, true);
+	turns(1);
+	alloc_fail_at(0, false);
+	clock_advance(10);
+	turns(2);
+	check_order(1);
+	evdeferred_free(d);
+	evrwlock_free(lock);
+}
+END_TEST
+
 static void
 setup(void)
 {
@@ -498,6 +529,7 @@ main(void)
 	tcase_add_test(tc, base_may_be_freed_by_a_timeout_among_others);
 	tcase_add_test(
 	    tc, event_without_memory_is_set_again_when_there_is_some);
+	tcase_add_test(tc, timeout_that_starts_while_a_turn_has_no_memory_ends);
 	suite_add_tcase(suite, tc);
 	return support_main(suite);
 }
