@@ -709,7 +709,9 @@ static void
 free_payload(void *value)
 {
 	(void)value;
-	free_again();
+	/* Without memory for the failure it goes before there is anything. */
+	if (thing != NULL)
+		free_again();
 }
 
 /* The failure of one wait goes when the next one is over. */

@@ -439,8 +439,10 @@ START_TEST(event_without_memory_is_set_again_when_there_is_some)
 	if (!alloc_works())
 		return;
 	first = evtimer_new(loop, take_places, NULL);
+	ck_assert_ptr_nonnull(first);
 	for (i = 0; i < 64; i++)
-		others[i] = evtimer_new(loop, nothing, NULL);
+		ck_assert_ptr_nonnull(
+		    others[i] = evtimer_new(loop, nothing, NULL));
 	/* It runs in the same pass, just before. */
 	event_add(first, &ten);
 	later(10, note, (void *)0);

@@ -349,6 +349,7 @@ START_TEST(readers_that_reacquire_for_ever_do_not_hold_up_others)
 	/* It stays readable, so there is a request after each poll. */
 	r.event = event_new(loop, pair[0], EV_READ | EV_PERSIST, serve, &r);
 	r.before = delivered;
+	ck_assert_ptr_nonnull(r.event);
 	event_add(r.event, NULL);
 	event_base_dispatch(loop);
 	ck_assert_int_eq(r.count, 1000);
@@ -396,6 +397,7 @@ rounds_before_an_event(void)
 	ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM, 0, pair), 0);
 	ck_assert_int_eq(write(pair[1], "x", 1), 1);
 	event = event_new(loop, pair[0], EV_READ, stop_passing, NULL);
+	ck_assert_ptr_nonnull(event);
 	event_add(event, NULL);
 	stop = false;
 	delivered = 0;
@@ -448,6 +450,7 @@ START_TEST(priority_that_is_set_while_the_turn_is_active_comes_to_be)
 	ck_assert_int_eq(event_base_priority_init(loop, 3), 0);
 	lock = evrwlock_new(base, 0);
 	event = evtimer_new(loop, set_and_ask, lock);
+	ck_assert_ptr_nonnull(event);
 	event_add(event, &ten);
 	evdeferred_detach(evdeferred_later(base, &ten, NULL, NULL));
 	clock_advance(10);

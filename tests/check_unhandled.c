@@ -213,6 +213,7 @@ START_TEST(handler_that_always_fails_without_memory_for_a_timer)
 		const struct timeval hour = {3600, 0};
 
 		others[i] = evtimer_new(loop, (event_callback_fn)abort, NULL);
+		ck_assert_ptr_nonnull(others[i]);
 		evtimer_add(others[i], &hour);
 	}
 	logged = 0;
