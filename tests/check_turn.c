@@ -350,7 +350,7 @@ START_TEST(readers_that_reacquire_for_ever_do_not_hold_up_others)
 	r.event = event_new(loop, pair[0], EV_READ | EV_PERSIST, serve, &r);
 	r.before = delivered;
 	ck_assert_ptr_nonnull(r.event);
-	event_add(r.event, NULL);
+	ck_assert_int_eq(event_add(r.event, NULL), 0);
 	event_base_dispatch(loop);
 	ck_assert_int_eq(r.count, 1000);
 	ck_assert_uint_eq(r.inside, 0);
@@ -398,7 +398,7 @@ rounds_before_an_event(void)
 	ck_assert_int_eq(write(pair[1], "x", 1), 1);
 	event = event_new(loop, pair[0], EV_READ, stop_passing, NULL);
 	ck_assert_ptr_nonnull(event);
-	event_add(event, NULL);
+	ck_assert_int_eq(event_add(event, NULL), 0);
 	stop = false;
 	delivered = 0;
 	mutex = evmutex_new(base, 0);
@@ -451,7 +451,7 @@ START_TEST(priority_that_is_set_while_the_turn_is_active_comes_to_be)
 	lock = evrwlock_new(base, 0);
 	event = evtimer_new(loop, set_and_ask, lock);
 	ck_assert_ptr_nonnull(event);
-	event_add(event, &ten);
+	ck_assert_int_eq(event_add(event, &ten), 0);
 	evdeferred_detach(evdeferred_later(base, &ten, NULL, NULL));
 	clock_advance(10);
 	event_base_dispatch(loop);
