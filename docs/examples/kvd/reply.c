@@ -251,13 +251,13 @@ reply_no_array(struct reply *reply)
 }
 
 void
-reply_array(struct reply *reply, size_t count)
+reply_array(struct reply *reply, uint64_t count)
 {
 	add_number(reply, '*', (long long)count);
 }
 
 void
-reply_map(struct reply *reply, size_t count)
+reply_map(struct reply *reply, uint64_t count)
 {
 	if (reply->version == 3)
 		add_number(reply, '%', (long long)count);
@@ -266,7 +266,7 @@ reply_map(struct reply *reply, size_t count)
 }
 
 void
-reply_set(struct reply *reply, size_t count)
+reply_set(struct reply *reply, uint64_t count)
 {
 	add_number(reply, reply->version == 3 ? '~' : '*', (long long)count);
 }

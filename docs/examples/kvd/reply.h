@@ -11,6 +11,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "bytes.h"
 
@@ -63,12 +64,12 @@ void reply_text(struct reply *reply, const char *text, size_t length);
 void reply_no_array(struct reply *reply);
 
 /* The beginning of an array: count replies have to follow. */
-void reply_array(struct reply *reply, size_t count);
+void reply_array(struct reply *reply, uint64_t count);
 
 /* The same of a set, and of a map: count times a key and a value.  In version 2 an array of
  * both. */
-void reply_set(struct reply *reply, size_t count);
-void reply_map(struct reply *reply, size_t count);
+void reply_set(struct reply *reply, uint64_t count);
+void reply_map(struct reply *reply, uint64_t count);
 
 /* A number with a fraction, as text. */
 void reply_double(struct reply *reply, const char *number);

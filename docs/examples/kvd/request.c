@@ -9,6 +9,7 @@
  */
 #include "request.h"
 
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -96,17 +97,20 @@ take_line(
 	return REQUEST_READY;
 }
 
-/* Digits and nothing else, and no zero in front. */
+/* Digits and nothing else, and no zero in front.  What a size_t has no room for is
+ * the most that it has, which is too long for anything. */
 static bool
 parse_number(const char *digits, size_t *number)
 {
 	const size_t length = strlen(digits);
+	unsigned long long value;
 
 	if (length == 0 || length > MAX_DIGITS ||
 	    strspn(digits, "0123456789") != length ||
 	    (digits[0] == '0' && length > 1))
 		return false;
-	*number = strtoull(digits, NULL, 10);
+	value = strtoull(digits, NULL, 10);
+	*number = value < SIZE_MAX ? (size_t)value : SIZE_MAX;
 	return true;
 }
 
