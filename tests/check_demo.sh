@@ -14,8 +14,8 @@ case ${1-} in
 	;;
 esac
 
-kvd=${KVD:-../docs/examples/kvd/kvd}
-demo=${kvd%/kvd/kvd}/demo/demo
+kvd=${KVD:-../docs/kvd/kvd}
+demo=${kvd%/kvd}/demo/demo
 passed=0
 failed=0
 

@@ -52,8 +52,8 @@ class Build:
         make = ["make", "--silent", "-j%d" % os.cpu_count()]
         for part in ("include", "lib"):
             self.run(make + ["-C", part, "install"], tree, plain)
-        self.run(make + ["-C", "docs/examples"], tree, plain)
-        return os.path.join(tree, "docs", "examples", "kvd", "kvd")
+        self.run(make + ["-C", "docs/kvd"], tree, plain)
+        return os.path.join(tree, "docs", "kvd", "kvd")
 
     def package(self, module, package):
         """The flags of a library."""

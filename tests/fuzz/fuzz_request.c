@@ -14,7 +14,7 @@
 
 #include <event2/buffer.h>
 
-#include "../../docs/examples/kvd/request.h"
+#include "../../docs/kvd/request.h"
 
 /* Of a line of words. */
 #define MAX_WORDS 65536

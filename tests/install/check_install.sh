@@ -60,8 +60,7 @@ list_links() {
 
 # Each link from an installed page to another file leads somewhere.
 links() {
-	for page in "$docdir"/README.md "$docdir"/docs/*.md \
-		"$docdir"/docs/examples/*/*.md; do
+	for page in "$docdir"/README.md "$docdir"/docs/*.md "$docdir"/docs/*/*.md; do
 		list_links "$page" | while read -r link; do
 			[ -z "$link" ] || [ -e "${page%/*}/$link" ] ||
 				echo "$page: $link is not there"

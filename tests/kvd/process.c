@@ -19,7 +19,7 @@
 
 #include <check.h>
 
-#define DEFAULT_PROGRAM "../docs/examples/kvd/kvd"
+#define DEFAULT_PROGRAM "../docs/kvd/kvd"
 #define DEFAULT_ON_TEST_DISK "./kvd_on_test_disk"
 #define OPTIONS_MAX 12
 

@@ -75,7 +75,7 @@ tell_what_next(const char *program)
 	       "   '%s' --dir=\"$(mktemp -d)\"\n"
 	       "                        kvd for yourself; in another terminal\n"
 	       "   redis-cli -p 6380    SET a 1, INFO, LOCK a WRITE; "
-	       "docs/examples/kvd/README.md\n"
+	       "docs/kvd/README.md\n"
 	       "   ./bootstrap check    the tests, some minutes\n"
 	       "   docs/tutorial.md     from nothing to a daemon that locks\n",
 	    path == NULL ? program : path);
