@@ -324,7 +324,7 @@ static struct evresult
 share(struct evresult result)
 {
 	if (evresult_is_failure_(result))
-		return evresult_take_(evresult_failure(result.data));
+		return evresult_take_(evresult_from_failure(result.data));
 	if (evresult_is_ask_(result))
 		return evresult_value(evask_value_(result.data));
 	return evresult_value(result.data);
@@ -511,7 +511,7 @@ evdeferred_race(struct evdefer_base *base, struct evdeferred *const *deferreds,
  */
 
 size_t
-evresults_count(const struct evresults *results)
+evresults_get_count(const struct evresults *results)
 {
 	return results != NULL ? results->count : 0;
 }
@@ -519,7 +519,7 @@ evresults_count(const struct evresults *results)
 static const struct evpart *
 part_at(const struct evresults *results, size_t i)
 {
-	if (i >= evresults_count(results))
+	if (i >= evresults_get_count(results))
 		return NULL;
 	return &results->parts[results->first + i];
 }
@@ -533,7 +533,7 @@ is_withdrawn(struct evresult result)
 }
 
 size_t
-evresults_index(const struct evresults *results, size_t i)
+evresults_get_index(const struct evresults *results, size_t i)
 {
 	return part_at(results, i) != NULL ? results->first + i
 					   : EVFAILURE_NO_INDEX;
@@ -549,7 +549,7 @@ evresults_get(const struct evresults *results, size_t i)
 	if (is_withdrawn(part->u.result))
 		return evresult_fixed_(EVFAILURE_CANCELLED);
 	if (evresult_is_failure_(part->u.result))
-		return evresult_failure(part->u.result.data);
+		return evresult_from_failure(part->u.result.data);
 	return share(part->u.result);
 }
 
@@ -568,7 +568,7 @@ evresults_take(struct evresults *results, size_t i)
 }
 
 const struct evresults *
-evfailure_results(const struct evfailure *failure)
+evfailure_get_results(const struct evfailure *failure)
 {
 	if (failure == NULL || failure->payload.dispose != dispose_results)
 		return NULL;

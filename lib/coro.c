@@ -68,7 +68,7 @@ clean_up(
 	struct evresult other;
 
 	set_last(co, evresult_is_failure_(result)
-			 ? evresult_failure(evfailure_ref(result.data))
+			 ? evresult_from_failure(evfailure_ref(result.data))
 			 : evresult_value(NULL));
 	other = call(co, EVCORO_CLEANUP_);
 	while (co->at > 0)

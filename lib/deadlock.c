@@ -192,7 +192,7 @@ describe(struct evowner *owner)
 		    "%s%s waits to %s %s, %s %s", length > 0 ? "; " : "",
 		    waiter->name,
 		    holder->wanted->mode == EVMODE_READ ? "read" : "write",
-		    evrwlock_name(holder->wanted->lock),
+		    evrwlock_get_name(holder->wanted->lock),
 		    holder->inside ? "held by" : "behind", holder->name);
 		if (length >= sizeof(text))
 			break;
@@ -200,7 +200,7 @@ describe(struct evowner *owner)
 	}
 	result = evresult_fail(EDEADLK, "deadlock: %s", text);
 	/* Where there is no memory for the text, it is a deadlock all the same. */
-	if (evfailure_code(result.data) != EDEADLK)
+	if (evfailure_get_code(result.data) != EDEADLK)
 		return evresult_fixed_(EVFAILURE_CIRCLE);
 	return result;
 }

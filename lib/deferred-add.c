@@ -191,7 +191,7 @@ evdeferred_add_both_owned(struct evdeferred *d, evdeferred_both_fn both,
 }
 
 int
-evdeferred_add_with_(struct evdeferred *d, evrwlock_body_fn body, void *arg)
+evdeferred_add_with_(struct evdeferred *d, evdeferred_body_fn body, void *arg)
 {
 	const struct evlink link = {
 	    .kind = EVLINK_WITH, .u.body = body, .arg = arg};

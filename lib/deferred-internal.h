@@ -161,6 +161,6 @@ void evdeferred_time_out_(struct evdeferred *d);
 /* Adds a link that on success runs body(arg) and disposes of the value that it
  * got when the result of the body is there, or when the link is dropped. */
 int evdeferred_add_with_(
-    struct evdeferred *d, evrwlock_body_fn body, void *arg);
+    struct evdeferred *d, evdeferred_body_fn body, void *arg);
 
 #endif

@@ -63,7 +63,7 @@ evdeferred_produce_(struct evdeferred *d, struct evresult result)
 }
 
 struct evdeferred *
-evdeferred_fired(struct evdefer_base *base, struct evresult result)
+evdeferred_new_fired(struct evdefer_base *base, struct evresult result)
 {
 	struct evdeferred *d = evdeferred_new(base, NULL, NULL);
 
@@ -75,7 +75,7 @@ evdeferred_fired(struct evdefer_base *base, struct evresult result)
 struct evdeferred *
 evdeferred_succeed(struct evdefer_base *base, void *value)
 {
-	return evdeferred_fired(base, evresult_value(value));
+	return evdeferred_new_fired(base, evresult_value(value));
 }
 
 struct evdeferred *

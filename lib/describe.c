@@ -19,8 +19,9 @@ add_result(struct evtext *text, struct evresult result)
 	} else if (evresult_is_failure_(result)) {
 		failure = result.data;
 		evtext_add_(text, "failed with %d (%s): %s",
-		    evfailure_code(failure), strerror(evfailure_code(failure)),
-		    evfailure_message(failure));
+		    evfailure_get_code(failure),
+		    strerror(evfailure_get_code(failure)),
+		    evfailure_get_message(failure));
 	} else if (evresult_is_ask_(result)) {
 		evtext_add_(text, "fired with a grant of %p",
 		    evask_value_(result.data));
@@ -110,7 +111,7 @@ evrwlock_describe(const struct evrwlock *lock, char *buffer, size_t size)
 	evtext_add_(&text,
 	    "%s (%p): %s%s, inside: %zu readers, %zu writers, "
 	    "waiting: %zu readers, %zu writers",
-	    evrwlock_name(lock), (const void *)lock, state_of(&stats),
+	    evrwlock_get_name(lock), (const void *)lock, state_of(&stats),
 	    lock->gate.closed ? " and closed" : "", stats.readers_inside,
 	    stats.writers_inside, stats.readers_waiting, stats.writers_waiting);
 	return evtext_length_(&text);

@@ -108,14 +108,16 @@ void evgate_line_grant_(struct evgate *gate, struct evgate_line *line);
 bool evgate_line_leave_(
     struct evgate *gate, struct evgate_line *line, struct evdeferred *d);
 
-/* 0, or -1 with EINVAL. */
-int evgate_check_body_(evrwlock_body_fn body);
+/* What evgate_with_() is given.  0, or -1 with EINVAL. */
+int evgate_check_with_(const struct evgate *gate,
+    const struct timeval *patience, evdeferred_body_fn body);
 
-/* Runs the body when the Deferred of an acquire is granted, and disposes of the
- * grant when the result of the body is there.  The same Deferred, or NULL with
- * errno and the acquire taken back; NULL is passed on. */
-struct evdeferred *evgate_with_(
-    struct evdeferred *acquired, evrwlock_body_fn body, void *arg);
+/* Runs the body when the Deferred of an acquire is granted, before patience runs
+ * out if there is one, and disposes of the grant when the result of the body is
+ * there.  The same Deferred, or NULL with errno and the acquire taken back; NULL is
+ * passed on. */
+struct evdeferred *evgate_with_(struct evdeferred *acquired,
+    const struct timeval *patience, evdeferred_body_fn body, void *arg);
 
 /* A Deferred that has failed because the gate is closed. */
 struct evdeferred *evgate_refuse_(struct evgate *gate);

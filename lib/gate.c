@@ -4,6 +4,7 @@
 #include <errno.h>
 
 #include "result-internal.h"
+#include "timeout-internal.h"
 
 static void
 deliver_first(struct evgate *gate)
@@ -137,7 +138,7 @@ evgate_changed_(struct evgate *gate)
 struct evdeferred *
 evgate_refuse_(struct evgate *gate)
 {
-	return evdeferred_fired(
+	return evdeferred_new_fired(
 	    gate->base, evresult_fixed_(EVFAILURE_SHUT_DOWN));
 }
 
@@ -207,20 +208,29 @@ evgate_line_leave_(
 }
 
 int
-evgate_check_body_(evrwlock_body_fn body)
+evgate_check_with_(const struct evgate *gate, const struct timeval *patience,
+    evdeferred_body_fn body)
 {
-	if (body != NULL)
-		return 0;
-	errno = EINVAL;
-	return -1;
+	if (body == NULL ||
+	    (patience != NULL && !evtimeout_is_valid_(patience))) {
+		errno = EINVAL;
+		return -1;
+	}
+	evdefer_base_check_(gate->base);
+	return 0;
 }
 
 struct evdeferred *
-evgate_with_(struct evdeferred *acquired, evrwlock_body_fn body, void *arg)
+evgate_with_(struct evdeferred *acquired, const struct timeval *patience,
+    evdeferred_body_fn body, void *arg)
 {
 	if (acquired == NULL)
 		return NULL;
-	if (evdeferred_add_with_(acquired, body, arg) == 0)
+	/* The link of the timeout is before that of the body, and ends with the
+	 * wait.  On a closed base there is nothing to wait for. */
+	if ((patience == NULL || evdefer_base_closed_(acquired->base) ||
+		evdeferred_add_timeout(acquired, patience) == 0) &&
+	    evdeferred_add_with_(acquired, body, arg) == 0)
 		return acquired;
 	evdeferred_free(acquired);
 	errno = ENOMEM;

@@ -50,7 +50,7 @@ struct evlink {
 			evdeferred_both_fn
 			    both; /* for who timed out, or NULL */
 		} timed;
-		evrwlock_body_fn body;
+		evdeferred_body_fn body;
 		struct evresult held;
 	} u;
 	void *arg;

@@ -167,7 +167,7 @@ run_timeout(const struct evlink *link, struct evdeferred *d)
 		return;
 	}
 	if (!evresult_is_failure_(result) ||
-	    evfailure_code(result.data) != ECANCELED)
+	    evfailure_get_code(result.data) != ECANCELED)
 		return;
 	d->u.result = evresult_fixed_(EVFAILURE_TIMED_OUT);
 	evfailure_unref(result.data);

@@ -32,33 +32,35 @@ evmutex_free(struct evmutex *mutex)
 }
 
 struct evdeferred *
-evmutex_acquire(struct evmutex *mutex)
+evmutex_acquire(struct evmutex *mutex, struct evowner *owner)
 {
-	return evsemaphore_acquire(semaphore_of(mutex));
+	return evsemaphore_acquire(semaphore_of(mutex), owner);
 }
 
 int
-evmutex_release(struct evmutex *mutex)
+evmutex_release(struct evmutex *mutex, struct evowner *owner)
 {
-	return evsemaphore_release(semaphore_of(mutex));
+	return evsemaphore_release(semaphore_of(mutex), owner);
 }
 
 int
-evmutex_try(struct evmutex *mutex)
+evmutex_try(struct evmutex *mutex, struct evowner *owner)
 {
-	return evsemaphore_try(semaphore_of(mutex));
+	return evsemaphore_try(semaphore_of(mutex), owner);
 }
 
 struct evdeferred *
-evmutex_with(struct evmutex *mutex, evsemaphore_body_fn body, void *arg)
+evmutex_with(struct evmutex *mutex, struct evowner *owner,
+    const struct timeval *patience, evdeferred_body_fn body, void *arg)
 {
-	return evsemaphore_with(semaphore_of(mutex), body, arg);
+	return evsemaphore_with(
+	    semaphore_of(mutex), owner, patience, body, arg);
 }
 
 bool
 evmutex_is_locked(const struct evmutex *mutex)
 {
-	return mutex != NULL && evsemaphore_tokens(looked_at(mutex)) == 0;
+	return mutex != NULL && evsemaphore_get_tokens(looked_at(mutex)) == 0;
 }
 
 void

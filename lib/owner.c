@@ -112,7 +112,7 @@ evowner_free(struct evowner *owner)
 }
 
 const char *
-evowner_name(const struct evowner *owner)
+evowner_get_name(const struct evowner *owner)
 {
 	return owner != NULL ? owner->name : NULL;
 }

@@ -151,7 +151,7 @@ evresult_fail_with_at(const char *file, int line, void *payload,
 }
 
 struct evresult
-evresult_failure(struct evfailure *failure)
+evresult_from_failure(struct evfailure *failure)
 {
 	if (failure == NULL)
 		return evresult_fixed_(EVFAILURE_INVALID);
@@ -243,25 +243,25 @@ or_none(const struct evfailure *failure)
 }
 
 int
-evfailure_code(const struct evfailure *failure)
+evfailure_get_code(const struct evfailure *failure)
 {
 	return or_none(failure)->code;
 }
 
 const char *
-evfailure_message(const struct evfailure *failure)
+evfailure_get_message(const struct evfailure *failure)
 {
 	return or_none(failure)->message;
 }
 
 struct evfailure *
-evfailure_cause(const struct evfailure *failure)
+evfailure_get_cause(const struct evfailure *failure)
 {
 	return or_none(failure)->cause;
 }
 
 size_t
-evfailure_index(const struct evfailure *failure)
+evfailure_get_index(const struct evfailure *failure)
 {
 	const size_t place = or_none(failure)->place;
 
@@ -276,13 +276,13 @@ evfailure_get_payload(const struct evfailure *failure)
 }
 
 const char *
-evfailure_file(const struct evfailure *failure)
+evfailure_get_file(const struct evfailure *failure)
 {
 	return or_none(failure)->file;
 }
 
 int
-evfailure_line(const struct evfailure *failure)
+evfailure_get_line(const struct evfailure *failure)
 {
 	return or_none(failure)->line;
 }

@@ -150,6 +150,14 @@ enter_at_once(struct evhold *hold, enum evmode mode)
 }
 
 static int
+check_mode(enum evrwlock_mode mode)
+{
+	if (mode == EVRWLOCK_READ || mode == EVRWLOCK_WRITE)
+		return 0;
+	return evrwlock_refuse_(EINVAL);
+}
+
+static int
 check_owner(const struct evrwlock *lock, const struct evowner *owner)
 {
 	if (lock == NULL || owner == NULL || owner->base != lock->gate.base)
@@ -171,7 +179,7 @@ acquire_as(struct evrwlock *lock, struct evowner *owner, enum evmode mode)
 	hold = evhold_find_(lock, owner);
 	got = answer(lock, hold, mode);
 	if (got == ANSWER_DEADLOCK)
-		return evdeferred_fired(
+		return evdeferred_new_fired(
 		    lock->gate.base, evresult_fixed_(EVFAILURE_UPGRADE));
 	if (hold == NULL && (hold = evhold_new_(lock, owner)) == NULL)
 		return NULL;
@@ -181,15 +189,15 @@ acquire_as(struct evrwlock *lock, struct evowner *owner, enum evmode mode)
 }
 
 struct evdeferred *
-evrwlock_reader_acquire_as(struct evrwlock *lock, struct evowner *owner)
+evrwlock_acquire(
+    struct evrwlock *lock, struct evowner *owner, enum evrwlock_mode mode)
 {
-	return acquire_as(lock, owner, EVMODE_READ);
-}
-
-struct evdeferred *
-evrwlock_writer_acquire_as(struct evrwlock *lock, struct evowner *owner)
-{
-	return acquire_as(lock, owner, EVMODE_WRITE);
+	if (check_mode(mode) == -1)
+		return NULL;
+	if (owner != NULL)
+		return acquire_as(lock, owner, (enum evmode)mode);
+	return mode == EVRWLOCK_READ ? evrwlock_reader_acquire(lock)
+				     : evrwlock_writer_acquire(lock);
 }
 
 /*
@@ -223,15 +231,15 @@ try_as(struct evrwlock *lock, struct evowner *owner, enum evmode mode)
 }
 
 int
-evrwlock_reader_try_as(struct evrwlock *lock, struct evowner *owner)
+evrwlock_try(
+    struct evrwlock *lock, struct evowner *owner, enum evrwlock_mode mode)
 {
-	return try_as(lock, owner, EVMODE_READ);
-}
-
-int
-evrwlock_writer_try_as(struct evrwlock *lock, struct evowner *owner)
-{
-	return try_as(lock, owner, EVMODE_WRITE);
+	if (check_mode(mode) == -1)
+		return -1;
+	if (owner != NULL)
+		return try_as(lock, owner, (enum evmode)mode);
+	return mode == EVRWLOCK_READ ? evrwlock_reader_try(lock)
+				     : evrwlock_writer_try(lock);
 }
 
 /*
@@ -263,15 +271,15 @@ release_as(struct evrwlock *lock, struct evowner *owner, enum evmode mode)
 }
 
 int
-evrwlock_reader_release_as(struct evrwlock *lock, struct evowner *owner)
+evrwlock_release(
+    struct evrwlock *lock, struct evowner *owner, enum evrwlock_mode mode)
 {
-	return release_as(lock, owner, EVMODE_READ);
-}
-
-int
-evrwlock_writer_release_as(struct evrwlock *lock, struct evowner *owner)
-{
-	return release_as(lock, owner, EVMODE_WRITE);
+	if (check_mode(mode) == -1)
+		return -1;
+	if (owner != NULL)
+		return release_as(lock, owner, (enum evmode)mode);
+	return mode == EVRWLOCK_READ ? evrwlock_reader_release(lock)
+				     : evrwlock_writer_release(lock);
 }
 
 /*
@@ -279,19 +287,16 @@ evrwlock_writer_release_as(struct evrwlock *lock, struct evowner *owner)
  */
 
 struct evdeferred *
-evrwlock_with_reader_as(struct evrwlock *lock, struct evowner *owner,
-    evrwlock_body_fn body, void *arg)
+evrwlock_with(struct evrwlock *lock, struct evowner *owner,
+    enum evrwlock_mode mode, const struct timeval *patience,
+    evdeferred_body_fn body, void *arg)
 {
-	if (evgate_check_body_(body) == -1)
+	if (lock == NULL) {
+		errno = EINVAL;
 		return NULL;
-	return evgate_with_(acquire_as(lock, owner, EVMODE_READ), body, arg);
-}
-
-struct evdeferred *
-evrwlock_with_writer_as(struct evrwlock *lock, struct evowner *owner,
-    evrwlock_body_fn body, void *arg)
-{
-	if (evgate_check_body_(body) == -1)
+	}
+	if (evgate_check_with_(&lock->gate, patience, body) == -1)
 		return NULL;
-	return evgate_with_(acquire_as(lock, owner, EVMODE_WRITE), body, arg);
+	return evgate_with_(
+	    evrwlock_acquire(lock, owner, mode), patience, body, arg);
 }

@@ -407,19 +407,15 @@ evrwlock_writer_release(struct evrwlock *lock)
  */
 
 struct evdeferred *
-evrwlock_with_reader(struct evrwlock *lock, evrwlock_body_fn body, void *arg)
+evrwlock_with_reader(struct evrwlock *lock, evdeferred_body_fn body, void *arg)
 {
-	if (evgate_check_body_(body) == -1)
-		return NULL;
-	return evgate_with_(acquire(lock, EVMODE_READ), body, arg);
+	return evrwlock_with(lock, NULL, EVRWLOCK_READ, NULL, body, arg);
 }
 
 struct evdeferred *
-evrwlock_with_writer(struct evrwlock *lock, evrwlock_body_fn body, void *arg)
+evrwlock_with_writer(struct evrwlock *lock, evdeferred_body_fn body, void *arg)
 {
-	if (evgate_check_body_(body) == -1)
-		return NULL;
-	return evgate_with_(acquire(lock, EVMODE_WRITE), body, arg);
+	return evrwlock_with(lock, NULL, EVRWLOCK_WRITE, NULL, body, arg);
 }
 
 /*
@@ -470,7 +466,7 @@ evrwlock_set_name(struct evrwlock *lock, const char *name)
 }
 
 const char *
-evrwlock_name(const struct evrwlock *lock)
+evrwlock_get_name(const struct evrwlock *lock)
 {
 	return lock != NULL && lock->name != NULL ? lock->name : "a lock";
 }

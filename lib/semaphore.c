@@ -46,7 +46,7 @@ enter(struct evsemaphore *semaphore)
 static void
 release(void *semaphore)
 {
-	evsemaphore_release(semaphore);
+	evsemaphore_release(semaphore, NULL);
 }
 
 static void
@@ -109,11 +109,11 @@ leave(struct evdeferred *d, void *arg)
  */
 
 struct evdeferred *
-evsemaphore_acquire(struct evsemaphore *semaphore)
+evsemaphore_acquire(struct evsemaphore *semaphore, struct evowner *owner)
 {
 	struct evdeferred *d;
 
-	if (semaphore == NULL) {
+	if (semaphore == NULL || owner != NULL) {
 		errno = EINVAL;
 		return NULL;
 	}
@@ -132,9 +132,9 @@ evsemaphore_acquire(struct evsemaphore *semaphore)
 }
 
 int
-evsemaphore_release(struct evsemaphore *semaphore)
+evsemaphore_release(struct evsemaphore *semaphore, struct evowner *owner)
 {
-	if (semaphore == NULL) {
+	if (semaphore == NULL || owner != NULL) {
 		errno = EINVAL;
 		return -1;
 	}
@@ -162,9 +162,9 @@ refusal(const struct evsemaphore *semaphore)
 }
 
 int
-evsemaphore_try(struct evsemaphore *semaphore)
+evsemaphore_try(struct evsemaphore *semaphore, struct evowner *owner)
 {
-	const int error = refusal(semaphore);
+	const int error = owner != NULL ? EINVAL : refusal(semaphore);
 
 	if (error != 0) {
 		errno = error;
@@ -176,12 +176,17 @@ evsemaphore_try(struct evsemaphore *semaphore)
 }
 
 struct evdeferred *
-evsemaphore_with(
-    struct evsemaphore *semaphore, evsemaphore_body_fn body, void *arg)
+evsemaphore_with(struct evsemaphore *semaphore, struct evowner *owner,
+    const struct timeval *patience, evdeferred_body_fn body, void *arg)
 {
-	if (evgate_check_body_(body) == -1)
+	if (semaphore == NULL) {
+		errno = EINVAL;
 		return NULL;
-	return evgate_with_(evsemaphore_acquire(semaphore), body, arg);
+	}
+	if (evgate_check_with_(&semaphore->gate, patience, body) == -1)
+		return NULL;
+	return evgate_with_(
+	    evsemaphore_acquire(semaphore, owner), patience, body, arg);
 }
 
 /*
@@ -218,13 +223,13 @@ evsemaphore_free(struct evsemaphore *semaphore)
 }
 
 size_t
-evsemaphore_tokens(const struct evsemaphore *semaphore)
+evsemaphore_get_tokens(const struct evsemaphore *semaphore)
 {
 	return semaphore != NULL ? semaphore->limit - semaphore->inside : 0;
 }
 
 size_t
-evsemaphore_limit(const struct evsemaphore *semaphore)
+evsemaphore_get_limit(const struct evsemaphore *semaphore)
 {
 	return semaphore != NULL ? semaphore->limit : 0;
 }

@@ -65,6 +65,8 @@ void evtimers_close_(struct evdefer_base *base);
 
 void evtimers_destroy_(struct evtimers *timers);
 
+bool evtimeout_is_valid_(const struct timeval *duration);
+
 /* Whether a timeout may be started.  0, or -1 with EINVAL or ESHUTDOWN. */
 int evtimeout_check_(
     const struct evdefer_base *base, const struct timeval *duration);

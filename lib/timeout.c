@@ -185,12 +185,18 @@ evtimers_destroy_(struct evtimers *timers)
  * One timeout.
  */
 
+bool
+evtimeout_is_valid_(const struct timeval *duration)
+{
+	return duration != NULL && duration->tv_sec >= 0 &&
+	       duration->tv_usec >= 0 && duration->tv_usec < 1000000;
+}
+
 int
 evtimeout_check_(
     const struct evdefer_base *base, const struct timeval *duration)
 {
-	if (duration == NULL || duration->tv_sec < 0 || duration->tv_usec < 0 ||
-	    duration->tv_usec >= 1000000) {
+	if (!evtimeout_is_valid_(duration)) {
 		errno = EINVAL;
 		return -1;
 	}

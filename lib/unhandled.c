@@ -29,9 +29,9 @@ write_log(const struct evfailure *failure, void *arg)
 	evtext_init_(&text, buffer, sizeof(buffer));
 	evtext_add_(&text,
 	    "evdefer: unhandled failure: %.512s (%d: %s), made at %s:%d",
-	    evfailure_message(failure), evfailure_code(failure),
-	    strerror(evfailure_code(failure)), evfailure_file(failure),
-	    evfailure_line(failure));
+	    evfailure_get_message(failure), evfailure_get_code(failure),
+	    strerror(evfailure_get_code(failure)), evfailure_get_file(failure),
+	    evfailure_get_line(failure));
 	if (base->debug && d != NULL) {
 		evtext_add_(&text, ", of a Deferred made at ");
 		evcreation_describe_(evdeferred_creation_(d), &text);

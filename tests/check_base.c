@@ -116,13 +116,15 @@ note_log(int severity, const char *text)
 
 START_TEST(default_handler_writes_libevents_log)
 {
+	struct evdeferred *d;
 	char place[64];
 	int line;
 
 	event_set_log_callback(note_log);
 	evdefer_base_set_unhandled(base, NULL, &report);
 	line = __LINE__ + 1;
-	evdeferred_free(evdeferred_fired(base, evresult_fail(EIO, "disk %%s")));
+	d = evdeferred_fail(base, EIO, "disk %%s");
+	evdeferred_free(d);
 	event_set_log_callback(NULL);
 	snprintf(place, sizeof(place), "%d", line);
 	ck_assert_ptr_nonnull(strstr(logged, "disk %s"));
@@ -139,7 +141,7 @@ START_TEST(new_base_has_the_default_handler)
 	struct evdefer_base *b = evdefer_base_new(loop);
 
 	event_set_log_callback(note_log);
-	evdeferred_free(evdeferred_fired(b, evresult_fail(EIO, "plain")));
+	evdeferred_free(evdeferred_new_fired(b, evresult_fail(EIO, "plain")));
 	event_set_log_callback(NULL);
 	ck_assert_ptr_nonnull(strstr(logged, "plain"));
 	evdefer_base_free(b);
@@ -158,7 +160,7 @@ use_library(const struct evfailure *failure, void *arg)
 	/* One more report while this one is made, but no endless row. */
 	if (++*(int *)arg < 3)
 		evdeferred_free(
-		    evdeferred_fired(base, evresult_fail(EIO, "again")));
+		    evdeferred_new_fired(base, evresult_fail(EIO, "again")));
 }
 
 START_TEST(handler_may_use_the_library)
@@ -166,7 +168,7 @@ START_TEST(handler_may_use_the_library)
 	int count = 0;
 
 	evdefer_base_set_unhandled(base, use_library, &count);
-	evdeferred_free(evdeferred_fired(base, evresult_fail(EIO, "x")));
+	evdeferred_free(evdeferred_new_fired(base, evresult_fail(EIO, "x")));
 	ck_assert_int_eq(count, 3);
 	ck_assert_str_eq(trace, "hhh");
 }
@@ -421,7 +423,8 @@ END_TEST
 START_TEST(free_leaves_waiting_deferreds_to_finish)
 {
 	struct evdeferred *inner = evdeferred_new(base, NULL, NULL);
-	struct evdeferred *d = evdeferred_fired(base, evresult_deferred(inner));
+	struct evdeferred *d =
+	    evdeferred_new_fired(base, evresult_deferred(inner));
 	struct seen seen = {0};
 
 	see(d, &seen);

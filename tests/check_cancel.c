@@ -235,7 +235,7 @@ START_TEST(cancel_of_a_queued_one_goes_on_to_who_waits_for_it)
 	d = evdeferred_new(base, NULL, NULL);
 	evdeferred_add_callback(d, trace_value, (void *)"d");
 	never = evdeferred_new(base, NULL, NULL);
-	outer = evdeferred_fired(base, evresult_deferred(d));
+	outer = evdeferred_new_fired(base, evresult_deferred(d));
 	evdeferred_add_callback(outer, wait_for, never);
 	see(outer, &seen);
 	deep(fire_and_cancel_outer);
@@ -330,11 +330,11 @@ caller(struct evcoro *co, void *arg)
 	EVCORO_BEGIN(co);
 	for (c->tries = 1; c->tries < 5; c->tries++) {
 		EVCORO_TRY(co, start_operation(c));
-		if (evfailure_code(evcoro_failure(co)) != ETIMEDOUT)
+		if (evfailure_get_code(evcoro_failure(co)) != ETIMEDOUT)
 			break;
 	}
 	if (evcoro_failure(co) != NULL)
-		EVCORO_RETURN(evresult_failure(evcoro_failure(co)));
+		EVCORO_RETURN(evresult_from_failure(evcoro_failure(co)));
 	EVCORO_END(co);
 }
 
@@ -500,7 +500,7 @@ tell(struct evresult result, void *arg)
 	ck_assert_ptr_eq(arg, &told);
 	told.calls++;
 	if (failure != NULL) {
-		told.code = evfailure_code(failure);
+		told.code = evfailure_get_code(failure);
 		return evresult_fail(EAGAIN, "again");
 	}
 	told.value = evresult_get_value(result);

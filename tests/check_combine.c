@@ -85,7 +85,8 @@ static int
 code_at(const struct evresults *results, size_t i)
 {
 	ck_assert(evresult_is_failure(evresults_get(results, i)));
-	return evfailure_code(evresult_get_failure(evresults_get(results, i)));
+	return evfailure_get_code(
+	    evresult_get_failure(evresults_get(results, i)));
 }
 
 /* A canceller that counts. */
@@ -119,11 +120,11 @@ START_TEST(list_has_all_results_in_the_order_of_the_inputs)
 	ck_assert_int_eq(outcome.count, 0);
 	evdeferred_errback(in[1], EIO, "broken");
 	ck_assert_int_eq(outcome.count, 1);
-	ck_assert_uint_eq(evresults_count(outcome.results), 3);
+	ck_assert_uint_eq(evresults_get_count(outcome.results), 3);
 	ck_assert_ptr_eq(value_at(outcome.results, 0), &one);
 	ck_assert_int_eq(code_at(outcome.results, 1), EIO);
 	ck_assert_ptr_eq(value_at(outcome.results, 2), &three);
-	ck_assert_uint_eq(evresults_index(outcome.results, 2), 2);
+	ck_assert_uint_eq(evresults_get_index(outcome.results, 2), 2);
 	forget(d, &outcome);
 }
 END_TEST
@@ -156,7 +157,7 @@ START_TEST(list_without_inputs_has_fired)
 
 	note(d, &outcome);
 	ck_assert_int_eq(outcome.count, 1);
-	ck_assert_uint_eq(evresults_count(outcome.results), 0);
+	ck_assert_uint_eq(evresults_get_count(outcome.results), 0);
 	forget(d, &outcome);
 }
 END_TEST
@@ -169,7 +170,7 @@ START_TEST(list_without_inputs_never_has_a_first_value)
 	note(d, &outcome);
 	ck_assert_int_eq(outcome.count, 0);
 	evdeferred_cancel(d);
-	ck_assert_int_eq(evfailure_code(outcome.failure), ECANCELED);
+	ck_assert_int_eq(evfailure_get_code(outcome.failure), ECANCELED);
 	forget(d, &outcome);
 	evdeferred_free(evdeferred_list(base, NULL, 0, FIRST_VALUE));
 }
@@ -204,8 +205,8 @@ START_TEST(first_value_comes_alone_with_its_index)
 	ck_assert_int_eq(outcome.count, 0);
 	evdeferred_callback(in[1], &two);
 	ck_assert_int_eq(outcome.count, 1);
-	ck_assert_uint_eq(evresults_count(outcome.results), 1);
-	ck_assert_uint_eq(evresults_index(outcome.results, 0), 1);
+	ck_assert_uint_eq(evresults_get_count(outcome.results), 1);
+	ck_assert_uint_eq(evresults_get_index(outcome.results, 0), 1);
 	ck_assert_ptr_eq(value_at(outcome.results, 0), &two);
 	/* The others go on, and nobody wants what they bring. */
 	evdeferred_cancel(d);
@@ -227,7 +228,7 @@ START_TEST(without_a_first_value_there_are_all_failures)
 	evdeferred_errback(in[0], EIO, NULL);
 	evdeferred_errback(in[1], ENOENT, NULL);
 	evdeferred_errback(in[2], EPERM, NULL);
-	ck_assert_uint_eq(evresults_count(outcome.results), 3);
+	ck_assert_uint_eq(evresults_get_count(outcome.results), 3);
 	ck_assert_int_eq(code_at(outcome.results, 1), ENOENT);
 	forget(d, &outcome);
 }
@@ -247,14 +248,16 @@ START_TEST(first_error_has_the_index_and_the_cause)
 	evdeferred_errback(in[1], EIO, "disk %d", 7);
 	ck_assert_int_eq(outcome.count, 1);
 	ck_assert_int_eq(early, 1);
-	ck_assert_int_eq(evfailure_code(outcome.failure), EIO);
-	ck_assert_uint_eq(evfailure_index(outcome.failure), 1);
-	ck_assert_str_eq(evfailure_message(outcome.failure), "input 1: disk 7");
+	ck_assert_int_eq(evfailure_get_code(outcome.failure), EIO);
+	ck_assert_uint_eq(evfailure_get_index(outcome.failure), 1);
 	ck_assert_str_eq(
-	    evfailure_message(evfailure_cause(outcome.failure)), "disk 7");
-	ck_assert(evfailure_index(evfailure_cause(outcome.failure)) ==
+	    evfailure_get_message(outcome.failure), "input 1: disk 7");
+	ck_assert_str_eq(
+	    evfailure_get_message(evfailure_get_cause(outcome.failure)),
+	    "disk 7");
+	ck_assert(evfailure_get_index(evfailure_get_cause(outcome.failure)) ==
 		  EVFAILURE_NO_INDEX);
-	ck_assert_ptr_null(evfailure_results(outcome.failure));
+	ck_assert_ptr_null(evfailure_get_results(outcome.failure));
 	evdeferred_fire(in[2], counting(&late));
 	ck_assert_int_eq(late, 1);
 	forget(d, &outcome);
@@ -273,8 +276,8 @@ START_TEST(first_error_of_fired_inputs)
 	d = evdeferred_list(base, in, 2, FIRST_ERROR | CONSUME);
 	note(d, &outcome);
 	ck_assert_int_eq(outcome.count, 1);
-	ck_assert_uint_eq(evfailure_index(outcome.failure), 0);
-	ck_assert_int_eq(evfailure_code(outcome.failure), EIO);
+	ck_assert_uint_eq(evfailure_get_index(outcome.failure), 0);
+	ck_assert_int_eq(evfailure_get_code(outcome.failure), EIO);
 	if (_i == 1)
 		evdeferred_callback(in[1], NULL);
 	forget(d, &outcome);
@@ -292,7 +295,7 @@ START_TEST(first_error_does_not_come_without_one)
 	evdeferred_callback(in[0], &one);
 	evdeferred_callback(in[1], &two);
 	evdeferred_callback(in[2], &three);
-	ck_assert_uint_eq(evresults_count(outcome.results), 3);
+	ck_assert_uint_eq(evresults_get_count(outcome.results), 3);
 	forget(d, &outcome);
 }
 END_TEST
@@ -406,7 +409,7 @@ START_TEST(cancel_of_a_list_for_the_first_value)
 	note(d, &outcome);
 	evdeferred_cancel(d);
 	ck_assert_int_eq(outcome.count, 1);
-	ck_assert_uint_eq(evresults_count(outcome.results), 3);
+	ck_assert_uint_eq(evresults_get_count(outcome.results), 3);
 	ck_assert_int_eq(code_at(outcome.results, 2), ECANCELED);
 	forget(d, &outcome);
 	evdeferred_callback(in[0], NULL);
@@ -428,7 +431,7 @@ START_TEST(cancelled_input_may_answer_with_the_first_value)
 	evdeferred_cancel(d);
 	ck_assert_int_eq(outcome.count, 1);
 	ck_assert_int_eq(cancelled, 1);
-	ck_assert_uint_eq(evresults_index(outcome.results, 0), 0);
+	ck_assert_uint_eq(evresults_get_index(outcome.results, 0), 0);
 	ck_assert_ptr_eq(value_at(outcome.results, 0), &one);
 	forget(d, &outcome);
 }
@@ -447,8 +450,8 @@ START_TEST(cancel_of_a_list_for_the_first_error)
 	note(d, &outcome);
 	evdeferred_cancel(d);
 	ck_assert_int_eq(cancelled, 3);
-	ck_assert_int_eq(evfailure_code(outcome.failure), ECANCELED);
-	ck_assert_uint_eq(evfailure_index(outcome.failure), 0);
+	ck_assert_int_eq(evfailure_get_code(outcome.failure), ECANCELED);
+	ck_assert_uint_eq(evfailure_get_index(outcome.failure), 0);
 	forget(d, &outcome);
 }
 END_TEST
@@ -695,7 +698,7 @@ START_TEST(input_that_another_waits_for_is_refused)
 	struct evdeferred *outer;
 
 	in[0] = evdeferred_new(base, count_cancel, &cancelled);
-	outer = evdeferred_fired(base, evresult_deferred(in[0]));
+	outer = evdeferred_new_fired(base, evresult_deferred(in[0]));
 	errno = 0;
 	ck_assert_ptr_null(evdeferred_list(base, in, 1, 0));
 	ck_assert_int_eq(errno, EINVAL);
@@ -713,7 +716,7 @@ START_TEST(repeated_input_is_owned_once)
 	d = evdeferred_list(base, in, 3, 0);
 	note(d, &outcome);
 	evdeferred_fire(in[0], counting(&freed));
-	ck_assert_uint_eq(evresults_count(outcome.results), 3);
+	ck_assert_uint_eq(evresults_get_count(outcome.results), 3);
 	ck_assert_ptr_eq(value_at(outcome.results, 0), &freed);
 	ck_assert_ptr_eq(value_at(outcome.results, 2), &freed);
 	ck_assert_int_eq(freed, 0);
@@ -757,7 +760,7 @@ START_TEST(repeated_winner_of_a_race)
 	d = evdeferred_race(base, in, 2);
 	note(d, &outcome);
 	evdeferred_fire(in[0], counting(&freed));
-	ck_assert_uint_eq(evresults_count(outcome.results), 1);
+	ck_assert_uint_eq(evresults_get_count(outcome.results), 1);
 	ck_assert_int_eq(freed, 0);
 	forget(d, &outcome);
 	ck_assert_int_eq(freed, 1);
@@ -833,7 +836,7 @@ START_TEST(results_are_owned_by_who_takes_them)
 	evresults_free(outcome.results);
 	ck_assert_int_eq(kept, 0);
 	ck_assert_int_eq(left, 1);
-	ck_assert_int_eq(evfailure_code(evresult_get_failure(result)), EIO);
+	ck_assert_int_eq(evfailure_get_code(evresult_get_failure(result)), EIO);
 	evresult_dispose(result);
 	evdeferred_free(d);
 }
@@ -848,8 +851,9 @@ START_TEST(results_have_nothing_beyond_their_end)
 	ck_assert_ptr_null(value_at(outcome.results, 0));
 	ck_assert_ptr_null(
 	    evresult_get_value(evresults_take(outcome.results, 0)));
-	ck_assert(evresults_index(outcome.results, 0) == EVFAILURE_NO_INDEX);
-	ck_assert_uint_eq(evresults_count(NULL), 0);
+	ck_assert(
+	    evresults_get_index(outcome.results, 0) == EVFAILURE_NO_INDEX);
+	ck_assert_uint_eq(evresults_get_count(NULL), 0);
 	evresults_free(NULL);
 	forget(d, &outcome);
 }
@@ -922,7 +926,7 @@ START_TEST(gather_fails_with_the_first_error)
 	d = evdeferred_gather(base, in, 3, CONSUME);
 	note(d, &outcome);
 	evdeferred_errback(in[2], EIO, NULL);
-	ck_assert_uint_eq(evfailure_index(outcome.failure), 2);
+	ck_assert_uint_eq(evfailure_get_index(outcome.failure), 2);
 	evdeferred_errback(in[0], ENOENT, NULL);
 	evdeferred_callback(in[1], NULL);
 	ck_assert_int_eq(outcome.count, 1);
@@ -945,7 +949,7 @@ START_TEST(gather_with_a_timeout_times_out)
 	clock_advance(1001);
 	turns(1);
 	ck_assert_int_eq(cancelled, 2);
-	ck_assert_int_eq(evfailure_code(outcome.failure), ETIMEDOUT);
+	ck_assert_int_eq(evfailure_get_code(outcome.failure), ETIMEDOUT);
 	forget(d, &outcome);
 }
 END_TEST
@@ -967,8 +971,8 @@ START_TEST(race_has_the_first_value_and_cancels_the_others)
 	note(d, &outcome);
 	evdeferred_callback(in[1], &two);
 	ck_assert_int_eq(cancelled, 2);
-	ck_assert_uint_eq(evresults_count(outcome.results), 1);
-	ck_assert_uint_eq(evresults_index(outcome.results, 0), 1);
+	ck_assert_uint_eq(evresults_get_count(outcome.results), 1);
+	ck_assert_uint_eq(evresults_get_index(outcome.results, 0), 1);
 	ck_assert_ptr_eq(value_at(outcome.results, 0), &two);
 	forget(d, &outcome);
 }
@@ -981,12 +985,12 @@ START_TEST(race_of_fired_inputs_is_won_by_the_first)
 	int winner = 0, loser = 0;
 
 	in[0] = evdeferred_fail(base, EIO, NULL);
-	in[1] = evdeferred_fired(base, counting(&winner));
-	in[2] = evdeferred_fired(base, counting(&loser));
+	in[1] = evdeferred_new_fired(base, counting(&winner));
+	in[2] = evdeferred_new_fired(base, counting(&loser));
 	d = evdeferred_race(base, in, 3);
 	ck_assert_int_eq(loser, 1);
 	note(d, &outcome);
-	ck_assert_uint_eq(evresults_index(outcome.results, 0), 1);
+	ck_assert_uint_eq(evresults_get_index(outcome.results, 0), 1);
 	ck_assert_int_eq(winner, 0);
 	forget(d, &outcome);
 	ck_assert_int_eq(winner, 1);
@@ -1006,15 +1010,15 @@ START_TEST(race_that_all_lose_has_all_failures)
 	evdeferred_errback(in[0], EIO, "one");
 	ck_assert_int_eq(outcome.count, 0);
 	evdeferred_errback(in[1], ENOENT, "two");
-	ck_assert_int_eq(evfailure_code(outcome.failure), EIO);
-	ck_assert_str_eq(evfailure_message(outcome.failure),
+	ck_assert_int_eq(evfailure_get_code(outcome.failure), EIO);
+	ck_assert_str_eq(evfailure_get_message(outcome.failure),
 	    "all 3 failed, the first with: one");
-	failures = evfailure_results(outcome.failure);
-	ck_assert_uint_eq(evresults_count(failures), 3);
+	failures = evfailure_get_results(outcome.failure);
+	ck_assert_uint_eq(evresults_get_count(failures), 3);
 	ck_assert_int_eq(code_at(failures, 0), EIO);
 	ck_assert_int_eq(code_at(failures, 1), ENOENT);
 	ck_assert_int_eq(code_at(failures, 2), EPERM);
-	ck_assert_ptr_eq(evfailure_cause(outcome.failure),
+	ck_assert_ptr_eq(evfailure_get_cause(outcome.failure),
 	    evresult_get_failure(evresults_get(failures, 0)));
 	forget(d, &outcome);
 }
@@ -1032,9 +1036,9 @@ START_TEST(race_that_is_cancelled_cancels_all)
 	note(d, &outcome);
 	evdeferred_cancel(d);
 	ck_assert_int_eq(cancelled, 2);
-	ck_assert_int_eq(evfailure_code(outcome.failure), ECANCELED);
+	ck_assert_int_eq(evfailure_get_code(outcome.failure), ECANCELED);
 	ck_assert_uint_eq(
-	    evresults_count(evfailure_results(outcome.failure)), 2);
+	    evresults_get_count(evfailure_get_results(outcome.failure)), 2);
 	forget(d, &outcome);
 }
 END_TEST
@@ -1048,7 +1052,7 @@ START_TEST(race_without_inputs_never_fires)
 	turns(2);
 	ck_assert_int_eq(outcome.count, 0);
 	evdeferred_cancel(d);
-	ck_assert_int_eq(evfailure_code(outcome.failure), ECANCELED);
+	ck_assert_int_eq(evfailure_get_code(outcome.failure), ECANCELED);
 	forget(d, &outcome);
 }
 END_TEST
@@ -1168,8 +1172,8 @@ START_TEST(lock_grant_taken_from_the_results_is_held)
 	struct evresult result;
 
 	in[0] = evrwlock_reader_acquire(lock);
-	in[1] = evrwlock_reader_acquire_as(lock, owner);
-	in[2] = evrwlock_reader_acquire_as(lock, owner);
+	in[1] = evrwlock_acquire(lock, owner, EVRWLOCK_READ);
+	in[2] = evrwlock_acquire(lock, owner, EVRWLOCK_READ);
 	d = evdeferred_gather(base, in, 3, 0);
 	note(d, &outcome);
 	turns(3);
@@ -1177,13 +1181,13 @@ START_TEST(lock_grant_taken_from_the_results_is_held)
 	result = evresults_take(outcome.results, 0);
 	ck_assert_ptr_eq(evresult_get_value(result), lock);
 	ck_assert_ptr_eq(value_at(outcome.results, 1), lock);
-	ck_assert_int_eq(evrwlock_reader_release_as(lock, owner), -1);
+	ck_assert_int_eq(evrwlock_release(lock, owner, EVRWLOCK_READ), -1);
 	ck_assert_int_eq(errno, EPERM);
 	result = evresults_take(outcome.results, 1);
 	ck_assert_ptr_eq(evresult_get_value(result), lock);
 	forget(d, &outcome);
-	ck_assert_int_eq(evrwlock_reader_release_as(lock, owner), 0);
-	ck_assert_int_eq(evrwlock_reader_release_as(lock, owner), -1);
+	ck_assert_int_eq(evrwlock_release(lock, owner, EVRWLOCK_READ), 0);
+	ck_assert_int_eq(evrwlock_release(lock, owner, EVRWLOCK_READ), -1);
 	ck_assert(evrwlock_is_reading(lock));
 	ck_assert_int_eq(evrwlock_reader_release(lock), 0);
 	ck_assert(!evrwlock_is_reading(lock));
@@ -1200,8 +1204,8 @@ START_TEST(lock_grant_of_an_owner_that_went_is_a_failure)
 	struct outcome outcome;
 	struct evresult result;
 
-	in[0] = evrwlock_reader_acquire_as(lock, owner);
-	in[1] = evrwlock_reader_acquire_as(lock, owner);
+	in[0] = evrwlock_acquire(lock, owner, EVRWLOCK_READ);
+	in[1] = evrwlock_acquire(lock, owner, EVRWLOCK_READ);
 	d = evdeferred_gather(base, in, 2, 0);
 	note(d, &outcome);
 	turns(2);
@@ -1211,7 +1215,7 @@ START_TEST(lock_grant_of_an_owner_that_went_is_a_failure)
 	ck_assert_int_eq(code_at(outcome.results, 0), ECANCELED);
 	result = evresults_take(outcome.results, 0);
 	ck_assert_int_eq(
-	    evfailure_code(evresult_get_failure(result)), ECANCELED);
+	    evfailure_get_code(evresult_get_failure(result)), ECANCELED);
 	evresult_dispose(result);
 	forget(d, &outcome);
 	evrwlock_free(lock);
@@ -1290,7 +1294,7 @@ START_TEST(without_memory_the_inputs_stay_the_callers)
 	if (!alloc_works())
 		return;
 	for (i = 0; i < COUNT; i++)
-		inputs[i] = evdeferred_fired(base, counting(&freed));
+		inputs[i] = evdeferred_new_fired(base, counting(&freed));
 	for (n = 1; n < 1000; n++) {
 		alloc_fail_at(n, true);
 		errno = 0;
@@ -1323,7 +1327,7 @@ START_TEST(without_memory_a_failure_comes_all_the_same)
 		evdeferred_errback(in[0], EIO, "x");
 		alloc_fail_at(0, false);
 		ck_assert_int_eq(outcome.count, 1);
-		ck_assert_int_eq(evfailure_code(outcome.failure), ENOMEM);
+		ck_assert_int_eq(evfailure_get_code(outcome.failure), ENOMEM);
 		forget(d, &outcome);
 	}
 }
@@ -1341,15 +1345,16 @@ START_TEST(million_inputs)
 
 	support_small_stack();
 	for (i = 0; i < count; i++)
-		inputs[i] = _i >= 4 ? evdeferred_fired(base, counting(&freed))
-				    : evdeferred_new(base, NULL, NULL);
+		inputs[i] = _i >= 4
+				? evdeferred_new_fired(base, counting(&freed))
+				: evdeferred_new(base, NULL, NULL);
 	d = combine(kind, inputs, count);
 	note(d, &outcome);
 	for (i = 0; i < count && _i < 4; i++)
 		evdeferred_fire(inputs[i], counting(&freed));
 	ck_assert_int_eq(outcome.count, 1);
 	ck_assert_uint_eq(
-	    evresults_count(outcome.results), kind < 2 ? count : 1);
+	    evresults_get_count(outcome.results), kind < 2 ? count : 1);
 	ck_assert_uint_eq((size_t)freed, kind < 2 ? 0 : count - 1);
 	forget(d, &outcome);
 	ck_assert_uint_eq((size_t)freed, count);
@@ -1408,7 +1413,7 @@ START_TEST(combination_is_fired_by_its_inputs_alone)
 	see(d, &seen);
 	ck_assert_int_eq(evdeferred_callback(input, NULL), 0);
 	ck_assert_int_eq(seen.values, 1);
-	ck_assert_uint_eq(evresults_count(seen.value), 1);
+	ck_assert_uint_eq(evresults_get_count(seen.value), 1);
 	evresults_free(seen.value);
 	evdeferred_free(d);
 	evdeferred_free(source);

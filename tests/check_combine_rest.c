@@ -118,7 +118,7 @@ START_TEST(first_error_of_a_fired_input_cancels_the_rest)
 
 	in[0] = evdeferred_new(base, trace_cancel, "0");
 	in[1] = evdeferred_fail(base, EIO, "broken");
-	in[2] = evdeferred_fired(base, counting(&freed));
+	in[2] = evdeferred_new_fired(base, counting(&freed));
 	in[3] = evdeferred_new(base, trace_cancel, "3");
 	d = for_first_error(_i, in, 4);
 	ck_assert_str_eq(trace, "03");
@@ -198,12 +198,12 @@ check_all(void *value, void *arg)
 	struct evresults *results = value;
 	struct evfailure *failure;
 
-	ck_assert_uint_eq(evresults_count(results), 3);
+	ck_assert_uint_eq(evresults_get_count(results), 3);
 	ck_assert_ptr_eq(evresult_get_value(evresults_get(results, 0)), arg);
 	failure = evresult_get_failure(evresults_get(results, 1));
-	ck_assert_int_eq(evfailure_code(failure), EIO);
+	ck_assert_int_eq(evfailure_get_code(failure), EIO);
 	failure = evresult_get_failure(evresults_get(results, 2));
-	ck_assert_int_eq(evfailure_code(failure), ECANCELED);
+	ck_assert_int_eq(evfailure_get_code(failure), ECANCELED);
 	evresults_free(results);
 	trace_add("!");
 	return evresult_value(NULL);

@@ -57,7 +57,7 @@ code_of(const struct evcoro *co)
 {
 	struct evfailure *failure = evcoro_failure(co);
 
-	return failure == NULL ? 0 : evfailure_code(failure);
+	return failure == NULL ? 0 : evfailure_get_code(failure);
 }
 
 static void
@@ -94,7 +94,7 @@ pending(void)
 static struct evdeferred *
 fired(struct evresult result)
 {
-	return evdeferred_fired(base, result);
+	return evdeferred_new_fired(base, result);
 }
 
 static void
@@ -256,9 +256,10 @@ static struct evresult
 check_place(struct evfailure *failure, void *arg)
 {
 	++*(int *)arg;
-	ck_assert_int_eq(evfailure_code(failure), EBADF);
-	ck_assert_ptr_nonnull(strstr(evfailure_file(failure), "check_coro.c"));
-	ck_assert_int_gt(evfailure_line(failure), 0);
+	ck_assert_int_eq(evfailure_get_code(failure), EBADF);
+	ck_assert_ptr_nonnull(
+	    strstr(evfailure_get_file(failure), "check_coro.c"));
+	ck_assert_int_gt(evfailure_get_line(failure), 0);
 	return evresult_value(NULL);
 }
 
@@ -332,7 +333,7 @@ START_TEST(a_failure_lives_until_the_next_wait)
 	job.inputs[2] = fired(evresult_value(NULL));
 	start(&job, three_tries);
 	ck_assert_str_eq(
-	    evfailure_message(evcoro_failure(&job.co)), "kept for a while");
+	    evfailure_get_message(evcoro_failure(&job.co)), "kept for a while");
 	evdeferred_callback(job.inputs[1], NULL);
 	check_ended(&job, 0);
 }
@@ -463,7 +464,7 @@ translate(struct evcoro *co, void *arg)
 	if (code_of(co) == ENOENT)
 		EVCORO_RETURN(evresult_value("default"));
 	if (evcoro_failure(co) != NULL)
-		EVCORO_RETURN(evresult_failure(evcoro_failure(co)));
+		EVCORO_RETURN(evresult_from_failure(evcoro_failure(co)));
 	EVCORO_RETURN(evresult_value(evcoro_value(co)));
 
 	EVCORO_FINALLY(co);
@@ -560,7 +561,7 @@ END_TEST
 static struct evresult
 wait_for_more(struct evfailure *failure, void *more)
 {
-	ck_assert_int_eq(evfailure_code(failure), ECANCELED);
+	ck_assert_int_eq(evfailure_get_code(failure), ECANCELED);
 	return evresult_deferred(more);
 }
 
@@ -1196,17 +1197,17 @@ owned_method(struct evcoro *co, void *arg)
 	struct job *j = arg;
 
 	EVCORO_BEGIN(co);
-	EVCORO_AWAIT(co, evrwlock_writer_acquire_as(lock, owner));
+	EVCORO_AWAIT(co, evrwlock_acquire(lock, owner, EVRWLOCK_WRITE));
 	j->held = true;
 	ck_assert_ptr_eq(evcoro_value(co), lock);
-	EVCORO_AWAIT(co, evrwlock_reader_acquire_as(lock, owner));
+	EVCORO_AWAIT(co, evrwlock_acquire(lock, owner, EVRWLOCK_READ));
 	ck_assert_ptr_eq(evcoro_value(co), lock);
-	ck_assert_int_eq(evrwlock_reader_release_as(lock, owner), 0);
+	ck_assert_int_eq(evrwlock_release(lock, owner, EVRWLOCK_READ), 0);
 	EVCORO_AWAIT(co, j->inputs[0]);
 	EVCORO_FINALLY(co);
 	note_cleanup(co, j);
 	if (j->held)
-		evrwlock_writer_release_as(lock, owner);
+		evrwlock_release(lock, owner, EVRWLOCK_WRITE);
 	EVCORO_END(co);
 }
 
@@ -1284,7 +1285,8 @@ count_fired(struct evcoro *co, void *arg)
 
 	EVCORO_BEGIN(co);
 	for (j->i = 0; j->i < j->count; j->i++)
-		EVCORO_AWAIT(co, evdeferred_fired(base, evresult_value(NULL)));
+		EVCORO_AWAIT(
+		    co, evdeferred_new_fired(base, evresult_value(NULL)));
 	EVCORO_FINALLY(co);
 	note_cleanup(co, j);
 	EVCORO_END(co);
@@ -1500,7 +1502,8 @@ thousand_waits(struct evcoro *co, void *arg)
 
 	EVCORO_BEGIN(co);
 	for (j->i = 0; j->i < 1000; j->i++)
-		EVCORO_AWAIT(co, evdeferred_fired(base, evresult_value(NULL)));
+		EVCORO_AWAIT(
+		    co, evdeferred_new_fired(base, evresult_value(NULL)));
 	EVCORO_END(co);
 }
 
@@ -1512,7 +1515,7 @@ pause_job(struct evcoro *co, void *arg)
 	EVCORO_BEGIN(co);
 	EVCORO_AWAIT(co, j->inputs[0]);
 	evdeferred_pause(j->d);
-	EVCORO_AWAIT(co, evdeferred_fired(base, evresult_value(NULL)));
+	EVCORO_AWAIT(co, evdeferred_new_fired(base, evresult_value(NULL)));
 	j->waits++;
 	EVCORO_END(co);
 }
@@ -1635,7 +1638,8 @@ act(struct evcoro *co, void *arg)
 		EVCORO_TRY(co, a->wait);
 		a->wait = NULL;
 		if (evcoro_failure(co) != NULL && pick(2) == 0)
-			EVCORO_RETURN(evresult_failure(evcoro_failure(co)));
+			EVCORO_RETURN(
+			    evresult_from_failure(evcoro_failure(co)));
 		leave(a->writing);
 		a->inside = false;
 		if (a->writing)
@@ -1643,8 +1647,8 @@ act(struct evcoro *co, void *arg)
 		else
 			evrwlock_reader_release(lock);
 		while (pick(3) == 0)
-			EVCORO_AWAIT(
-			    co, evdeferred_fired(base, evresult_value(NULL)));
+			EVCORO_AWAIT(co,
+			    evdeferred_new_fired(base, evresult_value(NULL)));
 	}
 	EVCORO_FINALLY(co);
 	a->cleanups++;

@@ -50,7 +50,7 @@ struct job {
 static struct evdeferred *
 step(struct job *job)
 {
-	return evdeferred_fired(job->base, evresult_value(job));
+	return evdeferred_new_fired(job->base, evresult_value(job));
 }
 
 struct evresult run(struct evcoro *co, void *arg);
@@ -66,7 +66,7 @@ run(struct evcoro *co, void *arg)
 	for (job->count = 0; job->count < 3; job->count++)
 		EVCORO_AWAIT(co, step(job));
 	if (evcoro_failure(co) != 0)
-		EVCORO_RETURN(evresult_fail(evfailure_code(
+		EVCORO_RETURN(evresult_fail(evfailure_get_code(
 		    evcoro_failure(co)), "no luck"));
 	else
 		EVCORO_TRY(co, step(job));

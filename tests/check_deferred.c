@@ -21,7 +21,8 @@ fresh(void)
 static struct evdeferred *
 fired(void *value)
 {
-	struct evdeferred *d = evdeferred_fired(base, evresult_value(value));
+	struct evdeferred *d =
+	    evdeferred_new_fired(base, evresult_value(value));
 
 	ck_assert_ptr_nonnull(d);
 	return d;
@@ -31,7 +32,7 @@ static struct evdeferred *
 failed(int code)
 {
 	struct evdeferred *d =
-	    evdeferred_fired(base, evresult_fail(code, "failed"));
+	    evdeferred_new_fired(base, evresult_fail(code, "failed"));
 
 	ck_assert_ptr_nonnull(d);
 	return d;
@@ -101,9 +102,9 @@ END_TEST
 static struct evresult
 see_place(struct evfailure *failure, void *arg)
 {
-	*(int *)arg = evfailure_line(failure);
-	ck_assert_int_eq(evfailure_code(failure), EIO);
-	ck_assert_str_eq(evfailure_message(failure), "disk 5");
+	*(int *)arg = evfailure_get_line(failure);
+	ck_assert_int_eq(evfailure_get_code(failure), EIO);
+	ck_assert_str_eq(evfailure_get_message(failure), "disk 5");
 	return evresult_value(NULL);
 }
 
@@ -254,7 +255,7 @@ START_TEST(late_deferred_is_freed)
 {
 	struct evdeferred *d = fresh();
 	int freed = 0, cancelled = 0;
-	struct evdeferred *inner = evdeferred_fired(base, counting(&freed));
+	struct evdeferred *inner = evdeferred_new_fired(base, counting(&freed));
 	struct evdeferred *unfired =
 	    evdeferred_new(base, count_cancel, &cancelled);
 
@@ -330,7 +331,7 @@ START_TEST(bad_arguments_are_einval_and_change_nothing)
 	ck_assert_ptr_null(evdeferred_new(NULL, NULL, NULL));
 	ck_assert_int_eq(errno, EINVAL);
 	errno = 0;
-	ck_assert_ptr_null(evdeferred_fired(NULL, counting(&freed)));
+	ck_assert_ptr_null(evdeferred_new_fired(NULL, counting(&freed)));
 	ck_assert_int_eq(errno, EINVAL);
 	ck_assert_int_eq(freed, 0);
 	ck_assert_int_eq(event_base_get_num_events(loop,
@@ -428,9 +429,9 @@ see_cause(struct evfailure *failure, void *arg)
 
 	seen->failures++;
 	/* None where there was no memory to wrap it. */
-	if (evfailure_cause(failure) != NULL)
-		failure = evfailure_cause(failure);
-	seen->code = evfailure_code(failure);
+	if (evfailure_get_cause(failure) != NULL)
+		failure = evfailure_get_cause(failure);
+	seen->code = evfailure_get_code(failure);
 	return evresult_value(NULL);
 }
 
@@ -619,7 +620,7 @@ END_TEST
 static void
 free_with_deferred(void *value)
 {
-	struct evdeferred *d = evdeferred_fired(base, evresult_value(NULL));
+	struct evdeferred *d = evdeferred_new_fired(base, evresult_value(NULL));
 
 	evdeferred_add_callback(d, trace_value, value);
 	evdeferred_free(d);
@@ -628,7 +629,7 @@ free_with_deferred(void *value)
 START_TEST(free_function_may_use_the_library)
 {
 	struct evdeferred *d =
-	    evdeferred_fired(base, evresult_owned("z", free_with_deferred));
+	    evdeferred_new_fired(base, evresult_owned("z", free_with_deferred));
 
 	evdeferred_free(d);
 	ck_assert_str_eq(trace, "z");
@@ -1027,7 +1028,8 @@ END_TEST
 START_TEST(fired_with_deferred_waits)
 {
 	struct evdeferred *inner = fresh();
-	struct evdeferred *d = evdeferred_fired(base, evresult_deferred(inner));
+	struct evdeferred *d =
+	    evdeferred_new_fired(base, evresult_deferred(inner));
 	struct seen seen = {0};
 
 	see(d, &seen);
@@ -1084,7 +1086,7 @@ START_TEST(free_frees_what_is_waited_for)
 	evdeferred_fire(d, evresult_deferred(middle));
 	evdeferred_free(d);
 	ck_assert_int_eq(cancelled, 1);
-	d = evdeferred_fired(base, evresult_deferred(late));
+	d = evdeferred_new_fired(base, evresult_deferred(late));
 	evdeferred_free(d);
 	ck_assert_int_eq(evdeferred_fire(late, counting(&freed)), 0);
 	ck_assert_int_eq(freed, 1);
@@ -1171,7 +1173,8 @@ START_TEST(deferred_of_another_base_is_einval)
 	struct evdefer_base *second = evdefer_base_new(loop);
 	int freed = 0;
 	struct evdeferred *d = fired(NULL);
-	struct evdeferred *other = evdeferred_fired(second, counting(&freed));
+	struct evdeferred *other =
+	    evdeferred_new_fired(second, counting(&freed));
 	struct seen seen = {0};
 
 	evdeferred_add_callback(d, wait_value, other);
@@ -1574,8 +1577,8 @@ END_TEST
 static struct evresult
 note_code(struct evfailure *failure, void *arg)
 {
-	*(int *)arg = evfailure_code(failure);
-	return evresult_failure(failure);
+	*(int *)arg = evfailure_get_code(failure);
+	return evresult_from_failure(failure);
 }
 
 START_TEST(timeout_turns_ecanceled_into_etimedout)
@@ -1651,7 +1654,8 @@ START_TEST(timeout_reaches_the_innermost)
 	int cancelled = 0;
 	struct evdeferred *inner =
 	    evdeferred_new(base, count_cancel, &cancelled);
-	struct evdeferred *d = evdeferred_fired(base, evresult_deferred(inner));
+	struct evdeferred *d =
+	    evdeferred_new_fired(base, evresult_deferred(inner));
 	struct seen seen = {0};
 
 	timeout(d, 1);
@@ -1767,7 +1771,7 @@ free_on_failure(struct evfailure *failure, void *arg)
 {
 	trace_add("f");
 	evdeferred_free(arg);
-	return evresult_failure(failure);
+	return evresult_from_failure(failure);
 }
 
 START_TEST(free_inside_a_link_run_by_a_timeout)
@@ -1928,7 +1932,8 @@ END_TEST
 START_TEST(free_inside_link_of_the_awaited)
 {
 	struct evdeferred *inner = fresh();
-	struct evdeferred *d = evdeferred_fired(base, evresult_deferred(inner));
+	struct evdeferred *d =
+	    evdeferred_new_fired(base, evresult_deferred(inner));
 	struct seen seen = {0};
 	int freed = 0;
 
@@ -1970,7 +1975,7 @@ START_TEST(detach_of_fired_frees_at_once)
 {
 	int freed = 0;
 
-	evdeferred_detach(evdeferred_fired(base, counting(&freed)));
+	evdeferred_detach(evdeferred_new_fired(base, counting(&freed)));
 	ck_assert_int_eq(freed, 1);
 	evdeferred_detach(failed(EIO));
 	report_take(EIO);
@@ -2014,7 +2019,8 @@ END_TEST
 START_TEST(detached_waits)
 {
 	struct evdeferred *inner = fresh();
-	struct evdeferred *d = evdeferred_fired(base, evresult_deferred(inner));
+	struct evdeferred *d =
+	    evdeferred_new_fired(base, evresult_deferred(inner));
 	int freed = 0;
 
 	evdeferred_add_both(d, trace_both, "a");
@@ -2153,7 +2159,7 @@ START_TEST(cancel_is_not_reported)
 	evdeferred_cancel(d);
 	evdeferred_callback(d, NULL);
 	evdeferred_free(d);
-	d = evdeferred_fired(base, evresult_deferred(inner));
+	d = evdeferred_new_fired(base, evresult_deferred(inner));
 	evdeferred_cancel(d);
 	evdeferred_callback(inner, NULL);
 	evdeferred_free(d);
@@ -2175,7 +2181,8 @@ END_TEST
 START_TEST(failure_of_an_awaited_is_reported_once)
 {
 	struct evdeferred *inner = fresh();
-	struct evdeferred *d = evdeferred_fired(base, evresult_deferred(inner));
+	struct evdeferred *d =
+	    evdeferred_new_fired(base, evresult_deferred(inner));
 
 	evdeferred_errback(inner, EIO, "x");
 	evdeferred_free(d);
@@ -2205,7 +2212,7 @@ START_TEST(failure_kept_by_reference_outlives_its_deferred)
 	evdeferred_fire(d, r);
 	evdeferred_free(d);
 	report_take(EIO);
-	ck_assert_str_eq(evfailure_message(f), "kept");
+	ck_assert_str_eq(evfailure_get_message(f), "kept");
 	evfailure_unref(f);
 }
 END_TEST
@@ -2229,10 +2236,11 @@ START_TEST(failure_may_be_fired_into_another)
 	evdeferred_free(d);
 	see(other, &seen);
 	/* fire() takes a reference of its own, and ours stays ours. */
-	ck_assert_int_eq(evdeferred_fire(other, evresult_failure(kept)), 0);
+	ck_assert_int_eq(
+	    evdeferred_fire(other, evresult_from_failure(kept)), 0);
 	ck_assert_int_eq(seen.code, EIO);
 	evdeferred_free(other);
-	ck_assert_int_eq(evfailure_code(kept), EIO);
+	ck_assert_int_eq(evfailure_get_code(kept), EIO);
 	evfailure_unref(kept);
 }
 END_TEST
@@ -2258,7 +2266,7 @@ one_round(void)
 	evdeferred_fire(inner, counting(&freed));
 	evdeferred_free(d);
 	evdeferred_free(other);
-	d = evdeferred_fired(base, evresult_value(NULL));
+	d = evdeferred_new_fired(base, evresult_value(NULL));
 	evdeferred_add_callback(d, trace_value, "");
 	evdeferred_detach(d);
 	return seen.values;
@@ -2388,7 +2396,7 @@ tell(struct story *story)
 	if (!chained && other != NULL)
 		evdeferred_callback(other, NULL);
 	evdeferred_free(d);
-	d = evdeferred_fired(b, evresult_fail(EIO, "y"));
+	d = evdeferred_new_fired(b, evresult_fail(EIO, "y"));
 	bad += d == NULL;
 	evdeferred_add_errback(d, recover, NULL);
 	evdeferred_free(d);
@@ -2447,7 +2455,7 @@ START_TEST(fired_without_memory_keeps_the_result)
 		return;
 	alloc_fail_at(1, true);
 	errno = 0;
-	d = evdeferred_fired(base, counting(&freed));
+	d = evdeferred_new_fired(base, counting(&freed));
 	alloc_fail_at(0, false);
 	ck_assert_ptr_null(d);
 	ck_assert_int_eq(errno, ENOMEM);
@@ -2563,8 +2571,8 @@ build_waits(bool outwards)
 	if (outwards) {
 		first = last = evdeferred_new(base, NULL, NULL);
 		for (i = 1; i < scale; i++)
-			first =
-			    evdeferred_fired(base, evresult_deferred(first));
+			first = evdeferred_new_fired(
+			    base, evresult_deferred(first));
 	} else {
 		struct evdeferred *next;
 
@@ -2787,7 +2795,7 @@ make_next(struct evresult result, void *arg)
 {
 	(void)arg;
 	if (++count < support_scale()) {
-		struct evdeferred *d = evdeferred_fired(base, result);
+		struct evdeferred *d = evdeferred_new_fired(base, result);
 
 		evdeferred_add_both(d, make_next, NULL);
 		return evresult_deferred(d);
@@ -2798,7 +2806,7 @@ make_next(struct evresult result, void *arg)
 static void
 start_making(void)
 {
-	first = evdeferred_fired(base, evresult_value(&end));
+	first = evdeferred_new_fired(base, evresult_value(&end));
 	evdeferred_add_both(first, make_next, NULL);
 }
 
@@ -3033,12 +3041,12 @@ START_TEST(late_failure_that_is_lent_stays_its_owners)
 	struct evdeferred *d = fresh();
 
 	evdeferred_cancel(d);
-	ck_assert_int_eq(evdeferred_fire(d, evresult_failure(f)), 0);
+	ck_assert_int_eq(evdeferred_fire(d, evresult_from_failure(f)), 0);
 	evdeferred_free(d);
 	d = fired(NULL);
-	ck_assert_int_eq(evdeferred_fire(d, evresult_failure(f)), -1);
+	ck_assert_int_eq(evdeferred_fire(d, evresult_from_failure(f)), -1);
 	evdeferred_free(d);
-	ck_assert_str_eq(evfailure_message(f), "mine");
+	ck_assert_str_eq(evfailure_get_message(f), "mine");
 	evresult_dispose(r);
 }
 END_TEST
@@ -3058,7 +3066,7 @@ START_TEST(both_may_dispose_of_what_it_gets)
 
 	evdeferred_add_both(d, dispose_both, NULL);
 	evdeferred_free(d);
-	d = evdeferred_fired(base, counting(&freed));
+	d = evdeferred_new_fired(base, counting(&freed));
 	evdeferred_add_both(d, dispose_both, NULL);
 	evdeferred_free(d);
 	ck_assert_int_eq(freed, 1);
@@ -3086,7 +3094,7 @@ START_TEST(both_may_fire_another_with_what_it_gets)
 	ck_assert_int_eq(seen.code, EIO);
 	evdeferred_free(other);
 	other = fresh();
-	d = evdeferred_fired(base, counting(&freed));
+	d = evdeferred_new_fired(base, counting(&freed));
 	evdeferred_add_both(d, lend_on, other);
 	evdeferred_free(d);
 	ck_assert_int_eq(freed, 0);

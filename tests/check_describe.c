@@ -74,7 +74,8 @@ END_TEST
 START_TEST(deferred_waits_for_another)
 {
 	struct evdeferred *inner = evdeferred_new(base, NULL, NULL);
-	struct evdeferred *d = evdeferred_fired(base, evresult_deferred(inner));
+	struct evdeferred *d =
+	    evdeferred_new_fired(base, evresult_deferred(inner));
 
 	snprintf(
 	    trace, sizeof(trace), ": waiting for Deferred %p", (void *)inner);
@@ -140,7 +141,7 @@ START_TEST(deferred_has_a_grant)
 {
 	struct evrwlock *lock = evrwlock_new(base, EVRWLOCK_FAST);
 	struct evowner *owner = evowner_new(base, NULL);
-	struct evdeferred *d = evrwlock_reader_acquire_as(lock, owner);
+	struct evdeferred *d = evrwlock_acquire(lock, owner, EVRWLOCK_READ);
 
 	snprintf(
 	    trace, sizeof(trace), ": fired with a grant of %p", (void *)lock);
@@ -230,8 +231,8 @@ START_TEST(lock_is_writing_and_reading_and_closed)
 	struct evrwlock *lock = evrwlock_new(base, 0);
 	struct evowner *owner = evowner_new(base, NULL);
 
-	ck_assert_int_eq(evrwlock_writer_try_as(lock, owner), 0);
-	ck_assert_int_eq(evrwlock_reader_try_as(lock, owner), 0);
+	ck_assert_int_eq(evrwlock_try(lock, owner, EVRWLOCK_WRITE), 0);
+	ck_assert_int_eq(evrwlock_try(lock, owner, EVRWLOCK_READ), 0);
 	evrwlock_free(lock);
 	check_lock(lock, "): writing and reading and closed, inside: "
 			 "1 readers, 1 writers, ");

@@ -90,10 +90,10 @@ on_failure(struct evfailure *failure, void *arg)
 {
 	(void)arg;
 	run.calls++;
-	if (evfailure_code(failure) == ENOMEM)
+	if (evfailure_get_code(failure) == ENOMEM)
 		run.without++;
-	else if (evfailure_code(failure) == run.foreseen ||
-		 evfailure_code(failure) == run.other)
+	else if (evfailure_get_code(failure) == run.foreseen ||
+		 evfailure_get_code(failure) == run.other)
 		run.failures++;
 	else
 		run.wrong_code++;
@@ -147,7 +147,7 @@ static void
 fired_at_once(void)
 {
 	struct evresult result = value();
-	struct evdeferred *d = evdeferred_fired(run.base, result);
+	struct evdeferred *d = evdeferred_new_fired(run.base, result);
 
 	look(d);
 	if (d == NULL)
@@ -262,7 +262,7 @@ wrap(struct evfailure *failure, void *arg)
 {
 	(void)arg;
 	return evresult_wrap(failure, EPROTO, "%s, so that %s",
-	    evfailure_message(failure), "nothing came of it");
+	    evfailure_get_message(failure), "nothing came of it");
 }
 
 static void
@@ -319,7 +319,7 @@ on_results(void *data, void *arg)
 
 	(void)arg;
 	run.calls++;
-	for (i = 0; i < evresults_count(results); i++)
+	for (i = 0; i < evresults_get_count(results); i++)
 		evresult_dispose(evresults_take(results, i));
 	evresults_free(results);
 	return evresult_value(NULL);
@@ -423,7 +423,7 @@ release_token(struct evsemaphore *semaphore, struct evdeferred *d)
 	pass(1);
 	/* Without a link that looked, to free it gives the token back. */
 	if (run.values > before)
-		evsemaphore_release(semaphore);
+		evsemaphore_release(semaphore, NULL);
 	evdeferred_free(d);
 }
 
@@ -438,14 +438,14 @@ semaphore(void)
 	if (!is_there(tokens))
 		return;
 	for (i = 0; i < 3; i++)
-		d[i] = evsemaphore_acquire(tokens);
-	d[3] = evsemaphore_with(tokens, make_value, NULL);
+		d[i] = evsemaphore_acquire(tokens, NULL);
+	d[3] = evsemaphore_with(tokens, NULL, NULL, make_value, NULL);
 	for (i = 0; i < 3; i++)
 		release_token(tokens, d[i]);
 	look(d[3]);
 	pass(2);
 	evdeferred_free(d[3]);
-	run.wedged += evsemaphore_tokens(tokens) != 2;
+	run.wedged += evsemaphore_get_tokens(tokens) != 2;
 	evsemaphore_free(tokens);
 }
 
@@ -458,14 +458,14 @@ mutex(void)
 
 	if (!is_there(m))
 		return;
-	first = evmutex_acquire(m);
-	second_one = evmutex_with(m, make_value, NULL);
+	first = evmutex_acquire(m, NULL);
+	second_one = evmutex_with(m, NULL, NULL, make_value, NULL);
 	look(second_one);
 	before = run.values;
 	look(first);
 	pass(2);
 	if (first != NULL && run.values > before)
-		evmutex_release(m);
+		evmutex_release(m, NULL);
 	evdeferred_free(first);
 	pass(2);
 	evdeferred_free(second_one);
@@ -617,11 +617,11 @@ deadlock(void)
 		lock[i] = evrwlock_new(run.base, run.flags);
 		owner[i] = evowner_new(run.base, i == 0 ? "one" : NULL);
 		if (is_there(lock[i]) && is_there(owner[i]))
-			holds[i] =
-			    is_done(evrwlock_writer_try_as(lock[i], owner[i]));
+			holds[i] = is_done(
+			    evrwlock_try(lock[i], owner[i], EVRWLOCK_WRITE));
 	}
 	for (i = 0; i < 2 && holds[0] && holds[1]; i++) {
-		d[i] = evrwlock_reader_acquire_as(lock[1 - i], owner[i]);
+		d[i] = evrwlock_acquire(lock[1 - i], owner[i], EVRWLOCK_READ);
 		look(d[i]);
 	}
 	for (i = 1; i >= 0; i--) {
@@ -648,11 +648,13 @@ owner_goes(void)
 
 	run.foreseen = ECANCELED;
 	if (is_there(lock) && is_there(owner) && is_there(other)) {
-		d[0] = evrwlock_reader_acquire_as(lock, owner);
-		d[1] = evrwlock_with_reader_as(lock, owner, make_value, NULL);
-		is_done(evrwlock_reader_try_as(lock, owner));
-		d[2] = evrwlock_writer_acquire_as(lock, other);
-		d[3] = evrwlock_with_writer_as(lock, other, make_value, NULL);
+		d[0] = evrwlock_acquire(lock, owner, EVRWLOCK_READ);
+		d[1] = evrwlock_with(
+		    lock, owner, EVRWLOCK_READ, NULL, make_value, NULL);
+		is_done(evrwlock_try(lock, owner, EVRWLOCK_READ));
+		d[2] = evrwlock_acquire(lock, other, EVRWLOCK_WRITE);
+		d[3] = evrwlock_with(
+		    lock, other, EVRWLOCK_WRITE, NULL, make_value, NULL);
 		for (i = 0; i < 4; i++)
 			look(d[i]);
 		pass(2);

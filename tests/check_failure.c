@@ -17,7 +17,7 @@ static struct evfailure *
 receive(struct evresult result)
 {
 	struct evfailure *kept = NULL;
-	struct evdeferred *d = evdeferred_fired(base, result);
+	struct evdeferred *d = evdeferred_new_fired(base, result);
 
 	evdeferred_add_errback(d, keep, &kept);
 	evdeferred_free(d);
@@ -36,12 +36,12 @@ START_TEST(payload_lives_as_long_as_the_failure)
 	failure = receive(result);
 	ck_assert_int_eq(freed, 0);
 	ck_assert_ptr_eq(evfailure_get_payload(failure), &freed);
-	ck_assert_int_eq(evfailure_code(failure), EIO);
-	ck_assert_str_eq(evfailure_message(failure), "disk 3");
-	ck_assert_str_eq(evfailure_file(failure), __FILE__);
-	ck_assert_int_eq(evfailure_line(failure), line);
-	ck_assert_ptr_null(evfailure_cause(failure));
-	ck_assert_ptr_null(evfailure_results(failure));
+	ck_assert_int_eq(evfailure_get_code(failure), EIO);
+	ck_assert_str_eq(evfailure_get_message(failure), "disk 3");
+	ck_assert_str_eq(evfailure_get_file(failure), __FILE__);
+	ck_assert_int_eq(evfailure_get_line(failure), line);
+	ck_assert_ptr_null(evfailure_get_cause(failure));
+	ck_assert_ptr_null(evfailure_get_results(failure));
 	evfailure_unref(failure);
 	ck_assert_int_eq(freed, 1);
 }
@@ -54,7 +54,7 @@ START_TEST(payload_without_a_free_function_stays_the_callers)
 	    receive(evresult_fail_with(&mine, NULL, EIO, NULL));
 
 	ck_assert_ptr_eq(evfailure_get_payload(failure), &mine);
-	ck_assert_str_eq(evfailure_message(failure), strerror(EIO));
+	ck_assert_str_eq(evfailure_get_message(failure), strerror(EIO));
 	evfailure_unref(failure);
 }
 END_TEST
@@ -62,7 +62,7 @@ END_TEST
 START_TEST(payload_of_a_failure_that_nobody_handles_is_freed)
 {
 	int freed = 0;
-	struct evdeferred *d = evdeferred_fired(
+	struct evdeferred *d = evdeferred_new_fired(
 	    base, evresult_fail_with(&freed, count_free, EIO, "lost"));
 
 	ck_assert_int_eq(freed, 0);
@@ -104,7 +104,7 @@ START_TEST(payload_is_that_of_the_cause)
 	evfailure_unref(cause);
 	ck_assert_ptr_null(evfailure_get_payload(failure));
 	ck_assert_ptr_eq(
-	    evfailure_get_payload(evfailure_cause(failure)), &freed);
+	    evfailure_get_payload(evfailure_get_cause(failure)), &freed);
 	evfailure_unref(failure);
 	ck_assert_int_eq(freed, 1);
 }
@@ -117,14 +117,14 @@ START_TEST(payload_of_an_input_comes_with_the_cause)
 	int freed = 0;
 
 	in[0] = evdeferred_succeed(base, NULL);
-	in[1] = evdeferred_fired(
+	in[1] = evdeferred_new_fired(
 	    base, evresult_fail_with(&freed, count_free, EIO, "broken"));
 	d = evdeferred_gather(base, in, 2, EVDEFERRED_LIST_CONSUME_ERRORS);
 	evdeferred_add_errback(d, keep, &failure);
 	evdeferred_free(d);
 	ck_assert_ptr_null(evfailure_get_payload(failure));
 	ck_assert_ptr_eq(
-	    evfailure_get_payload(evfailure_cause(failure)), &freed);
+	    evfailure_get_payload(evfailure_get_cause(failure)), &freed);
 	evfailure_unref(failure);
 	ck_assert_int_eq(freed, 1);
 }
@@ -139,14 +139,15 @@ START_TEST(results_of_a_race_are_no_payload)
 	int freed = 0;
 
 	in[0] = evdeferred_fail(base, EIO, "first");
-	in[1] = evdeferred_fired(
+	in[1] = evdeferred_new_fired(
 	    base, evresult_fail_with(&freed, count_free, EIO, "second"));
 	d = evdeferred_race(base, in, 2);
 	evdeferred_add_errback(d, keep, &failure);
 	evdeferred_free(d);
 	ck_assert_ptr_null(evfailure_get_payload(failure));
-	ck_assert_uint_eq(evresults_count(evfailure_results(failure)), 2);
-	second = evresults_get(evfailure_results(failure), 1);
+	ck_assert_uint_eq(
+	    evresults_get_count(evfailure_get_results(failure)), 2);
+	second = evresults_get(evfailure_get_results(failure), 1);
 	ck_assert_ptr_eq(
 	    evfailure_get_payload(evresult_get_failure(second)), &freed);
 	evfailure_unref(failure);
@@ -165,7 +166,8 @@ START_TEST(payload_is_freed_where_there_is_no_memory_for_the_failure)
 	result = evresult_fail_with(&freed, count_free, EIO, "lost");
 	alloc_fail_at(0, false);
 	ck_assert_int_eq(freed, 1);
-	ck_assert_int_eq(evfailure_code(evresult_get_failure(result)), ENOMEM);
+	ck_assert_int_eq(
+	    evfailure_get_code(evresult_get_failure(result)), ENOMEM);
 	ck_assert_ptr_null(evfailure_get_payload(evresult_get_failure(result)));
 	evresult_dispose(result);
 	ck_assert_int_eq(freed, 1);
@@ -201,7 +203,7 @@ START_TEST(free_function_of_a_payload_frees_its_deferred)
 	payload.other =
 	    receive(evresult_fail_with(&freed, count_free, EIO, "other"));
 	result = evresult_fail_with(&payload, free_all, EIO, "handled");
-	ck_assert_int_eq(evfailure_code(evresult_get_failure(result)), EIO);
+	ck_assert_int_eq(evfailure_get_code(evresult_get_failure(result)), EIO);
 	ck_assert_int_eq(evdeferred_fire(payload.d, result), 0);
 	/* Its errback lets the failure go, and with it the Deferred. */
 	evdeferred_add_both(payload.d, trace_both, "");
@@ -223,7 +225,7 @@ START_TEST(failure_dropped_with_a_payload_is_reported)
 {
 	int freed = 0;
 
-	evdeferred_free(evdeferred_fired(
+	evdeferred_free(evdeferred_new_fired(
 	    base, evresult_fail_with(&freed, drop_another, EIO, "dropped")));
 	ck_assert_int_eq(freed, 1);
 	ck_assert_int_eq(report.count, 2);
@@ -238,7 +240,7 @@ START_TEST(failure_dropped_with_the_results_of_a_race_is_reported)
 	struct evdeferred *in[1];
 	int freed = 0;
 
-	in[0] = evdeferred_fired(
+	in[0] = evdeferred_new_fired(
 	    base, evresult_fail_with(&freed, drop_another, EIO, "lost"));
 	evdeferred_free(evdeferred_race(base, in, 1));
 	ck_assert_int_eq(freed, 1);
@@ -281,10 +283,10 @@ START_TEST(payload_frees_the_base_while_reports_are_put_off)
 	ck_assert_ptr_nonnull(mine);
 	evdefer_base_set_unhandled(mine, drop_one_more, mine);
 	first = evresult_fail_with(mine, free_base, EIO, "first");
-	ck_assert_int_eq(evfailure_code(evresult_get_failure(first)), EIO);
+	ck_assert_int_eq(evfailure_get_code(evresult_get_failure(first)), EIO);
 	event_set_log_callback(count_log);
 	logged = 0;
-	evdeferred_free(evdeferred_fired(mine, first));
+	evdeferred_free(evdeferred_new_fired(mine, first));
 	event_set_log_callback(NULL);
 	/* The memory of the base went: the teardown looks at that. */
 	ck_assert_int_eq(logged, 1);

@@ -190,13 +190,13 @@ release(struct token *token)
 	if (t.over || t.keeper == LIBRARY)
 		return;
 	if (t.type == SEMAPHORE)
-		require(evsemaphore_release(t.of) == 0);
+		require(evsemaphore_release(t.of, NULL) == 0);
 	else if (t.type == MUTEX)
-		require(evmutex_release(t.of) == 0);
+		require(evmutex_release(t.of, NULL) == 0);
 	else if (t.owner != NULL && t.mode == READ)
-		require(evrwlock_reader_release_as(t.of, t.owner) == 0);
+		require(evrwlock_release(t.of, t.owner, EVRWLOCK_READ) == 0);
 	else if (t.owner != NULL)
-		require(evrwlock_writer_release_as(t.of, t.owner) == 0);
+		require(evrwlock_release(t.of, t.owner, EVRWLOCK_WRITE) == 0);
 	else if (t.mode == READ)
 		require(evrwlock_reader_release(t.of) == 0);
 	else
@@ -443,9 +443,10 @@ new_acquire(void)
 		d = wish->mode == READ ? evrwlock_reader_acquire(wish->lock)
 				       : evrwlock_writer_acquire(wish->lock);
 	else
-		d = wish->mode == READ
-			? evrwlock_reader_acquire_as(wish->lock, wish->owner)
-			: evrwlock_writer_acquire_as(wish->lock, wish->owner);
+		d = wish->mode == READ ? evrwlock_acquire(wish->lock,
+					     wish->owner, EVRWLOCK_READ)
+				       : evrwlock_acquire(wish->lock,
+					     wish->owner, EVRWLOCK_WRITE);
 	return with_link(d, granted, wish);
 }
 
@@ -457,9 +458,13 @@ new_raw(void)
 	if (raw[i].owner < 0)
 		return raw[i].mode == READ ? evrwlock_reader_acquire(locks[i])
 					   : evrwlock_writer_acquire(locks[i]);
-	return raw[i].mode == READ
-		   ? evrwlock_reader_acquire_as(locks[i], owners[raw[i].owner])
-		   : evrwlock_writer_acquire_as(locks[i], owners[raw[i].owner]);
+	/* Without it, that would be an acquire for nobody in particular. */
+	if (owners[raw[i].owner] == NULL)
+		return NULL;
+	return raw[i].mode == READ ? evrwlock_acquire(locks[i],
+					 owners[raw[i].owner], EVRWLOCK_READ)
+				   : evrwlock_acquire(locks[i],
+					 owners[raw[i].owner], EVRWLOCK_WRITE);
 }
 
 static struct evdeferred *
@@ -471,10 +476,10 @@ new_with(void)
 		return wish->mode == READ
 			   ? evrwlock_with_reader(wish->lock, lock_body, wish)
 			   : evrwlock_with_writer(wish->lock, lock_body, wish);
-	return wish->mode == READ ? evrwlock_with_reader_as(wish->lock,
-					wish->owner, lock_body, wish)
-				  : evrwlock_with_writer_as(wish->lock,
-					wish->owner, lock_body, wish);
+	return wish->mode == READ ? evrwlock_with(wish->lock, wish->owner,
+					EVRWLOCK_READ, NULL, lock_body, wish)
+				  : evrwlock_with(wish->lock, wish->owner,
+					EVRWLOCK_WRITE, NULL, lock_body, wish);
 }
 
 static struct evresult
@@ -493,7 +498,8 @@ run_routine(struct evcoro *co, void *arg)
 		}
 		interfere();
 		if (evcoro_failure(co) != NULL && dice(2) == 0)
-			EVCORO_RETURN(evresult_failure(evcoro_failure(co)));
+			EVCORO_RETURN(
+			    evresult_from_failure(evcoro_failure(co)));
 	}
 	EVCORO_RETURN(go_on());
 
@@ -533,7 +539,7 @@ unpack(struct evresult result, void *arg)
 	if (evresult_is_failure(result))
 		return dice(2) == 0 ? result : evresult_value(NULL);
 	results = evresult_get_value(result);
-	for (i = 0; i < evresults_count(results); i++) {
+	for (i = 0; i < evresults_get_count(results); i++) {
 		if (dice(4) == 0)
 			continue;
 		one = evresults_take(results, i);
@@ -604,7 +610,7 @@ static struct evdeferred *
 new_fired(void)
 {
 	struct evresult result = some_result();
-	struct evdeferred *d = evdeferred_fired(base, result);
+	struct evdeferred *d = evdeferred_new_fired(base, result);
 
 	if (d == NULL)
 		evresult_dispose(result);
@@ -626,13 +632,14 @@ new_source(void)
 	case 4:
 		return new_with();
 	case 5:
-		return evsemaphore_acquire(semaphore);
+		return evsemaphore_acquire(semaphore, NULL);
 	case 6:
-		return evmutex_acquire(mutex);
+		return evmutex_acquire(mutex, NULL);
 	case 7:
 		return dice(2) == 0
-			   ? evsemaphore_with(semaphore, token_body, semaphore)
-			   : evmutex_with(mutex, token_body, mutex);
+			   ? evsemaphore_with(
+				 semaphore, NULL, NULL, token_body, semaphore)
+			   : evmutex_with(mutex, NULL, NULL, token_body, mutex);
 	case 8:
 		return evqueue_get(queue);
 	case 9:
@@ -743,17 +750,18 @@ step_try(void)
 	const struct wish *wish = new_wish();
 	int result;
 
-	if (dice(4) == 0 && evsemaphore_try(semaphore) == 0)
+	if (dice(4) == 0 && evsemaphore_try(semaphore, NULL) == 0)
 		hold(SEMAPHORE, semaphore, WRITE, NULL);
-	if (dice(4) == 0 && evmutex_try(mutex) == 0)
+	if (dice(4) == 0 && evmutex_try(mutex, NULL) == 0)
 		hold(MUTEX, mutex, WRITE, NULL);
 	if (wish->owner == NULL)
 		result = wish->mode == READ ? evrwlock_reader_try(wish->lock)
 					    : evrwlock_writer_try(wish->lock);
 	else
-		result = wish->mode == READ
-			     ? evrwlock_reader_try_as(wish->lock, wish->owner)
-			     : evrwlock_writer_try_as(wish->lock, wish->owner);
+		result =
+		    wish->mode == READ
+			? evrwlock_try(wish->lock, wish->owner, EVRWLOCK_READ)
+			: evrwlock_try(wish->lock, wish->owner, EVRWLOCK_WRITE);
 	if (result == 0) {
 		require(!wish->refused);
 		hold(LOCK, wish->lock, wish->mode, wish->owner);
@@ -878,7 +886,7 @@ static void
 unhandled(const struct evfailure *failure, void *arg)
 {
 	(void)arg;
-	require(evfailure_code(failure) > 0);
+	require(evfailure_get_code(failure) > 0);
 	interfere();
 }
 

@@ -24,7 +24,7 @@ settle(void)
 static void
 leave(void)
 {
-	ck_assert_int_eq(evmutex_release(mutex), 0);
+	ck_assert_int_eq(evmutex_release(mutex, NULL), 0);
 	settle();
 }
 
@@ -54,18 +54,18 @@ START_TEST(bad_arguments_are_einval)
 
 	REFUSED_NULL(evmutex_new(NULL, 0), EINVAL);
 	REFUSED_NULL(evmutex_new(base, 0x2u), EINVAL);
-	REFUSED_NULL(evmutex_acquire(NULL), EINVAL);
-	REFUSED(evmutex_release(NULL), EINVAL);
-	REFUSED(evmutex_try(NULL), EINVAL);
-	REFUSED_NULL(evmutex_with(NULL, body_locked, NULL), EINVAL);
+	REFUSED_NULL(evmutex_acquire(NULL, NULL), EINVAL);
+	REFUSED(evmutex_release(NULL, NULL), EINVAL);
+	REFUSED(evmutex_try(NULL, NULL), EINVAL);
+	REFUSED_NULL(evmutex_with(NULL, NULL, NULL, body_locked, NULL), EINVAL);
 	ck_assert(!evmutex_is_locked(NULL));
 	memset(&stats, 0xff, sizeof(stats));
 	evmutex_get_stats(NULL, &stats);
 	ck_assert_mem_eq(&stats, &none, sizeof(none));
 	evmutex_free(NULL);
 	make(_i);
-	REFUSED_NULL(evmutex_with(mutex, NULL, NULL), EINVAL);
-	REFUSED(evmutex_release(mutex), EPERM);
+	REFUSED_NULL(evmutex_with(mutex, NULL, NULL, NULL, NULL), EINVAL);
+	REFUSED(evmutex_release(mutex, NULL), EPERM);
 	ck_assert(!evmutex_is_locked(mutex));
 	evmutex_free(mutex);
 }
@@ -79,7 +79,7 @@ START_TEST(one_holds_it_at_a_time)
 
 	make(_i);
 	for (i = 0; i < 3; i++) {
-		d[i] = evmutex_acquire(mutex);
+		d[i] = evmutex_acquire(mutex, NULL);
 		see(d[i], &seen[i]);
 	}
 	ck_assert(evmutex_is_locked(mutex));
@@ -104,7 +104,7 @@ START_TEST(delivery_is_as_the_flag_says)
 	struct evdeferred *d;
 
 	make(_i);
-	d = evmutex_acquire(mutex);
+	d = evmutex_acquire(mutex, NULL);
 	see(d, &seen);
 	ck_assert_int_eq(seen.values, _i);
 	settle();
@@ -118,10 +118,10 @@ END_TEST
 START_TEST(try_takes_a_free_lock)
 {
 	make(_i);
-	ck_assert_int_eq(evmutex_try(mutex), 0);
-	REFUSED(evmutex_try(mutex), EBUSY);
+	ck_assert_int_eq(evmutex_try(mutex, NULL), 0);
+	REFUSED(evmutex_try(mutex, NULL), EBUSY);
 	leave();
-	ck_assert_int_eq(evmutex_try(mutex), 0);
+	ck_assert_int_eq(evmutex_try(mutex, NULL), 0);
 	leave();
 	evmutex_free(mutex);
 }
@@ -134,7 +134,7 @@ START_TEST(with_holds_runs_and_releases)
 	bool locked = false;
 
 	make(_i);
-	d = evmutex_with(mutex, body_locked, &locked);
+	d = evmutex_with(mutex, NULL, NULL, body_locked, &locked);
 	see(d, &seen);
 	settle();
 	ck_assert(locked);
@@ -152,8 +152,8 @@ START_TEST(cancelled_acquire)
 	struct seen held = {0}, lost = {0};
 
 	make(_i);
-	holder = evmutex_acquire(mutex);
-	waiter = evmutex_acquire(mutex);
+	holder = evmutex_acquire(mutex, NULL);
+	waiter = evmutex_acquire(mutex, NULL);
 	see(holder, &held);
 	see(waiter, &lost);
 	settle();
@@ -175,7 +175,7 @@ END_TEST
 START_TEST(forgotten_grant_is_released)
 {
 	make(_i);
-	evdeferred_detach(evmutex_acquire(mutex));
+	evdeferred_detach(evmutex_acquire(mutex, NULL));
 	settle();
 	ck_assert(!evmutex_is_locked(mutex));
 	evmutex_free(mutex);
@@ -188,15 +188,15 @@ START_TEST(close_fails_waiters_and_the_holder_releases)
 	struct evdeferred *d;
 
 	make(_i);
-	evmutex_try(mutex);
-	d = evmutex_acquire(mutex);
+	evmutex_try(mutex, NULL);
+	d = evmutex_acquire(mutex, NULL);
 	see(d, &seen);
 	evmutex_free(mutex);
 	ck_assert_int_eq(seen.code, ESHUTDOWN);
 	ck_assert(evmutex_is_locked(mutex));
-	REFUSED(evmutex_try(mutex), ESHUTDOWN);
+	REFUSED(evmutex_try(mutex, NULL), ESHUTDOWN);
 	evdeferred_free(d);
-	ck_assert_int_eq(evmutex_release(mutex), 0);
+	ck_assert_int_eq(evmutex_release(mutex, NULL), 0);
 }
 END_TEST
 
@@ -206,9 +206,9 @@ START_TEST(stats_count)
 	struct evdeferred *d[2];
 
 	make(_i);
-	evmutex_try(mutex);
-	d[0] = evmutex_acquire(mutex);
-	d[1] = evmutex_acquire(mutex);
+	evmutex_try(mutex, NULL);
+	d[0] = evmutex_acquire(mutex, NULL);
+	d[1] = evmutex_acquire(mutex, NULL);
 	evdeferred_free(d[0]);
 	evmutex_get_stats(mutex, &stats);
 	ck_assert_uint_eq(stats.inside, 1);
@@ -248,7 +248,7 @@ count_and_release(void *value, void *arg)
 {
 	(void)arg;
 	served++;
-	evmutex_release(value);
+	evmutex_release(value, NULL);
 	return evresult_value(NULL);
 }
 
@@ -259,13 +259,13 @@ START_TEST(million_waiters_are_granted_in_one_go)
 
 	make(_i);
 	served = 0;
-	evmutex_try(mutex);
+	evmutex_try(mutex, NULL);
 	for (i = 0; i < scale; i++) {
-		d = evmutex_acquire(mutex);
+		d = evmutex_acquire(mutex, NULL);
 		evdeferred_add_callback(d, count_and_release, NULL);
 		evdeferred_detach(d);
 	}
-	evmutex_release(mutex);
+	evmutex_release(mutex, NULL);
 	event_base_dispatch(loop);
 	ck_assert_uint_eq(served, scale);
 	evmutex_free(mutex);

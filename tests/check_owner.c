@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* evdefer/owner.h, and the functions of evdefer/rwlock.h that end in _as.  Most
+/* evdefer/owner.h, and the functions of evdefer/rwlock.h that take an owner.  Most
  * tests run once with each way of delivery: _i % 2 is 0 for the loop's and 1 for
  * EVRWLOCK_FAST. */
 #include "support.h"
@@ -128,9 +128,9 @@ on_loss(struct evfailure *failure, void *arg)
 {
 	struct ask *ask = arg;
 
-	ask->failed = evfailure_code(failure);
+	ask->failed = evfailure_get_code(failure);
 	snprintf(ask->message, sizeof(ask->message), "%s",
-	    evfailure_message(failure));
+	    evfailure_get_message(failure));
 	ask->ended++;
 	if (ask->ends != NULL)
 		end_owner(ask->ends);
@@ -140,15 +140,15 @@ on_loss(struct evfailure *failure, void *arg)
 static struct evdeferred *
 acquire(struct evrwlock *lock, struct evowner *owner, int mode)
 {
-	return mode == READ ? evrwlock_reader_acquire_as(lock, owner)
-			    : evrwlock_writer_acquire_as(lock, owner);
+	return mode == READ ? evrwlock_acquire(lock, owner, EVRWLOCK_READ)
+			    : evrwlock_acquire(lock, owner, EVRWLOCK_WRITE);
 }
 
 static int
 release(struct evrwlock *lock, struct evowner *owner, int mode)
 {
-	return mode == READ ? evrwlock_reader_release_as(lock, owner)
-			    : evrwlock_writer_release_as(lock, owner);
+	return mode == READ ? evrwlock_release(lock, owner, EVRWLOCK_READ)
+			    : evrwlock_release(lock, owner, EVRWLOCK_WRITE);
 }
 
 static void
@@ -202,9 +202,9 @@ START_TEST(names)
 	struct evowner *joe = evowner_new(base, name);
 
 	name[0] = 'x';
-	ck_assert_str_eq(evowner_name(joe), "joe");
-	ck_assert_str_ne(evowner_name(nameless), "");
-	ck_assert_ptr_null(evowner_name(NULL));
+	ck_assert_str_eq(evowner_get_name(joe), "joe");
+	ck_assert_str_ne(evowner_get_name(nameless), "");
+	ck_assert_ptr_null(evowner_get_name(NULL));
 	evowner_free(joe);
 	evowner_free(nameless);
 	evowner_free(NULL);
@@ -217,13 +217,13 @@ START_TEST(names_of_locks)
 	struct evrwlock *lock = new_lock(0);
 	char name[] = "table";
 
-	ck_assert_str_eq(evrwlock_name(lock), "a lock");
+	ck_assert_str_eq(evrwlock_get_name(lock), "a lock");
 	ck_assert_int_eq(evrwlock_set_name(lock, name), 0);
 	name[0] = 'x';
-	ck_assert_str_eq(evrwlock_name(lock), "table");
+	ck_assert_str_eq(evrwlock_get_name(lock), "table");
 	ck_assert_int_eq(evrwlock_set_name(lock, NULL), 0);
-	ck_assert_str_eq(evrwlock_name(lock), "a lock");
-	ck_assert_str_eq(evrwlock_name(NULL), "a lock");
+	ck_assert_str_eq(evrwlock_get_name(lock), "a lock");
+	ck_assert_str_eq(evrwlock_get_name(NULL), "a lock");
 	REFUSED(evrwlock_set_name(NULL, "x"), EINVAL);
 	evrwlock_free(lock);
 }
@@ -238,16 +238,34 @@ body_value(void *arg)
 static void
 refused_for(struct evrwlock *lock, struct evowner *owner)
 {
-	REFUSED_NULL(evrwlock_reader_acquire_as(lock, owner), EINVAL);
-	REFUSED_NULL(evrwlock_writer_acquire_as(lock, owner), EINVAL);
-	REFUSED(evrwlock_reader_release_as(lock, owner), EINVAL);
-	REFUSED(evrwlock_writer_release_as(lock, owner), EINVAL);
-	REFUSED(evrwlock_reader_try_as(lock, owner), EINVAL);
-	REFUSED(evrwlock_writer_try_as(lock, owner), EINVAL);
+	REFUSED_NULL(evrwlock_acquire(lock, owner, EVRWLOCK_READ), EINVAL);
+	REFUSED_NULL(evrwlock_acquire(lock, owner, EVRWLOCK_WRITE), EINVAL);
+	REFUSED(evrwlock_release(lock, owner, EVRWLOCK_READ), EINVAL);
+	REFUSED(evrwlock_release(lock, owner, EVRWLOCK_WRITE), EINVAL);
+	REFUSED(evrwlock_try(lock, owner, EVRWLOCK_READ), EINVAL);
+	REFUSED(evrwlock_try(lock, owner, EVRWLOCK_WRITE), EINVAL);
 	REFUSED_NULL(
-	    evrwlock_with_reader_as(lock, owner, body_value, NULL), EINVAL);
+	    evrwlock_with(lock, owner, EVRWLOCK_READ, NULL, body_value, NULL),
+	    EINVAL);
 	REFUSED_NULL(
-	    evrwlock_with_writer_as(lock, owner, body_value, NULL), EINVAL);
+	    evrwlock_with(lock, owner, EVRWLOCK_WRITE, NULL, body_value, NULL),
+	    EINVAL);
+}
+
+static void
+refused_in_mode(enum evrwlock_mode mode)
+{
+	static const struct timeval none = {0, -1};
+
+	REFUSED_NULL(evrwlock_acquire(locks[0], ann, mode), EINVAL);
+	REFUSED_NULL(evrwlock_acquire(locks[0], NULL, mode), EINVAL);
+	REFUSED(evrwlock_try(locks[0], ann, mode), EINVAL);
+	REFUSED(evrwlock_release(locks[0], ann, mode), EINVAL);
+	REFUSED_NULL(
+	    evrwlock_with(locks[0], ann, mode, NULL, body_value, NULL), EINVAL);
+	REFUSED_NULL(evrwlock_with(
+			 locks[0], ann, EVRWLOCK_READ, &none, body_value, NULL),
+	    EINVAL);
 }
 
 START_TEST(bad_arguments_are_einval)
@@ -257,12 +275,14 @@ START_TEST(bad_arguments_are_einval)
 
 	make(_i);
 	refused_for(NULL, ann);
-	refused_for(locks[0], NULL);
 	refused_for(locks[0], stranger);
 	REFUSED_NULL(
-	    evrwlock_with_reader_as(locks[0], ann, NULL, NULL), EINVAL);
+	    evrwlock_with(locks[0], ann, EVRWLOCK_READ, NULL, NULL, NULL),
+	    EINVAL);
 	REFUSED_NULL(
-	    evrwlock_with_writer_as(locks[0], ann, NULL, NULL), EINVAL);
+	    evrwlock_with(locks[0], ann, EVRWLOCK_WRITE, NULL, NULL, NULL),
+	    EINVAL);
+	refused_in_mode((enum evrwlock_mode)7);
 	evowner_free(stranger);
 	evdefer_base_free(other);
 	done();
@@ -308,7 +328,7 @@ START_TEST(read_is_reentrant_before_its_grant_is_delivered)
 	get(&w, locks[0], bob, WRITE);
 	ask_for(&a[0], locks[0], ann, READ);
 	/* Readers are granted in one step: nothing knows ann yet. */
-	ck_assert_int_eq(evrwlock_writer_release_as(locks[0], bob), 0);
+	ck_assert_int_eq(evrwlock_release(locks[0], bob, EVRWLOCK_WRITE), 0);
 	ask_for(&a[1], locks[0], cid, WRITE);
 	ask_for(&a[2], locks[0], ann, READ);
 	settle();
@@ -333,7 +353,7 @@ START_TEST(write_is_reentrant)
 	get(&a[0], locks[0], ann, WRITE);
 	ask_for(&r, locks[0], bob, READ);
 	get(&a[1], locks[0], ann, WRITE);
-	ck_assert_int_eq(evrwlock_writer_try_as(locks[0], ann), 0);
+	ck_assert_int_eq(evrwlock_try(locks[0], ann, EVRWLOCK_WRITE), 0);
 	counts(locks[0], 0, 3, 1, 0);
 	leave(locks[0], ann, WRITE);
 	leave(locks[0], ann, WRITE);
@@ -432,19 +452,20 @@ START_TEST(write_while_only_reading_is_edeadlk_at_once)
 	ask_for(&w, locks[0], ann, WRITE);
 	/* No turn of the loop. */
 	ck_assert_int_eq(w.failed, EDEADLK);
-	REFUSED(evrwlock_writer_try_as(locks[0], ann), EDEADLK);
-	d = evrwlock_with_writer_as(locks[0], ann, body_value, NULL);
+	REFUSED(evrwlock_try(locks[0], ann, EVRWLOCK_WRITE), EDEADLK);
+	d = evrwlock_with(
+	    locks[0], ann, EVRWLOCK_WRITE, NULL, body_value, NULL);
 	see(d, &body);
 	ck_assert_int_eq(body.code, EDEADLK);
 	evdeferred_free(d);
 	evrwlock_get_stats(locks[0], &after);
 	ck_assert_mem_eq(&before, &after, sizeof(before));
 	/* Nor does another owner's read count. */
-	ck_assert_int_eq(evrwlock_reader_try_as(locks[0], bob), 0);
-	REFUSED(evrwlock_writer_try_as(locks[0], cid), EBUSY);
+	ck_assert_int_eq(evrwlock_try(locks[0], bob, EVRWLOCK_READ), 0);
+	REFUSED(evrwlock_try(locks[0], cid, EVRWLOCK_WRITE), EBUSY);
 	leave(locks[0], bob, READ);
 	leave(locks[0], ann, READ);
-	ck_assert_int_eq(evrwlock_writer_try_as(locks[0], ann), 0);
+	ck_assert_int_eq(evrwlock_try(locks[0], ann, EVRWLOCK_WRITE), 0);
 	leave(locks[0], ann, WRITE);
 	free_asks(&r, 1);
 	free_asks(&w, 1);
@@ -480,9 +501,9 @@ START_TEST(owner_cannot_release_an_anonymous_hold)
 {
 	make(_i);
 	ck_assert_int_eq(evrwlock_reader_try(locks[0]), 0);
-	REFUSED(evrwlock_reader_release_as(locks[0], ann), EPERM);
+	REFUSED(evrwlock_release(locks[0], ann, EVRWLOCK_READ), EPERM);
 	/* Nor is the owner inside because somebody is. */
-	REFUSED(evrwlock_writer_try_as(locks[0], ann), EBUSY);
+	REFUSED(evrwlock_try(locks[0], ann, EVRWLOCK_WRITE), EBUSY);
 	ck_assert_int_eq(evrwlock_reader_release(locks[0]), 0);
 	done();
 }
@@ -512,14 +533,14 @@ END_TEST
 START_TEST(try_takes_for_the_owner)
 {
 	make(_i);
-	ck_assert_int_eq(evrwlock_reader_try_as(locks[0], ann), 0);
-	ck_assert_int_eq(evrwlock_reader_try_as(locks[0], bob), 0);
-	REFUSED(evrwlock_writer_try_as(locks[0], cid), EBUSY);
+	ck_assert_int_eq(evrwlock_try(locks[0], ann, EVRWLOCK_READ), 0);
+	ck_assert_int_eq(evrwlock_try(locks[0], bob, EVRWLOCK_READ), 0);
+	REFUSED(evrwlock_try(locks[0], cid, EVRWLOCK_WRITE), EBUSY);
 	leave(locks[0], ann, READ);
 	leave(locks[0], bob, READ);
-	ck_assert_int_eq(evrwlock_writer_try_as(locks[0], cid), 0);
-	ck_assert_int_eq(evrwlock_reader_try_as(locks[0], cid), 0);
-	REFUSED(evrwlock_reader_try_as(locks[0], ann), EBUSY);
+	ck_assert_int_eq(evrwlock_try(locks[0], cid, EVRWLOCK_WRITE), 0);
+	ck_assert_int_eq(evrwlock_try(locks[0], cid, EVRWLOCK_READ), 0);
+	REFUSED(evrwlock_try(locks[0], ann, EVRWLOCK_READ), EBUSY);
 	leave(locks[0], cid, WRITE);
 	leave(locks[0], cid, READ);
 	done();
@@ -539,10 +560,10 @@ START_TEST(closed_lock_is_eshutdown)
 	ck_assert_int_eq(w.failed, ESHUTDOWN);
 	ask_for(&late, lock, ann, READ);
 	ck_assert_int_eq(late.failed, ESHUTDOWN);
-	REFUSED(evrwlock_reader_try_as(lock, ann), ESHUTDOWN);
+	REFUSED(evrwlock_try(lock, ann, EVRWLOCK_READ), ESHUTDOWN);
 	/* The holder may release, by its end too. */
 	if (_i / 2 == 0)
-		ck_assert_int_eq(evrwlock_reader_release_as(lock, ann), 0);
+		ck_assert_int_eq(evrwlock_release(lock, ann, EVRWLOCK_READ), 0);
 	free_asks(&a, 1);
 	free_asks(&w, 1);
 	free_asks(&late, 1);
@@ -560,7 +581,7 @@ START_TEST(closed_base_is_eshutdown)
 	ck_assert_int_eq(a.granted, 1);
 	ask_for(&late, locks[1], ann, WRITE);
 	ck_assert_int_eq(late.failed, ESHUTDOWN);
-	REFUSED(evrwlock_writer_try_as(locks[1], ann), ESHUTDOWN);
+	REFUSED(evrwlock_try(locks[1], ann, EVRWLOCK_WRITE), ESHUTDOWN);
 	free_asks(&a, 1);
 	free_asks(&late, 1);
 	done();
@@ -636,7 +657,7 @@ START_TEST(reader_that_comes_while_others_are_told_is_told_after_them)
 
 	make(_i);
 	ck_assert_int_eq(evrwlock_writer_try(locks[0]), 0);
-	d = evrwlock_reader_acquire_as(locks[0], ann);
+	d = evrwlock_acquire(locks[0], ann, EVRWLOCK_READ);
 	evdeferred_add_callback(d, come_late, &late);
 	ask_for(&b, locks[0], bob, READ);
 	ck_assert_int_eq(evrwlock_writer_release(locks[0]), 0);
@@ -698,7 +719,7 @@ START_TEST(readers_cancelled_in_the_turn_of_their_grant)
 	settle();
 	ck_assert_int_eq(b.failed, ECANCELED);
 	ck_assert_int_eq(c.granted, 1);
-	REFUSED(evrwlock_reader_release_as(locks[0], bob), EPERM);
+	REFUSED(evrwlock_release(locks[0], bob, EVRWLOCK_READ), EPERM);
 	leave(locks[0], cid, READ);
 	ck_assert_int_eq(w.granted, 1);
 	leave(locks[0], ann, WRITE);
@@ -759,7 +780,7 @@ START_TEST(waiter_times_out)
 
 	make(_i);
 	get(&a, locks[0], ann, READ);
-	d = evrwlock_writer_acquire_as(locks[0], bob);
+	d = evrwlock_acquire(locks[0], bob, EVRWLOCK_WRITE);
 	ck_assert_int_eq(evdeferred_add_timeout(d, &second), 0);
 	see(d, &seen);
 	ask_for(&r, locks[0], cid, READ);
@@ -821,9 +842,10 @@ run_body(void *arg)
 static struct evdeferred *
 with_as(struct evrwlock *lock, struct evowner *owner, int mode, void *arg)
 {
-	return mode == READ
-		   ? evrwlock_with_reader_as(lock, owner, run_body, arg)
-		   : evrwlock_with_writer_as(lock, owner, run_body, arg);
+	return mode == READ ? evrwlock_with(lock, owner, EVRWLOCK_READ, NULL,
+				  run_body, arg)
+			    : evrwlock_with(lock, owner, EVRWLOCK_WRITE, NULL,
+				  run_body, arg);
 }
 
 START_TEST(with_runs_under_the_lock_of_the_owner)
@@ -866,7 +888,7 @@ START_TEST(with_nested_writes_and_reads)
 
 	make(_i);
 	outer.waits_for = NULL;
-	ck_assert_int_eq(evrwlock_writer_try_as(locks[0], ann), 0);
+	ck_assert_int_eq(evrwlock_try(locks[0], ann, EVRWLOCK_WRITE), 0);
 	inner.waits_for = with_as(locks[0], ann, READ, &outer);
 	d = with_as(locks[0], ann, WRITE, &inner);
 	see(d, &seen);
@@ -940,7 +962,7 @@ START_TEST(both_passes_the_grant_on)
 	d = through(&both, WRITE);
 	if (both.take)
 		ck_assert_ptr_eq(both.value, locks[0]);
-	REFUSED(evrwlock_writer_release_as(locks[0], ann), EPERM);
+	REFUSED(evrwlock_release(locks[0], ann, EVRWLOCK_WRITE), EPERM);
 	see(d, &seen);
 	ck_assert_ptr_eq(seen.value, locks[0]);
 	leave(locks[0], ann, WRITE);
@@ -972,7 +994,7 @@ START_TEST(both_fires_another_with_the_grant)
 	make(_i);
 	both.other = evdeferred_new(base, NULL, NULL);
 	d = through(&both, WRITE);
-	REFUSED(evrwlock_writer_release_as(locks[0], ann), EPERM);
+	REFUSED(evrwlock_release(locks[0], ann, EVRWLOCK_WRITE), EPERM);
 	see(both.other, &seen);
 	ck_assert_ptr_eq(seen.value, locks[0]);
 	leave(locks[0], ann, WRITE);
@@ -1014,8 +1036,8 @@ START_TEST(both_takes_the_value_and_releases)
 	struct evdeferred *d;
 
 	make(_i);
-	d = _i / 2 == 0 ? evrwlock_reader_acquire_as(locks[0], ann)
-			: evrwlock_writer_acquire_as(locks[0], ann);
+	d = _i / 2 == 0 ? evrwlock_acquire(locks[0], ann, EVRWLOCK_READ)
+			: evrwlock_acquire(locks[0], ann, EVRWLOCK_WRITE);
 	ck_assert_int_eq(
 	    evdeferred_add_both(d, release_at_once, _i / 2 ? d : NULL), 0);
 	settle();
@@ -1130,7 +1152,7 @@ START_TEST(both_keeps_the_grant_for_later)
 	}
 	counts(locks[0], 0, 0, 0, 0);
 	if (ann != NULL)
-		REFUSED(evrwlock_writer_release_as(locks[0], ann), EPERM);
+		REFUSED(evrwlock_release(locks[0], ann, EVRWLOCK_WRITE), EPERM);
 	evdeferred_callback(other, NULL);
 	evdeferred_free(other);
 	done();
@@ -1206,7 +1228,7 @@ START_TEST(end_with_grants_undelivered)
 	ask_for(&a[3], locks[1], ann, READ);
 	ask_for(&b[0], locks[0], cid, READ);
 	ask_for(&b[1], locks[1], cid, WRITE);
-	ck_assert_int_eq(evrwlock_writer_release_as(locks[0], bob), 0);
+	ck_assert_int_eq(evrwlock_release(locks[0], bob, EVRWLOCK_WRITE), 0);
 	end_owner(&ann);
 	for (k = 0; k < 4; k++)
 		ck_assert_int_eq(
@@ -1305,7 +1327,7 @@ START_TEST(end_delivers_nothing_from_inside)
 	struct seen seen = {0, 0, NULL, 0};
 
 	make(_i);
-	ck_assert_int_eq(evrwlock_writer_try_as(locks[1], bob), 0);
+	ck_assert_int_eq(evrwlock_try(locks[1], bob, EVRWLOCK_WRITE), 0);
 	held = acquire(locks[0], ann, WRITE);
 	evdeferred_pause(held);
 	see(held, &seen);
@@ -1431,7 +1453,8 @@ START_TEST(end_while_a_body_has_not_begun)
 
 	make(_i % 2);
 	if (_i / 2 == 1)
-		ck_assert_int_eq(evrwlock_writer_try_as(locks[0], bob), 0);
+		ck_assert_int_eq(
+		    evrwlock_try(locks[0], bob, EVRWLOCK_WRITE), 0);
 	d = with_as(locks[0], ann, READ, &with);
 	see(d, &seen);
 	end_owner(&ann);
@@ -1599,12 +1622,12 @@ START_TEST(end_whose_errbacks_close_the_lock)
 
 	make(_i);
 	lock = new_lock(_i);
-	ck_assert_int_eq(evrwlock_reader_try_as(lock, bob), 0);
+	ck_assert_int_eq(evrwlock_try(lock, bob, EVRWLOCK_READ), 0);
 	d[0] = acquire(lock, ann, WRITE);
 	d[1] = acquire(lock, ann, READ);
 	ck_assert_int_eq(evdeferred_add_errback(d[0], close_lock, lock), 0);
 	end_owner(&ann);
-	ck_assert_int_eq(evrwlock_reader_release_as(lock, bob), 0);
+	ck_assert_int_eq(evrwlock_release(lock, bob, EVRWLOCK_READ), 0);
 	evdeferred_free(d[0]);
 	evdeferred_free(d[1]);
 	done();
@@ -1618,7 +1641,7 @@ ask_again(struct evfailure *failure, void *arg)
 {
 	(void)failure;
 	ask_for(&meanwhile, locks[1], arg, READ);
-	REFUSED(evrwlock_reader_try_as(locks[1], arg), ESHUTDOWN);
+	REFUSED(evrwlock_try(locks[1], arg, EVRWLOCK_READ), ESHUTDOWN);
 	return evresult_value(NULL);
 }
 
@@ -1646,7 +1669,7 @@ START_TEST(cancelled_waits_are_not_reported)
 	struct evdeferred *d;
 
 	make(_i);
-	ck_assert_int_eq(evrwlock_writer_try_as(locks[0], bob), 0);
+	ck_assert_int_eq(evrwlock_try(locks[0], bob, EVRWLOCK_WRITE), 0);
 	d = acquire(locks[0], ann, READ);
 	end_owner(&ann);
 	evdeferred_free(d);
@@ -1755,7 +1778,7 @@ START_TEST(circle_through_a_grant_that_is_not_delivered)
 	get(&b[0], locks[1], bob, WRITE);
 	/* ann is one of the readers that enter in one step. */
 	ask_for(&a[0], locks[0], ann, READ);
-	ck_assert_int_eq(evrwlock_writer_release_as(locks[0], cid), 0);
+	ck_assert_int_eq(evrwlock_release(locks[0], cid, EVRWLOCK_WRITE), 0);
 	ask_for(&b[1], locks[0], bob, WRITE);
 	ask_for(&a[1], locks[1], ann, READ);
 	ck_assert_int_eq(a[1].failed, EDEADLK);
@@ -1825,7 +1848,7 @@ START_TEST(no_circle_through_an_owner_that_is_its_own_rival)
 
 	make(_i);
 	ck_assert_int_eq(evrwlock_writer_try(locks[0]), 0);
-	ck_assert_int_eq(evrwlock_writer_try_as(locks[1], bob), 0);
+	ck_assert_int_eq(evrwlock_try(locks[1], bob, EVRWLOCK_WRITE), 0);
 	ask_for(&a[0], locks[0], ann, WRITE);
 	ask_for(&a[1], locks[0], ann, READ);
 	/* Now ann is inside, with a read of her own behind her write. */
@@ -1850,7 +1873,7 @@ START_TEST(anonymous_grants_undelivered_take_no_part)
 
 	make(0);
 	ck_assert_int_eq(evrwlock_writer_try(locks[0]), 0);
-	ck_assert_int_eq(evrwlock_writer_try_as(locks[1], ann), 0);
+	ck_assert_int_eq(evrwlock_try(locks[1], ann, EVRWLOCK_WRITE), 0);
 	ask_for(&b, locks[1], bob, WRITE);
 	d = evrwlock_reader_acquire(locks[0]);
 	ck_assert_int_eq(evrwlock_writer_release(locks[0]), 0);
@@ -1879,10 +1902,11 @@ START_TEST(no_circle_through_locks_that_nobody_waits_for)
 	make(_i);
 	for (k = 0; k < _i / 2; k++) {
 		spare[k] = new_lock(_i);
-		ck_assert_int_eq(evrwlock_writer_try_as(spare[k], ann), 0);
+		ck_assert_int_eq(
+		    evrwlock_try(spare[k], ann, EVRWLOCK_WRITE), 0);
 	}
-	ck_assert_int_eq(evrwlock_writer_try_as(locks[0], bob), 0);
-	ck_assert_int_eq(evrwlock_writer_try_as(locks[1], cid), 0);
+	ck_assert_int_eq(evrwlock_try(locks[0], bob, EVRWLOCK_WRITE), 0);
+	ck_assert_int_eq(evrwlock_try(locks[1], cid, EVRWLOCK_WRITE), 0);
 	ask_for(&b, locks[1], bob, WRITE);
 	ask_for(&a, locks[0], ann, WRITE);
 	settle();
@@ -1958,7 +1982,7 @@ START_TEST(anonymous_holds_take_no_part)
 	make(_i);
 	/* What would be a circle if both sides were owners. */
 	ck_assert_int_eq(evrwlock_writer_try(locks[0]), 0);
-	ck_assert_int_eq(evrwlock_writer_try_as(locks[1], ann), 0);
+	ck_assert_int_eq(evrwlock_try(locks[1], ann, EVRWLOCK_WRITE), 0);
 	d = evrwlock_writer_acquire(locks[1]);
 	ask_for(&a, locks[0], ann, WRITE);
 	settle();
@@ -1980,8 +2004,8 @@ START_TEST(deadlock_of_a_with_runs_nothing)
 	struct evdeferred *d;
 
 	make(_i);
-	ck_assert_int_eq(evrwlock_writer_try_as(locks[0], ann), 0);
-	ck_assert_int_eq(evrwlock_writer_try_as(locks[1], bob), 0);
+	ck_assert_int_eq(evrwlock_try(locks[0], ann, EVRWLOCK_WRITE), 0);
+	ck_assert_int_eq(evrwlock_try(locks[1], bob, EVRWLOCK_WRITE), 0);
 	ask_for(&a, locks[1], ann, READ);
 	d = with_as(locks[0], bob, READ, &with);
 	see(d, &seen);
@@ -2008,7 +2032,8 @@ START_TEST(long_circle_is_told_in_part)
 	for (k = 0; k < MANY; k++) {
 		ring[k] = new_lock(_i);
 		owners[k] = evowner_new(base, "somebody with a long name");
-		ck_assert_int_eq(evrwlock_writer_try_as(ring[k], owners[k]), 0);
+		ck_assert_int_eq(
+		    evrwlock_try(ring[k], owners[k], EVRWLOCK_WRITE), 0);
 	}
 	for (k = 0; k < MANY; k++)
 		ask_for(&asks[k], ring[(k + 1) % MANY], owners[k], READ);
@@ -2066,7 +2091,7 @@ task_refused(struct evfailure *failure, void *arg)
 {
 	struct task *task = arg;
 
-	task->refused = evfailure_code(failure);
+	task->refused = evfailure_get_code(failure);
 	return task_inside(NULL, arg);
 }
 
@@ -2273,10 +2298,10 @@ run_again(struct again *again)
 {
 	again->over = false;
 	evdeferred_free(again->d);
-	again->d = again->writes ? evrwlock_with_writer_as(
-				       locks[0], again->owner, note_run, again)
-				 : evrwlock_with_reader_as(
-				       locks[0], again->owner, note_run, again);
+	again->d = again->writes ? evrwlock_with(locks[0], again->owner,
+				       EVRWLOCK_WRITE, NULL, note_run, again)
+				 : evrwlock_with(locks[0], again->owner,
+				       EVRWLOCK_READ, NULL, note_run, again);
 }
 
 START_TEST(writer_body_gets_in_among_reader_bodies)
@@ -2321,7 +2346,7 @@ START_TEST(other_writer_stays_out_of_a_write_that_also_reads)
 	make(_i);
 	get(&a[0], locks[0], ann, WRITE);
 	get(&a[1], locks[0], ann, READ);
-	d = evrwlock_writer_acquire_as(locks[0], bob);
+	d = evrwlock_acquire(locks[0], bob, EVRWLOCK_WRITE);
 	ck_assert_int_eq(evdeferred_add_timeout(d, &second), 0);
 	see(d, &seen);
 	clock_advance(1100);
@@ -2723,21 +2748,22 @@ one_round(void)
 	struct seen seen = {0, 0, NULL, 0};
 	int i, good;
 
-	d[0] = evrwlock_writer_acquire_as(locks[0], ann);
-	d[1] = evrwlock_writer_acquire_as(locks[0], bob);
-	d[2] = evrwlock_reader_acquire_as(locks[0], ann);
-	d[3] = evrwlock_with_reader_as(locks[0], cid, body_value, NULL);
-	d[4] = evrwlock_reader_acquire_as(locks[1], ann);
+	d[0] = evrwlock_acquire(locks[0], ann, EVRWLOCK_WRITE);
+	d[1] = evrwlock_acquire(locks[0], bob, EVRWLOCK_WRITE);
+	d[2] = evrwlock_acquire(locks[0], ann, EVRWLOCK_READ);
+	d[3] =
+	    evrwlock_with(locks[0], cid, EVRWLOCK_READ, NULL, body_value, NULL);
+	d[4] = evrwlock_acquire(locks[1], ann, EVRWLOCK_READ);
 	for (i = 0; i < 5; i++)
 		evdeferred_add_callbacks(d[i], see_value, see_failure, &seen);
 	turns(3);
-	good = evrwlock_writer_release_as(locks[0], ann) == 0;
-	good += evrwlock_reader_release_as(locks[0], ann) == 0;
-	good += evrwlock_reader_release_as(locks[1], ann) == 0;
-	good += evrwlock_reader_try_as(locks[1], ann) == 0;
-	good += evrwlock_reader_release_as(locks[1], ann) == 0;
+	good = evrwlock_release(locks[0], ann, EVRWLOCK_WRITE) == 0;
+	good += evrwlock_release(locks[0], ann, EVRWLOCK_READ) == 0;
+	good += evrwlock_release(locks[1], ann, EVRWLOCK_READ) == 0;
+	good += evrwlock_try(locks[1], ann, EVRWLOCK_READ) == 0;
+	good += evrwlock_release(locks[1], ann, EVRWLOCK_READ) == 0;
 	turns(3);
-	good += evrwlock_writer_release_as(locks[0], bob) == 0;
+	good += evrwlock_release(locks[0], bob, EVRWLOCK_WRITE) == 0;
 	turns(3);
 	for (i = 0; i < 5; i++)
 		evdeferred_free(d[i]);
@@ -2779,15 +2805,19 @@ attempt(int fast, bool *wedged)
 	}
 	for (k = 0; k < 3; k++)
 		bad += (o[k] = evowner_new(b, NULL)) == NULL;
-	bad += evrwlock_writer_try_as(lock[0], o[0]) != 0;
-	d[0] = evrwlock_reader_acquire_as(lock[0], o[0]);
-	d[1] = evrwlock_writer_acquire_as(lock[1], o[1]);
-	d[2] = evrwlock_reader_acquire_as(lock[1], o[0]);
-	d[3] = evrwlock_reader_acquire_as(lock[0], o[1]); /* a circle */
-	d[4] = evrwlock_with_writer_as(lock[0], o[2], body_value, NULL);
-	d[5] = evrwlock_writer_acquire_as(lock[1], o[2]);
-	d[6] = evrwlock_reader_acquire_as(lock[1], o[2]);
-	d[7] = evrwlock_reader_acquire_as(lock[0], o[0]);
+	/* Without its owner an acquire would be for nobody in particular. */
+	if (o[0] == NULL || o[1] == NULL || o[2] == NULL)
+		goto end;
+	bad += evrwlock_try(lock[0], o[0], EVRWLOCK_WRITE) != 0;
+	d[0] = evrwlock_acquire(lock[0], o[0], EVRWLOCK_READ);
+	d[1] = evrwlock_acquire(lock[1], o[1], EVRWLOCK_WRITE);
+	d[2] = evrwlock_acquire(lock[1], o[0], EVRWLOCK_READ);
+	d[3] = evrwlock_acquire(lock[0], o[1], EVRWLOCK_READ); /* a circle */
+	d[4] = evrwlock_with(
+	    lock[0], o[2], EVRWLOCK_WRITE, NULL, body_value, NULL);
+	d[5] = evrwlock_acquire(lock[1], o[2], EVRWLOCK_WRITE);
+	d[6] = evrwlock_acquire(lock[1], o[2], EVRWLOCK_READ);
+	d[7] = evrwlock_acquire(lock[0], o[0], EVRWLOCK_READ);
 	for (k = 0; k < 8; k++) {
 		bad += d[k] == NULL;
 		if (evdeferred_add_callbacks(
@@ -2797,6 +2827,7 @@ attempt(int fast, bool *wedged)
 	if (bad == 0 && seen[3].code != EDEADLK)
 		*wedged = true;
 	turns(4);
+end:
 	evowner_free(o[1]);
 	turns(4);
 	evowner_free(o[0]);
@@ -2862,9 +2893,9 @@ START_TEST(acquire_without_memory_acquires_nothing)
 		else if (_i / 2 < 4)
 			d = with_as(locks[0], ann, _i / 2 - 2, NULL);
 		else if (_i / 2 == 4)
-			result = evrwlock_reader_try_as(locks[0], ann);
+			result = evrwlock_try(locks[0], ann, EVRWLOCK_READ);
 		else
-			result = evrwlock_writer_try_as(locks[0], ann);
+			result = evrwlock_try(locks[0], ann, EVRWLOCK_WRITE);
 		code = errno;
 		alloc_fail_at(0, false);
 		ck_assert_ptr_null(d);
@@ -2948,13 +2979,14 @@ START_TEST(holds_are_found_where_their_table_cannot_grow)
 	for (i = 0; i < count; i++) {
 		/* It is the first to ask for memory once 64 are in it. */
 		alloc_fail_at(i >= 64, false);
-		good += evrwlock_reader_try_as(locks[0], crowd_of[i]) == 0;
+		good += evrwlock_try(locks[0], crowd_of[i], EVRWLOCK_READ) == 0;
 	}
 	alloc_fail_at(0, false);
 	if (alloc_works())
 		ck_assert(alloc_failed());
 	for (i = 0; i < count; i++)
-		good += evrwlock_reader_release_as(locks[0], crowd_of[i]) == 0;
+		good +=
+		    evrwlock_release(locks[0], crowd_of[i], EVRWLOCK_READ) == 0;
 	ck_assert_int_eq(good, 2 * count);
 	done();
 	for (i = 0; i < count; i++)
@@ -2985,8 +3017,8 @@ START_TEST(wait_of_an_owner_that_goes_is_not_the_users_to_fire)
 	ck_assert_ptr_nonnull(owner);
 	ck_assert_int_eq(evrwlock_writer_try(locks[0]), 0);
 	ck_assert_int_eq(evrwlock_writer_try(locks[1]), 0);
-	first = evrwlock_reader_acquire_as(locks[0], owner);
-	second = evrwlock_reader_acquire_as(locks[1], owner);
+	first = evrwlock_acquire(locks[0], owner, EVRWLOCK_READ);
+	second = evrwlock_acquire(locks[1], owner, EVRWLOCK_READ);
 	ck_assert_ptr_nonnull(first);
 	ck_assert_ptr_nonnull(second);
 	ck_assert_int_eq(evdeferred_add_errback(first, fire_other, second), 0);
@@ -3018,7 +3050,7 @@ START_TEST(new_without_memory_is_enomem)
 	ck_assert_ptr_null(none);
 	ck_assert_int_eq(code, ENOMEM);
 	ck_assert_int_eq(set, -1);
-	ck_assert_str_eq(evrwlock_name(locks[0]), "red");
+	ck_assert_str_eq(evrwlock_get_name(locks[0]), "red");
 	done();
 }
 END_TEST
@@ -3054,7 +3086,7 @@ static struct evresult
 count_cancelled(struct evfailure *failure, void *arg)
 {
 	(void)arg;
-	cancelled_count += evfailure_code(failure) == ECANCELED;
+	cancelled_count += evfailure_get_code(failure) == ECANCELED;
 	return evresult_value(NULL);
 }
 
@@ -3081,10 +3113,10 @@ join_crowd(
 	size_t k;
 
 	for (k = 0; k < EACH; k++)
-		ck_assert_int_eq(evrwlock_reader_try_as(
-				     shared[(first + k * 7) % SHARED], owner),
+		ck_assert_int_eq(evrwlock_try(shared[(first + k * 7) % SHARED],
+				     owner, EVRWLOCK_READ),
 		    0);
-	d = evrwlock_reader_acquire_as(gate, owner);
+	d = evrwlock_acquire(gate, owner, EVRWLOCK_READ);
 	evdeferred_add_errback(d, count_cancelled, NULL);
 	evdeferred_detach(d);
 }
@@ -3111,7 +3143,7 @@ START_TEST(crowd_of_owners_goes_in_random_order)
 		    evrwlock_with_writer(shared[k], count_through, NULL));
 	shuffle(crowd, n);
 	for (k = 0; k < n; k++) {
-		d = evdeferred_fired(base, evresult_value(NULL));
+		d = evdeferred_new_fired(base, evresult_value(NULL));
 		evdeferred_add_callback(d, free_one, &crowd[k]);
 		evdeferred_free(d);
 		if (k % 64 == 0)
@@ -3154,7 +3186,7 @@ START_TEST(crowd_of_owners_ends_itself_on_a_small_stack)
 	crowd = support_array(n, sizeof(struct evowner *));
 	for (k = 0; k < n; k++) {
 		crowd[k] = evowner_new(base, NULL);
-		d = evrwlock_writer_acquire_as(lock, crowd[k]);
+		d = evrwlock_acquire(lock, crowd[k], EVRWLOCK_WRITE);
 		evdeferred_add_callback(d, free_next, &crowd[k]);
 		evdeferred_detach(d);
 	}
@@ -3177,12 +3209,12 @@ START_TEST(hold_among_a_million_holders)
 	crowd = support_array(n, sizeof(struct evowner *));
 	for (k = 0; k < n; k++) {
 		crowd[k] = evowner_new(base, NULL);
-		ck_assert(evrwlock_reader_try_as(lock, crowd[k]) == 0);
+		ck_assert(evrwlock_try(lock, crowd[k], EVRWLOCK_READ) == 0);
 	}
 	/* Were one of these O(holders), this would not come to an end. */
 	for (k = 0; k < n; k++) {
-		ck_assert(evrwlock_reader_try_as(lock, one) == 0);
-		ck_assert(evrwlock_reader_release_as(lock, one) == 0);
+		ck_assert(evrwlock_try(lock, one, EVRWLOCK_READ) == 0);
+		ck_assert(evrwlock_release(lock, one, EVRWLOCK_READ) == 0);
 	}
 	for (k = 0; k < n; k++)
 		evowner_free(crowd[k]);
@@ -3204,11 +3236,11 @@ START_TEST(wait_for_a_million_holders_searches_none)
 	crowd = support_array(n, sizeof(struct evowner *));
 	for (k = 0; k < n; k++) {
 		crowd[k] = evowner_new(base, NULL);
-		ck_assert(evrwlock_reader_try_as(lock, crowd[k]) == 0);
+		ck_assert(evrwlock_try(lock, crowd[k], EVRWLOCK_READ) == 0);
 	}
-	ck_assert_int_eq(evrwlock_writer_try_as(own, one), 0);
+	ck_assert_int_eq(evrwlock_try(own, one, EVRWLOCK_WRITE), 0);
 	for (k = 0; k < rounds; k++)
-		evdeferred_free(evrwlock_writer_acquire_as(lock, one));
+		evdeferred_free(evrwlock_acquire(lock, one, EVRWLOCK_WRITE));
 	for (k = 0; k < n; k++)
 		evowner_free(crowd[k]);
 	evowner_free(one);
@@ -3301,7 +3333,7 @@ struct closing {
 static struct evresult
 keep_code(struct evfailure *failure, void *code)
 {
-	*(int *)code = evfailure_code(failure);
+	*(int *)code = evfailure_get_code(failure);
 	return evresult_value(NULL);
 }
 
@@ -3312,7 +3344,7 @@ ask_while_closing(struct evfailure *failure, void *arg)
 
 	(void)failure;
 	closing->d =
-	    evrwlock_writer_acquire_as(closing->wanted, closing->owner);
+	    evrwlock_acquire(closing->wanted, closing->owner, EVRWLOCK_WRITE);
 	evdeferred_add_errback(closing->d, keep_code, &closing->code);
 	return evresult_value(NULL);
 }
@@ -3328,11 +3360,11 @@ START_TEST(no_circle_through_a_lock_that_closes)
 	struct evdeferred *writer, *reader;
 	int code = 0;
 
-	ck_assert_int_eq(evrwlock_reader_try_as(a, one), 0);
-	ck_assert_int_eq(evrwlock_reader_try_as(b, three), 0);
-	writer = evrwlock_writer_acquire_as(a, two);
+	ck_assert_int_eq(evrwlock_try(a, one, EVRWLOCK_READ), 0);
+	ck_assert_int_eq(evrwlock_try(b, three, EVRWLOCK_READ), 0);
+	writer = evrwlock_acquire(a, two, EVRWLOCK_WRITE);
 	evdeferred_add_errback(writer, ask_while_closing, &closing);
-	reader = evrwlock_reader_acquire_as(a, three);
+	reader = evrwlock_acquire(a, three, EVRWLOCK_READ);
 	evdeferred_add_errback(reader, keep_code, &code);
 	evrwlock_free(a);
 	ck_assert_int_eq(code, ESHUTDOWN);

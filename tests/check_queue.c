@@ -58,7 +58,7 @@ on_loss(struct evfailure *failure, void *arg)
 {
 	struct party *party = arg;
 
-	party->failed = evfailure_code(failure);
+	party->failed = evfailure_get_code(failure);
 	party->ended++;
 	return evresult_value(NULL);
 }
@@ -339,7 +339,7 @@ END_TEST
 static struct evresult
 put_and_get(struct evfailure *failure, void *arg)
 {
-	ck_assert_int_eq(evfailure_code(failure), ECANCELED);
+	ck_assert_int_eq(evfailure_get_code(failure), ECANCELED);
 	ck_assert_int_eq(evqueue_put(queue, evresult_value(arg)), 0);
 	return evresult_deferred(evqueue_get(queue));
 }
@@ -521,7 +521,7 @@ static struct evresult
 put_failure(struct evfailure *failure, void *arg)
 {
 	(void)arg;
-	ck_assert_int_eq(evqueue_put(queue, evresult_failure(failure)), 0);
+	ck_assert_int_eq(evqueue_put(queue, evresult_from_failure(failure)), 0);
 	return evresult_value(NULL);
 }
 
@@ -531,7 +531,7 @@ START_TEST(lent_failure_is_kept)
 	struct party p[1];
 
 	make(_i, SIZE_MAX, SIZE_MAX);
-	source = evdeferred_fired(base, evresult_fail(EIO, "the source"));
+	source = evdeferred_new_fired(base, evresult_fail(EIO, "the source"));
 	evdeferred_add_errback(source, put_failure, NULL);
 	evdeferred_free(source);
 	get(&p[0]);
@@ -970,7 +970,7 @@ static struct evresult
 count_failure(struct evfailure *failure, void *arg)
 {
 	++*(size_t *)arg;
-	ck_assert_int_eq(evfailure_code(failure), ECANCELED);
+	ck_assert_int_eq(evfailure_get_code(failure), ECANCELED);
 	return evresult_value(NULL);
 }
 

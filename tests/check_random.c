@@ -264,7 +264,7 @@ static struct evresult
 link_errback(struct evfailure *failure, void *arg)
 {
 	begin(arg);
-	return answer(arg, evresult_failure(failure));
+	return answer(arg, evresult_from_failure(failure));
 }
 
 /* Nobody's until it has its Deferred: what makes that may come back to us. */
@@ -314,7 +314,7 @@ step_fired(void)
 	if (is_full())
 		evresult_dispose(result);
 	else
-		own(add_subject(), evdeferred_fired(base, result));
+		own(add_subject(), evdeferred_new_fired(base, result));
 }
 
 static void
@@ -539,13 +539,15 @@ acquire_as(void)
 {
 	switch (dice(4)) {
 	case 0:
-		return evrwlock_reader_acquire_as(lock, owner);
+		return evrwlock_acquire(lock, owner, EVRWLOCK_READ);
 	case 1:
-		return evrwlock_writer_acquire_as(lock, owner);
+		return evrwlock_acquire(lock, owner, EVRWLOCK_WRITE);
 	case 2:
-		return evrwlock_with_reader_as(lock, owner, body, NULL);
+		return evrwlock_with(
+		    lock, owner, EVRWLOCK_READ, NULL, body, NULL);
 	default:
-		return evrwlock_with_writer_as(lock, owner, body, NULL);
+		return evrwlock_with(
+		    lock, owner, EVRWLOCK_WRITE, NULL, body, NULL);
 	}
 }
 
@@ -565,11 +567,11 @@ static void
 step_release(void)
 {
 	if (owner != NULL && lock_is_open) {
-		if (evrwlock_reader_release_as(lock, owner) == 0 ||
+		if (evrwlock_release(lock, owner, EVRWLOCK_READ) == 0 ||
 		    owner == NULL || !lock_is_open)
 			return;
 		require(errno == EPERM);
-		evrwlock_writer_release_as(lock, owner);
+		evrwlock_release(lock, owner, EVRWLOCK_WRITE);
 	} else if (reads > 0) {
 		release_read();
 	} else if (writes > 0) {
@@ -672,7 +674,7 @@ unhandled(const struct evfailure *failure, void *arg)
 	const bool was_in_handler = in_handler;
 
 	(void)arg;
-	require(evfailure_code(failure) > 0);
+	require(evfailure_get_code(failure) > 0);
 	in_handler = true;
 	interfere();
 	in_handler = was_in_handler;

@@ -34,7 +34,7 @@ START_TEST(owner_freed_by_an_errback_that_its_own_free_runs)
 	for (i = 0; i < 2; i++) {
 		locks[i] = evrwlock_new(base, EVRWLOCK_FAST);
 		ck_assert_int_eq(evrwlock_writer_try(locks[i]), 0);
-		d[i] = evrwlock_writer_acquire_as(locks[i], owner);
+		d[i] = evrwlock_acquire(locks[i], owner, EVRWLOCK_WRITE);
 		evdeferred_add_errback(d[i], free_owner, &freed);
 	}
 	evowner_free(owner);
@@ -75,7 +75,7 @@ START_TEST(owner_freed_by_whom_its_free_lets_in)
 	int freed = 0;
 
 	owner = evowner_new(base, "connection");
-	ck_assert_int_eq(evrwlock_writer_try_as(lock, owner), 0);
+	ck_assert_int_eq(evrwlock_try(lock, owner, EVRWLOCK_WRITE), 0);
 	d = evrwlock_writer_acquire(lock);
 	evdeferred_add_callback(d, free_owner_and_lock, &freed);
 	evowner_free(owner);
@@ -99,7 +99,7 @@ static struct evresult
 free_in_errback(struct evfailure *failure, void *arg)
 {
 	(void)arg;
-	ck_assert_int_eq(evfailure_code(failure), ESHUTDOWN);
+	ck_assert_int_eq(evfailure_get_code(failure), ESHUTDOWN);
 	free_again();
 	return evresult_value(NULL);
 }
@@ -194,11 +194,11 @@ START_TEST(semaphore_freed_by_an_errback_that_its_own_free_runs)
 	int i;
 
 	set_thing(semaphore, free_semaphore);
-	ck_assert_int_eq(evsemaphore_try(semaphore), 0);
+	ck_assert_int_eq(evsemaphore_try(semaphore, NULL), 0);
 	for (i = 0; i < 3; i++)
-		d[i] = evsemaphore_acquire(semaphore);
+		d[i] = evsemaphore_acquire(semaphore, NULL);
 	close_while_they_wait(d);
-	ck_assert_int_eq(evsemaphore_release(semaphore), 0);
+	ck_assert_int_eq(evsemaphore_release(semaphore, NULL), 0);
 }
 END_TEST
 
@@ -209,11 +209,11 @@ START_TEST(mutex_freed_by_an_errback_that_its_own_free_runs)
 	int i;
 
 	set_thing(mutex, free_mutex);
-	ck_assert_int_eq(evmutex_try(mutex), 0);
+	ck_assert_int_eq(evmutex_try(mutex, NULL), 0);
 	for (i = 0; i < 3; i++)
-		d[i] = evmutex_acquire(mutex);
+		d[i] = evmutex_acquire(mutex, NULL);
 	close_while_they_wait(d);
-	ck_assert_int_eq(evmutex_release(mutex), 0);
+	ck_assert_int_eq(evmutex_release(mutex, NULL), 0);
 }
 END_TEST
 
@@ -309,7 +309,7 @@ END_TEST
 static struct evresult
 free_when_cancelled(struct evfailure *failure, void *arg)
 {
-	ck_assert_int_eq(evfailure_code(failure), ECANCELED);
+	ck_assert_int_eq(evfailure_get_code(failure), ECANCELED);
 	(void)arg;
 	free_again();
 	return evresult_value(NULL);
@@ -358,7 +358,7 @@ END_TEST
 START_TEST(base_freed_by_the_free_function_of_its_last_value)
 {
 	struct evdeferred *d =
-	    evdeferred_fired(base, evresult_owned(NULL, free_in_dispose));
+	    evdeferred_new_fired(base, evresult_owned(NULL, free_in_dispose));
 
 	set_thing(base, free_base);
 	evdeferred_free(d);
@@ -419,7 +419,8 @@ END_TEST
 
 START_TEST(deferred_freed_by_the_free_function_of_its_value)
 {
-	set_thing(evdeferred_fired(base, evresult_owned(NULL, free_in_dispose)),
+	set_thing(
+	    evdeferred_new_fired(base, evresult_owned(NULL, free_in_dispose)),
 	    free_deferred);
 	free_thing(thing);
 	ck_assert_int_eq(freed, 1);
@@ -444,11 +445,11 @@ END_TEST
 START_TEST(deferred_freed_by_what_it_waits_for)
 {
 	struct evdeferred *inner =
-	    evdeferred_fired(base, evresult_owned(NULL, free_in_dispose));
+	    evdeferred_new_fired(base, evresult_owned(NULL, free_in_dispose));
 
 	evdeferred_pause(inner);
-	set_thing(
-	    evdeferred_fired(base, evresult_deferred(inner)), free_deferred);
+	set_thing(evdeferred_new_fired(base, evresult_deferred(inner)),
+	    free_deferred);
 	free_thing(thing);
 	ck_assert_int_eq(freed, 1);
 }
@@ -459,7 +460,7 @@ START_TEST(deferred_freed_by_what_it_cannot_wait_for)
 {
 	struct evdefer_base *other = evdefer_base_new(loop);
 	struct evdeferred *inner =
-	    evdeferred_fired(other, evresult_owned(NULL, free_in_dispose));
+	    evdeferred_new_fired(other, evresult_owned(NULL, free_in_dispose));
 
 	set_thing(evdeferred_new(base, NULL, NULL), free_deferred);
 	ck_assert_int_eq(evdeferred_fire(thing, evresult_deferred(inner)), 0);
@@ -481,7 +482,7 @@ START_TEST(deferred_freed_by_a_callback_that_says_what_to_wait_for)
 {
 	struct evdeferred *d = evdeferred_new(base, NULL, NULL);
 	struct evdeferred *inner =
-	    evdeferred_fired(base, evresult_owned(NULL, free_in_dispose));
+	    evdeferred_new_fired(base, evresult_owned(NULL, free_in_dispose));
 
 	set_thing(d, free_deferred);
 	evdeferred_add_callback(d, free_and_wait, inner);
@@ -635,7 +636,7 @@ free_at_the_end(void *arg)
 static void
 start_routine(struct evresult result)
 {
-	routine = (struct routine){.wait = evdeferred_fired(base, result)};
+	routine = (struct routine){.wait = evdeferred_new_fired(base, result)};
 	evdeferred_pause(routine.wait);
 	set_thing(evcoro_start(base, &routine.co, free_in_body, &routine,
 		      free_at_the_end),
@@ -722,7 +723,7 @@ wait_twice(struct evcoro *co, void *arg)
 
 	EVCORO_BEGIN(co);
 	r->bodies++;
-	EVCORO_TRY(co, evdeferred_fired(base,
+	EVCORO_TRY(co, evdeferred_new_fired(base,
 			   evresult_fail_with(NULL, free_payload, EIO, NULL)));
 	r->bodies++;
 	EVCORO_TRY(co, r->wait);
@@ -821,7 +822,7 @@ START_TEST(grant_of_an_owner_that_is_kept_longer_than_its_base)
 	struct evdeferred *d;
 
 	owner = evowner_new(base, "connection");
-	d = evrwlock_writer_acquire_as(lock, owner);
+	d = evrwlock_acquire(lock, owner, EVRWLOCK_WRITE);
 	evdeferred_add_both(d, keep_grant, NULL);
 	evowner_free(owner);
 	evrwlock_free(lock);
@@ -858,7 +859,7 @@ START_TEST(results_freed_by_the_free_function_of_one)
 	int i;
 
 	for (i = 0; i < 3; i++) {
-		inputs[i] = evdeferred_fired(
+		inputs[i] = evdeferred_new_fired(
 		    base, evresult_owned(NULL, free_in_dispose));
 		evdeferred_pause(inputs[i]);
 	}

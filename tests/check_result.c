@@ -91,11 +91,11 @@ START_TEST(failure_remembers_code_message_and_place)
 	ck_assert(!evresult_is_deferred(r));
 	ck_assert_ptr_null(evresult_get_value(r));
 	ck_assert_ptr_nonnull(f);
-	ck_assert_int_eq(evfailure_code(f), EPERM);
-	ck_assert_str_eq(evfailure_message(f), "no way for 7");
-	ck_assert_str_eq(evfailure_file(f), __FILE__);
-	ck_assert_int_eq(evfailure_line(f), line);
-	ck_assert_ptr_null(evfailure_cause(f));
+	ck_assert_int_eq(evfailure_get_code(f), EPERM);
+	ck_assert_str_eq(evfailure_get_message(f), "no way for 7");
+	ck_assert_str_eq(evfailure_get_file(f), __FILE__);
+	ck_assert_int_eq(evfailure_get_line(f), line);
+	ck_assert_ptr_null(evfailure_get_cause(f));
 	evresult_dispose(r);
 }
 END_TEST
@@ -105,7 +105,7 @@ START_TEST(failure_without_format_says_strerror)
 	struct evresult r = evresult_fail(ENOENT, NULL);
 
 	ck_assert_str_eq(
-	    evfailure_message(evresult_get_failure(r)), strerror(ENOENT));
+	    evfailure_get_message(evresult_get_failure(r)), strerror(ENOENT));
 	evresult_dispose(r);
 }
 END_TEST
@@ -115,8 +115,8 @@ START_TEST(failure_takes_place_from_caller)
 	struct evresult r = evresult_fail_at("there.c", 42, EIO, "%s", "x");
 	struct evfailure *f = evresult_get_failure(r);
 
-	ck_assert_str_eq(evfailure_file(f), "there.c");
-	ck_assert_int_eq(evfailure_line(f), 42);
+	ck_assert_str_eq(evfailure_get_file(f), "there.c");
+	ck_assert_int_eq(evfailure_get_line(f), 42);
 	evresult_dispose(r);
 }
 END_TEST
@@ -126,8 +126,8 @@ START_TEST(failure_code_not_above_0_is_einval)
 	static const int codes[] = {0, -1, INT_MIN};
 	struct evresult r = evresult_fail(codes[_i], "x");
 
-	ck_assert_int_eq(evfailure_code(evresult_get_failure(r)), EINVAL);
-	ck_assert_str_eq(evfailure_message(evresult_get_failure(r)), "x");
+	ck_assert_int_eq(evfailure_get_code(evresult_get_failure(r)), EINVAL);
+	ck_assert_str_eq(evfailure_get_message(evresult_get_failure(r)), "x");
 	evresult_dispose(r);
 }
 END_TEST
@@ -137,7 +137,7 @@ START_TEST(failure_without_format_of_bad_code_says_einval)
 	struct evresult r = evresult_fail(0, NULL);
 
 	ck_assert_str_eq(
-	    evfailure_message(evresult_get_failure(r)), strerror(EINVAL));
+	    evfailure_get_message(evresult_get_failure(r)), strerror(EINVAL));
 	evresult_dispose(r);
 }
 END_TEST
@@ -150,10 +150,11 @@ START_TEST(failure_keeps_long_and_empty_messages)
 	memset(text, 'm', sizeof(text) - 1);
 	text[sizeof(text) - 1] = '\0';
 	r = evresult_fail(EIO, "%s", text);
-	ck_assert_str_eq(evfailure_message(evresult_get_failure(r)), text);
+	ck_assert_str_eq(evfailure_get_message(evresult_get_failure(r)), text);
 	evresult_dispose(r);
 	empty = evresult_fail(EIO, "%s", "");
-	ck_assert_str_eq(evfailure_message(evresult_get_failure(empty)), "");
+	ck_assert_str_eq(
+	    evfailure_get_message(evresult_get_failure(empty)), "");
 	evresult_dispose(empty);
 }
 END_TEST
@@ -193,14 +194,15 @@ START_TEST(wrap_keeps_its_cause_alive)
 	struct evfailure *f = evresult_get_failure(r);
 
 	evresult_dispose(inner);
-	ck_assert_int_eq(evfailure_code(f), EIO);
-	ck_assert_str_eq(evfailure_message(f), "outer 1");
-	ck_assert_str_eq(evfailure_file(f), __FILE__);
-	ck_assert_int_ge(evfailure_line(f), line);
-	ck_assert_int_le(evfailure_line(f), line + 1);
-	ck_assert_ptr_nonnull(evfailure_cause(f));
-	ck_assert_int_eq(evfailure_code(evfailure_cause(f)), ENOENT);
-	ck_assert_str_eq(evfailure_message(evfailure_cause(f)), "inner");
+	ck_assert_int_eq(evfailure_get_code(f), EIO);
+	ck_assert_str_eq(evfailure_get_message(f), "outer 1");
+	ck_assert_str_eq(evfailure_get_file(f), __FILE__);
+	ck_assert_int_ge(evfailure_get_line(f), line);
+	ck_assert_int_le(evfailure_get_line(f), line + 1);
+	ck_assert_ptr_nonnull(evfailure_get_cause(f));
+	ck_assert_int_eq(evfailure_get_code(evfailure_get_cause(f)), ENOENT);
+	ck_assert_str_eq(
+	    evfailure_get_message(evfailure_get_cause(f)), "inner");
 	evresult_dispose(r);
 }
 END_TEST
@@ -210,9 +212,9 @@ START_TEST(wrap_of_nothing_has_no_cause)
 	struct evresult r = evresult_wrap(NULL, EIO, NULL);
 	struct evfailure *f = evresult_get_failure(r);
 
-	ck_assert_int_eq(evfailure_code(f), EIO);
-	ck_assert_str_eq(evfailure_message(f), strerror(EIO));
-	ck_assert_ptr_null(evfailure_cause(f));
+	ck_assert_int_eq(evfailure_get_code(f), EIO);
+	ck_assert_str_eq(evfailure_get_message(f), strerror(EIO));
+	ck_assert_ptr_null(evfailure_get_cause(f));
 	evresult_dispose(r);
 }
 END_TEST
@@ -224,12 +226,12 @@ START_TEST(wrap_takes_place_from_caller)
 	    evresult_wrap_at("w.c", 9, evresult_get_failure(inner), 0, "outer");
 	struct evfailure *f = evresult_get_failure(r);
 
-	ck_assert_str_eq(evfailure_file(f), "w.c");
-	ck_assert_int_eq(evfailure_line(f), 9);
-	ck_assert_int_eq(evfailure_code(f), EINVAL);
+	ck_assert_str_eq(evfailure_get_file(f), "w.c");
+	ck_assert_int_eq(evfailure_get_line(f), 9);
+	ck_assert_int_eq(evfailure_get_code(f), EINVAL);
 	evresult_dispose(r);
 	ck_assert_str_eq(
-	    evfailure_message(evresult_get_failure(inner)), "inner");
+	    evfailure_get_message(evresult_get_failure(inner)), "inner");
 	evresult_dispose(inner);
 }
 END_TEST
@@ -253,11 +255,11 @@ END_TEST
 
 START_TEST(failure_of_null_is_einval)
 {
-	struct evresult r = evresult_failure(NULL);
+	struct evresult r = evresult_from_failure(NULL);
 
 	ck_assert(evresult_is_failure(r));
-	ck_assert_int_eq(evfailure_code(evresult_get_failure(r)), EINVAL);
-	ck_assert_ptr_nonnull(evfailure_message(evresult_get_failure(r)));
+	ck_assert_int_eq(evfailure_get_code(evresult_get_failure(r)), EINVAL);
+	ck_assert_ptr_nonnull(evfailure_get_message(evresult_get_failure(r)));
 	evresult_dispose(r);
 }
 END_TEST
@@ -265,7 +267,7 @@ END_TEST
 START_TEST(failure_is_the_same_failure)
 {
 	struct evresult r = evresult_fail(EIO, "x");
-	struct evresult same = evresult_failure(evresult_get_failure(r));
+	struct evresult same = evresult_from_failure(evresult_get_failure(r));
 
 	ck_assert_ptr_eq(evresult_get_failure(same), evresult_get_failure(r));
 	evresult_dispose(r);
@@ -279,7 +281,7 @@ START_TEST(failure_lives_while_referenced)
 
 	ck_assert_ptr_eq(evfailure_ref(f), f);
 	evresult_dispose(r);
-	ck_assert_int_eq(evfailure_code(f), EIO);
+	ck_assert_int_eq(evfailure_get_code(f), EIO);
 	evfailure_unref(f);
 	evfailure_unref(NULL);
 }
@@ -302,16 +304,17 @@ END_TEST
 START_TEST(no_failure_has_nothing)
 {
 	struct evresult result = evresult_fail(EIO, "no cause");
-	struct evfailure *cause = evfailure_cause(evresult_get_failure(result));
+	struct evfailure *cause =
+	    evfailure_get_cause(evresult_get_failure(result));
 
 	ck_assert_ptr_null(cause);
-	ck_assert_int_eq(evfailure_code(cause), 0);
-	ck_assert_str_eq(evfailure_message(cause), "");
-	ck_assert_ptr_null(evfailure_cause(cause));
-	ck_assert_uint_eq(evfailure_index(cause), EVFAILURE_NO_INDEX);
-	ck_assert_ptr_null(evfailure_results(cause));
-	ck_assert_str_eq(evfailure_file(cause), "");
-	ck_assert_int_eq(evfailure_line(cause), 0);
+	ck_assert_int_eq(evfailure_get_code(cause), 0);
+	ck_assert_str_eq(evfailure_get_message(cause), "");
+	ck_assert_ptr_null(evfailure_get_cause(cause));
+	ck_assert_uint_eq(evfailure_get_index(cause), EVFAILURE_NO_INDEX);
+	ck_assert_ptr_null(evfailure_get_results(cause));
+	ck_assert_str_eq(evfailure_get_file(cause), "");
+	ck_assert_int_eq(evfailure_get_line(cause), 0);
 	ck_assert_ptr_null(evfailure_ref(cause));
 	evfailure_unref(cause);
 	evresult_dispose(result);
@@ -326,11 +329,11 @@ START_TEST(deferred_of_null_fails_with_errno)
 	r = evresult_deferred(NULL);
 	ck_assert(evresult_is_failure(r));
 	ck_assert(!evresult_is_deferred(r));
-	ck_assert_int_eq(evfailure_code(evresult_get_failure(r)), ENOSPC);
+	ck_assert_int_eq(evfailure_get_code(evresult_get_failure(r)), ENOSPC);
 	evresult_dispose(r);
 	errno = 0;
 	r = evresult_deferred(NULL);
-	ck_assert_int_eq(evfailure_code(evresult_get_failure(r)), EINVAL);
+	ck_assert_int_eq(evfailure_get_code(evresult_get_failure(r)), EINVAL);
 	evresult_dispose(r);
 }
 END_TEST
@@ -340,7 +343,7 @@ START_TEST(dispose_frees_what_a_deferred_holds)
 	int freed = 0;
 
 	evresult_dispose(
-	    evresult_deferred(evdeferred_fired(base, counting(&freed))));
+	    evresult_deferred(evdeferred_new_fired(base, counting(&freed))));
 	ck_assert_int_eq(freed, 1);
 }
 END_TEST
@@ -377,20 +380,20 @@ START_TEST(without_memory_a_failure_is_enomem)
 		r = evresult_deferred(NULL);
 		break;
 	default:
-		r = evresult_failure(NULL);
+		r = evresult_from_failure(NULL);
 	}
 	alloc_fail_at(0, false);
 	ck_assert(evresult_is_failure(r));
 	f = evresult_get_failure(r);
 	/* What needs no memory may keep its code. */
 	if (alloc_failed())
-		ck_assert_int_eq(evfailure_code(f), ENOMEM);
+		ck_assert_int_eq(evfailure_get_code(f), ENOMEM);
 	else
 		ck_assert_int_ge(_i, 3);
-	ck_assert_ptr_nonnull(evfailure_message(f));
-	ck_assert_ptr_nonnull(evfailure_file(f));
-	ck_assert_int_ge(evfailure_line(f), 0);
-	ck_assert_ptr_null(evfailure_cause(f));
+	ck_assert_ptr_nonnull(evfailure_get_message(f));
+	ck_assert_ptr_nonnull(evfailure_get_file(f));
+	ck_assert_int_ge(evfailure_get_line(f), 0);
+	ck_assert_ptr_null(evfailure_get_cause(f));
 	evfailure_ref(f);
 	evfailure_unref(f);
 	evresult_dispose(r);

@@ -50,7 +50,7 @@ on_loss(struct evfailure *failure, void *arg)
 {
 	struct party *party = arg;
 
-	party->failed = evfailure_code(failure);
+	party->failed = evfailure_get_code(failure);
 	party->ended++;
 	return evresult_value(NULL);
 }
@@ -736,7 +736,7 @@ START_TEST(cancel_of_a_chain_that_waits_for_the_lock)
 	writer(&p[0]);
 	settle();
 	waiter = evrwlock_reader_acquire(lock);
-	d = evdeferred_fired(base, evresult_value(NULL));
+	d = evdeferred_new_fired(base, evresult_value(NULL));
 	evdeferred_add_callback(d, wait_here, waiter);
 	see(d, &seen);
 	counts(0, 1, 1, 0);
@@ -1971,7 +1971,7 @@ model_failed(struct evfailure *failure, void *arg)
 {
 	struct model_party *p = arg;
 
-	p->told_failed += evfailure_code(failure) == ECANCELED;
+	p->told_failed += evfailure_get_code(failure) == ECANCELED;
 	return evresult_value(NULL);
 }
 
@@ -2264,8 +2264,8 @@ START_TEST(upgrade_of_a_reading_owner_fails_with_edeadlk)
 	struct evdeferred *d;
 	struct seen seen = {0};
 
-	ck_assert_int_eq(evrwlock_reader_try_as(mine, owner), 0);
-	d = evrwlock_writer_acquire_as(mine, owner);
+	ck_assert_int_eq(evrwlock_try(mine, owner, EVRWLOCK_READ), 0);
+	d = evrwlock_acquire(mine, owner, EVRWLOCK_WRITE);
 	see(d, &seen);
 	ck_assert_int_eq(seen.failures, 1);
 	ck_assert_int_eq(seen.code, EDEADLK);

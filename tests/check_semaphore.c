@@ -44,7 +44,7 @@ on_loss(struct evfailure *failure, void *arg)
 {
 	struct party *party = arg;
 
-	party->failed = evfailure_code(failure);
+	party->failed = evfailure_get_code(failure);
 	party->ended++;
 	return evresult_value(NULL);
 }
@@ -53,7 +53,7 @@ static void
 ask(struct party *party)
 {
 	memset(party, 0, sizeof(*party));
-	party->d = evsemaphore_acquire(semaphore);
+	party->d = evsemaphore_acquire(semaphore, NULL);
 	ck_assert_ptr_nonnull(party->d);
 	ck_assert_int_eq(
 	    evdeferred_add_callbacks(party->d, on_grant, on_loss, party), 0);
@@ -70,7 +70,7 @@ settle(void)
 static void
 leave(void)
 {
-	ck_assert_int_eq(evsemaphore_release(semaphore), 0);
+	ck_assert_int_eq(evsemaphore_release(semaphore, NULL), 0);
 	settle();
 }
 
@@ -82,8 +82,8 @@ counts(size_t inside, size_t waiting)
 	evsemaphore_get_stats(semaphore, &stats);
 	ck_assert_uint_eq(stats.inside, inside);
 	ck_assert_uint_eq(stats.waiting, waiting);
-	ck_assert_uint_eq(evsemaphore_tokens(semaphore),
-	    evsemaphore_limit(semaphore) - inside);
+	ck_assert_uint_eq(evsemaphore_get_tokens(semaphore),
+	    evsemaphore_get_limit(semaphore) - inside);
 }
 
 /* Frees the Deferreds of the parties, and the semaphore, with all its tokens. */
@@ -124,15 +124,17 @@ START_TEST(bad_arguments_are_einval)
 	REFUSED_NULL(evsemaphore_new(NULL, 1, 0), EINVAL);
 	REFUSED_NULL(evsemaphore_new(base, 0, 0), EINVAL);
 	REFUSED_NULL(evsemaphore_new(base, 1, 0x2u), EINVAL);
-	REFUSED_NULL(evsemaphore_acquire(NULL), EINVAL);
-	REFUSED(evsemaphore_release(NULL), EINVAL);
-	REFUSED(evsemaphore_try(NULL), EINVAL);
-	REFUSED_NULL(evsemaphore_with(NULL, body_value, NULL), EINVAL);
+	REFUSED_NULL(evsemaphore_acquire(NULL, NULL), EINVAL);
+	REFUSED(evsemaphore_release(NULL, NULL), EINVAL);
+	REFUSED(evsemaphore_try(NULL, NULL), EINVAL);
+	REFUSED_NULL(
+	    evsemaphore_with(NULL, NULL, NULL, body_value, NULL), EINVAL);
 	make(_i, 2);
-	REFUSED_NULL(evsemaphore_with(semaphore, NULL, NULL), EINVAL);
+	REFUSED_NULL(
+	    evsemaphore_with(semaphore, NULL, NULL, NULL, NULL), EINVAL);
 	counts(0, 0);
-	ck_assert_uint_eq(evsemaphore_tokens(NULL), 0);
-	ck_assert_uint_eq(evsemaphore_limit(NULL), 0);
+	ck_assert_uint_eq(evsemaphore_get_tokens(NULL), 0);
+	ck_assert_uint_eq(evsemaphore_get_limit(NULL), 0);
 	memset(&stats, 0xff, sizeof(stats));
 	evsemaphore_get_stats(NULL, &stats);
 	ck_assert_mem_eq(&stats, &none, sizeof(none));
@@ -146,14 +148,14 @@ START_TEST(release_without_a_token_out_is_eperm)
 	struct party p[1];
 
 	make(_i, 2);
-	REFUSED(evsemaphore_release(semaphore), EPERM);
+	REFUSED(evsemaphore_release(semaphore, NULL), EPERM);
 	ask(&p[0]);
 	if (_i == 0)
 		/* It is on its way, and nobody's yet. */
-		REFUSED(evsemaphore_release(semaphore), EPERM);
+		REFUSED(evsemaphore_release(semaphore, NULL), EPERM);
 	settle();
 	leave();
-	REFUSED(evsemaphore_release(semaphore), EPERM);
+	REFUSED(evsemaphore_release(semaphore, NULL), EPERM);
 	counts(0, 0);
 	done(p, 1);
 }
@@ -166,16 +168,16 @@ START_TEST(calls_on_a_freed_base_are_eshutdown)
 	struct evdeferred *d;
 
 	make(_i, 1);
-	ck_assert_int_eq(evsemaphore_try(semaphore), 0);
+	ck_assert_int_eq(evsemaphore_try(semaphore, NULL), 0);
 	support_free_base();
 	/* The semaphore keeps its memory. */
 	REFUSED_NULL(evsemaphore_new(freed, 1, 0), ESHUTDOWN);
-	REFUSED(evsemaphore_try(semaphore), ESHUTDOWN);
-	d = evsemaphore_acquire(semaphore);
+	REFUSED(evsemaphore_try(semaphore, NULL), ESHUTDOWN);
+	d = evsemaphore_acquire(semaphore, NULL);
 	see(d, &seen);
 	ck_assert_int_eq(seen.code, ESHUTDOWN);
 	evdeferred_free(d);
-	ck_assert_int_eq(evsemaphore_release(semaphore), 0);
+	ck_assert_int_eq(evsemaphore_release(semaphore, NULL), 0);
 	done(NULL, 0);
 }
 END_TEST
@@ -188,7 +190,7 @@ START_TEST(as_many_enter_as_there_are_tokens)
 	int i;
 
 	make(_i, 3);
-	ck_assert_uint_eq(evsemaphore_limit(semaphore), 3);
+	ck_assert_uint_eq(evsemaphore_get_limit(semaphore), 3);
 	for (i = 0; i < 5; i++)
 		ask(&p[i]);
 	settle();
@@ -228,7 +230,7 @@ static struct evresult
 release_at_once(void *value, void *arg)
 {
 	on_grant(value, arg);
-	ck_assert_int_eq(evsemaphore_release(value), 0);
+	ck_assert_int_eq(evsemaphore_release(value, NULL), 0);
 	return evresult_value(NULL);
 }
 
@@ -239,10 +241,10 @@ START_TEST(released_inside_callbacks_in_order)
 
 	make(_i, 1);
 	grants = 0;
-	ck_assert_int_eq(evsemaphore_try(semaphore), 0);
+	ck_assert_int_eq(evsemaphore_try(semaphore, NULL), 0);
 	memset(p, 0, sizeof(p));
 	for (i = 0; i < 8; i++) {
-		p[i].d = evsemaphore_acquire(semaphore);
+		p[i].d = evsemaphore_acquire(semaphore, NULL);
 		evdeferred_add_callback(p[i].d, release_at_once, &p[i]);
 	}
 	leave();
@@ -297,8 +299,8 @@ START_TEST(timed_out_waiter_fails_with_etimedout)
 	struct evdeferred *d;
 
 	make(_i, 1);
-	evsemaphore_try(semaphore);
-	d = evsemaphore_acquire(semaphore);
+	evsemaphore_try(semaphore, NULL);
+	d = evsemaphore_acquire(semaphore, NULL);
 	evdeferred_add_timeout(d, &second);
 	see(d, &seen);
 	clock_advance(1100);
@@ -355,7 +357,7 @@ START_TEST(grant_nobody_receives_is_released)
 	struct party p[1];
 
 	make(_i, 1);
-	d = evsemaphore_acquire(semaphore);
+	d = evsemaphore_acquire(semaphore, NULL);
 	settle();
 	counts(1, 0);
 	/* It has its result: a cancel is too late, a free is not. */
@@ -376,7 +378,7 @@ START_TEST(grant_to_a_detached_waiter_is_released)
 	struct party p[1];
 
 	make(_i, 1);
-	evdeferred_detach(evsemaphore_acquire(semaphore));
+	evdeferred_detach(evsemaphore_acquire(semaphore, NULL));
 	ask(&p[0]);
 	settle();
 	ck_assert_int_eq(p[0].granted, 1);
@@ -397,7 +399,7 @@ START_TEST(loop_delivers_never_from_inside)
 	turns(1);
 	ck_assert_int_eq(p[0].granted, 1);
 	ask(&p[1]);
-	ck_assert_int_eq(evsemaphore_release(semaphore), 0);
+	ck_assert_int_eq(evsemaphore_release(semaphore, NULL), 0);
 	ck_assert_int_eq(p[1].ended, 0);
 	turns(1);
 	ck_assert_int_eq(p[1].granted, 1);
@@ -415,9 +417,9 @@ START_TEST(fast_delivers_at_once)
 	ck_assert_int_eq(p[0].granted, 1);
 	ask(&p[1]);
 	ck_assert_int_eq(p[1].granted, 0);
-	ck_assert_int_eq(evsemaphore_release(semaphore), 0);
+	ck_assert_int_eq(evsemaphore_release(semaphore, NULL), 0);
 	ck_assert_int_eq(p[1].granted, 1);
-	ck_assert_int_eq(evsemaphore_release(semaphore), 0);
+	ck_assert_int_eq(evsemaphore_release(semaphore, NULL), 0);
 	ck_assert_int_eq(event_base_get_num_events(loop,
 			     EVENT_BASE_COUNT_ADDED | EVENT_BASE_COUNT_ACTIVE),
 	    0);
@@ -430,14 +432,14 @@ START_TEST(try_takes_a_free_token)
 	struct party p[1];
 
 	make(_i, 2);
-	ck_assert_int_eq(evsemaphore_try(semaphore), 0);
+	ck_assert_int_eq(evsemaphore_try(semaphore, NULL), 0);
 	/* One that is on its way is not free. */
 	ask(&p[0]);
-	REFUSED(evsemaphore_try(semaphore), EBUSY);
+	REFUSED(evsemaphore_try(semaphore, NULL), EBUSY);
 	settle();
-	REFUSED(evsemaphore_try(semaphore), EBUSY);
+	REFUSED(evsemaphore_try(semaphore, NULL), EBUSY);
 	leave();
-	ck_assert_int_eq(evsemaphore_try(semaphore), 0);
+	ck_assert_int_eq(evsemaphore_try(semaphore, NULL), 0);
 	leave();
 	leave();
 	done(p, 1);
@@ -459,7 +461,7 @@ run_body(void *arg)
 	struct with *with = arg;
 
 	with->runs++;
-	with->tokens = evsemaphore_tokens(semaphore);
+	with->tokens = evsemaphore_get_tokens(semaphore);
 	return with->inner != NULL ? evresult_deferred(with->inner)
 				   : with->result;
 }
@@ -472,7 +474,7 @@ START_TEST(with_holds_runs_and_releases)
 
 	make(_i, 2);
 	w.result = evresult_value(&w);
-	d = evsemaphore_with(semaphore, run_body, &w);
+	d = evsemaphore_with(semaphore, NULL, NULL, run_body, &w);
 	ck_assert_int_eq(w.runs, _i);
 	see(d, &seen);
 	settle();
@@ -492,7 +494,7 @@ START_TEST(with_releases_on_failure)
 
 	make(_i, 1);
 	w.result = evresult_fail(EIO, "body");
-	d = evsemaphore_with(semaphore, run_body, &w);
+	d = evsemaphore_with(semaphore, NULL, NULL, run_body, &w);
 	see(d, &seen);
 	settle();
 	ck_assert_int_eq(seen.code, EIO);
@@ -512,7 +514,7 @@ START_TEST(with_holds_until_the_deferred_is_through)
 
 	make(_i % 2, 1);
 	w.inner = evdeferred_new(base, NULL, NULL);
-	d = evsemaphore_with(semaphore, run_body, &w);
+	d = evsemaphore_with(semaphore, NULL, NULL, run_body, &w);
 	see(d, &seen);
 	ask(&p[0]);
 	settle();
@@ -550,7 +552,7 @@ ask_inside(void *arg)
 {
 	struct party *p = arg;
 
-	ck_assert_uint_eq(evsemaphore_tokens(semaphore), 1);
+	ck_assert_uint_eq(evsemaphore_get_tokens(semaphore), 1);
 	ask(&p[0]);
 	ask(&p[1]);
 	counts(3, 1);
@@ -560,7 +562,8 @@ ask_inside(void *arg)
 static struct evresult
 run_another(void *arg)
 {
-	return evresult_deferred(evsemaphore_with(semaphore, ask_inside, arg));
+	return evresult_deferred(
+	    evsemaphore_with(semaphore, NULL, NULL, ask_inside, arg));
 }
 
 START_TEST(with_inside_with_takes_two_tokens)
@@ -570,7 +573,7 @@ START_TEST(with_inside_with_takes_two_tokens)
 	struct evdeferred *d;
 
 	make(_i, 3);
-	d = evsemaphore_with(semaphore, run_another, p);
+	d = evsemaphore_with(semaphore, NULL, NULL, run_another, p);
 	see(d, &seen);
 	settle();
 	ck_assert_ptr_eq(seen.value, p);
@@ -590,8 +593,8 @@ START_TEST(with_cancelled_while_it_waits_runs_nothing)
 	struct evdeferred *d;
 
 	make(_i, 1);
-	evsemaphore_try(semaphore);
-	d = evsemaphore_with(semaphore, run_body, &w);
+	evsemaphore_try(semaphore, NULL);
+	d = evsemaphore_with(semaphore, NULL, NULL, run_body, &w);
 	see(d, &seen);
 	evdeferred_cancel(d);
 	ck_assert_int_eq(seen.code, ECANCELED);
@@ -609,13 +612,13 @@ START_TEST(with_on_a_closed_semaphore_runs_nothing)
 	struct evdeferred *d;
 
 	make(_i, 1);
-	evsemaphore_try(semaphore);
-	d = evsemaphore_with(semaphore, run_body, &w);
+	evsemaphore_try(semaphore, NULL);
+	d = evsemaphore_with(semaphore, NULL, NULL, run_body, &w);
 	see(d, &seen);
 	evsemaphore_free(semaphore);
 	ck_assert_int_eq(seen.code, ESHUTDOWN);
 	evdeferred_free(d);
-	ck_assert_int_eq(evsemaphore_release(semaphore), 0);
+	ck_assert_int_eq(evsemaphore_release(semaphore, NULL), 0);
 	ck_assert_int_eq(w.runs, 0);
 }
 END_TEST
@@ -634,7 +637,7 @@ START_TEST(stats_count)
 	leave();
 	leave();
 	leave();
-	ck_assert_int_eq(evsemaphore_try(semaphore), 0);
+	ck_assert_int_eq(evsemaphore_try(semaphore, NULL), 0);
 	leave();
 	leave();
 	evsemaphore_get_stats(semaphore, &stats);
@@ -670,14 +673,14 @@ START_TEST(close_fails_waiters_and_lets_holders_release)
 	evsemaphore_free(semaphore);
 	ck_assert_int_eq(p[2].failed, ESHUTDOWN);
 	ck_assert_int_eq(p[3].failed, ESHUTDOWN);
-	REFUSED(evsemaphore_try(semaphore), ESHUTDOWN);
-	ck_assert_int_eq(evsemaphore_release(semaphore), 0);
-	REFUSED(evsemaphore_try(semaphore), ESHUTDOWN);
-	d = evsemaphore_acquire(semaphore);
+	REFUSED(evsemaphore_try(semaphore, NULL), ESHUTDOWN);
+	ck_assert_int_eq(evsemaphore_release(semaphore, NULL), 0);
+	REFUSED(evsemaphore_try(semaphore, NULL), ESHUTDOWN);
+	d = evsemaphore_acquire(semaphore, NULL);
 	see(d, &seen);
 	ck_assert_int_eq(seen.code, ESHUTDOWN);
 	evdeferred_free(d);
-	ck_assert_int_eq(evsemaphore_release(semaphore), 0);
+	ck_assert_int_eq(evsemaphore_release(semaphore, NULL), 0);
 	for (i = 0; i < 4; i++)
 		evdeferred_free(p[i].d);
 }
@@ -697,8 +700,8 @@ START_TEST(close_delivers_grants_on_their_way)
 	settle();
 	ck_assert_int_eq(p[0].granted + p[2].granted, 2);
 	ck_assert_int_eq(p[1].failed, ECANCELED);
-	ck_assert_int_eq(evsemaphore_release(semaphore), 0);
-	ck_assert_int_eq(evsemaphore_release(semaphore), 0);
+	ck_assert_int_eq(evsemaphore_release(semaphore, NULL), 0);
+	ck_assert_int_eq(evsemaphore_release(semaphore, NULL), 0);
 	for (i = 0; i < 3; i++)
 		evdeferred_free(p[i].d);
 }
@@ -722,7 +725,7 @@ START_TEST(close_with_a_forgotten_grant)
 	struct evdeferred *d;
 
 	make(_i, 1);
-	d = evsemaphore_acquire(semaphore);
+	d = evsemaphore_acquire(semaphore, NULL);
 	settle();
 	evsemaphore_free(semaphore);
 	evdeferred_free(d);
@@ -734,7 +737,7 @@ close_and_release(void *value, void *arg)
 {
 	on_grant(value, arg);
 	evsemaphore_free(value);
-	evsemaphore_release(value);
+	evsemaphore_release(value, NULL);
 	return evresult_value(NULL);
 }
 
@@ -744,22 +747,22 @@ START_TEST(close_inside_a_callback)
 	struct party p[3];
 
 	make(_i % 2, 2);
-	evsemaphore_try(semaphore);
-	evsemaphore_try(semaphore);
+	evsemaphore_try(semaphore, NULL);
+	evsemaphore_try(semaphore, NULL);
 	memset(p, 0, sizeof(p));
-	p[0].d = evsemaphore_acquire(semaphore);
+	p[0].d = evsemaphore_acquire(semaphore, NULL);
 	evdeferred_add_callbacks(p[0].d, close_and_release, on_loss, &p[0]);
 	ask(&p[1]);
 	ask(&p[2]);
-	ck_assert_int_eq(evsemaphore_release(semaphore), 0);
+	ck_assert_int_eq(evsemaphore_release(semaphore, NULL), 0);
 	if (_i / 2 == 1)
-		ck_assert_int_eq(evsemaphore_release(semaphore), 0);
+		ck_assert_int_eq(evsemaphore_release(semaphore, NULL), 0);
 	settle();
 	ck_assert_int_eq(p[0].granted, 1);
 	ck_assert_int_eq(p[2].failed, ESHUTDOWN);
 	/* Where both were granted at once, the second is a holder. */
 	if (p[1].granted || _i / 2 == 0)
-		ck_assert_int_eq(evsemaphore_release(semaphore), 0);
+		ck_assert_int_eq(evsemaphore_release(semaphore, NULL), 0);
 	else
 		ck_assert_int_eq(p[1].failed, ESHUTDOWN);
 	evdeferred_free(p[0].d);
@@ -778,7 +781,7 @@ drop_others(struct evfailure *failure, void *arg)
 	evdeferred_free(others[1].d);
 	others[1].d = NULL;
 	evdeferred_cancel(others[2].d);
-	ck_assert_int_eq(evsemaphore_release(semaphore), 0);
+	ck_assert_int_eq(evsemaphore_release(semaphore, NULL), 0);
 	return evresult_value(NULL);
 }
 
@@ -788,9 +791,9 @@ START_TEST(close_while_all_leave_meanwhile)
 
 	make(_i, 1);
 	others = p;
-	evsemaphore_try(semaphore);
+	evsemaphore_try(semaphore, NULL);
 	memset(p, 0, sizeof(p));
-	p[0].d = evsemaphore_acquire(semaphore);
+	p[0].d = evsemaphore_acquire(semaphore, NULL);
 	evdeferred_add_callbacks(p[0].d, on_grant, drop_others, &p[0]);
 	ask(&p[1]);
 	ask(&p[2]);
@@ -811,12 +814,12 @@ START_TEST(unhandled_close_is_reported)
 	struct evdeferred *d;
 
 	make(_i, 1);
-	evsemaphore_try(semaphore);
-	d = evsemaphore_acquire(semaphore);
+	evsemaphore_try(semaphore, NULL);
+	d = evsemaphore_acquire(semaphore, NULL);
 	evsemaphore_free(semaphore);
 	evdeferred_free(d);
 	report_take(ESHUTDOWN);
-	ck_assert_int_eq(evsemaphore_release(semaphore), 0);
+	ck_assert_int_eq(evsemaphore_release(semaphore, NULL), 0);
 }
 END_TEST
 
@@ -831,15 +834,15 @@ semaphore_round(void)
 
 	memset(p, 0, sizeof(p));
 	for (i = 0; i < 3; i++) {
-		d[i] = evsemaphore_acquire(semaphore);
+		d[i] = evsemaphore_acquire(semaphore, NULL);
 		evdeferred_add_callbacks(d[i], on_grant, on_loss, &p[i]);
 	}
-	d[3] = evsemaphore_with(semaphore, body_value, NULL);
+	d[3] = evsemaphore_with(semaphore, NULL, NULL, body_value, NULL);
 	turns(2);
 	evdeferred_cancel(d[1]);
-	evsemaphore_release(semaphore);
+	evsemaphore_release(semaphore, NULL);
 	turns(2);
-	evsemaphore_release(semaphore);
+	evsemaphore_release(semaphore, NULL);
 	turns(2);
 	for (i = 0; i < 4; i++)
 		evdeferred_free(d[i]);
@@ -892,8 +895,9 @@ START_TEST(acquire_without_memory_acquires_nothing)
 			evdefer_base_reserve(base, 10, 0);
 		alloc_fail_at(1, true);
 		errno = 0;
-		d = _i / 2 == 0 ? evsemaphore_acquire(semaphore)
-				: evsemaphore_with(semaphore, body_value, NULL);
+		d = _i / 2 == 0 ? evsemaphore_acquire(semaphore, NULL)
+				: evsemaphore_with(
+				      semaphore, NULL, NULL, body_value, NULL);
 		code = errno;
 		alloc_fail_at(0, false);
 		ck_assert_ptr_null(d);
@@ -916,12 +920,12 @@ pass_through(void *value, void *arg)
 	/* In order: arg is which one it is.  Of several tokens that are given
 	 * back, the second may run while the loop has yet to go on with the
 	 * first. */
-	if (evsemaphore_limit(value) == 1)
+	if (evsemaphore_get_limit(value) == 1)
 		rule_broken += (size_t)arg != served;
 	served++;
 	evsemaphore_get_stats(value, &stats);
-	rule_broken += stats.inside > evsemaphore_limit(value);
-	evsemaphore_release(value);
+	rule_broken += stats.inside > evsemaphore_get_limit(value);
+	evsemaphore_release(value, NULL);
 	return evresult_value(NULL);
 }
 
@@ -935,14 +939,14 @@ START_TEST(million_waiters_are_granted_in_one_go)
 	make(_i % 2, tokens);
 	served = rule_broken = 0;
 	for (i = 0; i < tokens; i++)
-		evsemaphore_try(semaphore);
+		evsemaphore_try(semaphore, NULL);
 	for (i = 0; i < scale; i++) {
-		d = evsemaphore_acquire(semaphore);
+		d = evsemaphore_acquire(semaphore, NULL);
 		evdeferred_add_callback(d, pass_through, (void *)i);
 		evdeferred_detach(d);
 	}
 	for (i = 0; i < tokens; i++)
-		evsemaphore_release(semaphore);
+		evsemaphore_release(semaphore, NULL);
 	event_base_dispatch(loop);
 	ck_assert_uint_eq(served, scale);
 	ck_assert_uint_eq(rule_broken, 0);
@@ -959,9 +963,9 @@ START_TEST(million_waiters_are_cancelled)
 	struct seen seen = {0};
 
 	make(_i % 2, 1);
-	evsemaphore_try(semaphore);
+	evsemaphore_try(semaphore, NULL);
 	for (i = 0; i < scale; i++) {
-		d[i] = evsemaphore_acquire(semaphore);
+		d[i] = evsemaphore_acquire(semaphore, NULL);
 		evdeferred_add_callbacks(d[i], see_value, see_failure, &seen);
 	}
 	for (i = 0; i < scale; i++) {
@@ -988,16 +992,16 @@ START_TEST(million_waiters_are_shut_out)
 	struct evdeferred *d;
 
 	make(_i, 1);
-	evsemaphore_try(semaphore);
+	evsemaphore_try(semaphore, NULL);
 	for (i = 0; i < scale; i++) {
-		d = evsemaphore_acquire(semaphore);
+		d = evsemaphore_acquire(semaphore, NULL);
 		evdeferred_add_callbacks(d, see_value, see_failure, &seen);
 		evdeferred_detach(d);
 	}
 	evsemaphore_free(semaphore);
 	ck_assert_int_eq(seen.failures, (int)scale);
 	ck_assert_int_eq(seen.code, ESHUTDOWN);
-	evsemaphore_release(semaphore);
+	evsemaphore_release(semaphore, NULL);
 }
 END_TEST
 
@@ -1008,14 +1012,14 @@ again(void *value, void *arg)
 	struct evdeferred *d;
 
 	if (arg != NULL)
-		evsemaphore_release(value);
+		evsemaphore_release(value, NULL);
 	if (++served < support_scale()) {
-		d = evsemaphore_acquire(value);
+		d = evsemaphore_acquire(value, NULL);
 		evdeferred_add_callback(d, again, arg);
 		evdeferred_detach(d);
 	}
 	if (arg == NULL)
-		evsemaphore_release(value);
+		evsemaphore_release(value, NULL);
 	return evresult_value(NULL);
 }
 
@@ -1025,7 +1029,7 @@ START_TEST(million_acquires_by_callbacks)
 
 	make(_i % 2, 1);
 	served = 0;
-	d = evsemaphore_acquire(semaphore);
+	d = evsemaphore_acquire(semaphore, NULL);
 	evdeferred_add_callback(d, again, _i / 2 == 0 ? NULL : &served);
 	evdeferred_detach(d);
 	event_base_dispatch(loop);

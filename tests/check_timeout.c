@@ -47,7 +47,7 @@ note(void *arg)
 static struct evresult
 note_timeout(struct evfailure *failure, void *arg)
 {
-	ck_assert_int_eq(evfailure_code(failure), ETIMEDOUT);
+	ck_assert_int_eq(evfailure_get_code(failure), ETIMEDOUT);
 	return note(arg);
 }
 

@@ -372,9 +372,9 @@ pass_on(void *value, void *arg)
 {
 	delivered++;
 	if (!stop && delivered < 100000)
-		start(evmutex_acquire(value), pass_on);
+		start(evmutex_acquire(value, NULL), pass_on);
 	(void)arg;
-	evmutex_release(value);
+	evmutex_release(value, NULL);
 	return evresult_value(NULL);
 }
 
@@ -402,8 +402,8 @@ rounds_before_an_event(void)
 	stop = false;
 	delivered = 0;
 	mutex = evmutex_new(base, 0);
-	start(evmutex_acquire(mutex), pass_on);
-	start(evmutex_acquire(mutex), pass_on);
+	start(evmutex_acquire(mutex, NULL), pass_on);
+	start(evmutex_acquire(mutex, NULL), pass_on);
 	event_base_dispatch(loop);
 	event_free(event);
 	evmutex_free(mutex);

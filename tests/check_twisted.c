@@ -18,7 +18,7 @@ fresh(void)
 static struct evdeferred *
 fired(struct evresult result)
 {
-	struct evdeferred *d = evdeferred_fired(base, result);
+	struct evdeferred *d = evdeferred_new_fired(base, result);
 
 	ck_assert_ptr_nonnull(d);
 	return d;

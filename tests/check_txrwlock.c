@@ -211,10 +211,10 @@ read_in_a_try(struct evcoro *co, void *arg)
 	struct reader *r = arg;
 
 	EVCORO_BEGIN(co);
-	EVCORO_AWAIT(co, evrwlock_reader_acquire_as(lock, r->owner));
+	EVCORO_AWAIT(co, evrwlock_acquire(lock, r->owner, EVRWLOCK_READ));
 	EVCORO_FINALLY(co);
 	errno = 0;
-	evrwlock_reader_release_as(lock, r->owner);
+	evrwlock_release(lock, r->owner, EVRWLOCK_READ);
 	r->release_code = errno;
 	EVCORO_END(co);
 }
@@ -228,7 +228,7 @@ START_TEST(cleanup_of_a_reader_that_never_got_in_releases_nothing)
 	struct seen seen = {0}, written = {0};
 
 	make_lock(_i);
-	ck_assert_int_eq(evrwlock_reader_try_as(lock, holder), 0);
+	ck_assert_int_eq(evrwlock_try(lock, holder, EVRWLOCK_READ), 0);
 	writer = evrwlock_writer_acquire(lock);
 	see(writer, &written);
 	d = evcoro_start(base, &r.co, read_in_a_try, &r, NULL);
@@ -239,7 +239,7 @@ START_TEST(cleanup_of_a_reader_that_never_got_in_releases_nothing)
 	ck_assert_int_eq(r.release_code, EPERM);
 	ck_assert(evrwlock_is_reading(lock));
 	ck_assert_int_eq(written.values, 0);
-	ck_assert_int_eq(evrwlock_reader_release_as(lock, holder), 0);
+	ck_assert_int_eq(evrwlock_release(lock, holder, EVRWLOCK_READ), 0);
 	turns(3);
 	ck_assert_ptr_eq(written.value, lock);
 	ck_assert_int_eq(evrwlock_writer_release(lock), 0);

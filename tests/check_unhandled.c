@@ -22,7 +22,7 @@ static void
 begin_handling(const struct evfailure *failure)
 {
 	handler.calls++;
-	handler.sum += evfailure_code(failure);
+	handler.sum += evfailure_get_code(failure);
 	if (++handler.depth > handler.deepest)
 		handler.deepest = handler.depth;
 }
@@ -32,7 +32,7 @@ static void
 drop_failure(int code)
 {
 	evdeferred_free(
-	    evdeferred_fired(handler.base, evresult_fail(code, NULL)));
+	    evdeferred_new_fired(handler.base, evresult_fail(code, NULL)));
 }
 
 static void
@@ -406,7 +406,7 @@ handle_and_free_victim(const struct evfailure *failure, void *arg)
 START_TEST(deferred_freed_by_the_handler_that_is_told_of_it_and_others)
 {
 	set_handler(handle_and_free_victim, 3, 1);
-	victim = evdeferred_fired(base, evresult_fail(100, NULL));
+	victim = evdeferred_new_fired(base, evresult_fail(100, NULL));
 	evdeferred_free(victim);
 	ck_assert_int_eq(handler.calls, 4);
 	ck_assert_int_eq(handler.sum, 106);
@@ -423,7 +423,7 @@ drop_another(void *value)
 START_TEST(deferred_freed_by_the_handler_that_is_told_of_what_it_carried)
 {
 	set_handler(handle_and_free_victim, 0, 0);
-	victim = evdeferred_fired(
+	victim = evdeferred_new_fired(
 	    base, evresult_fail_with(NULL, drop_another, 100, NULL));
 	evdeferred_free(victim);
 	ck_assert_int_eq(handler.calls, 2);

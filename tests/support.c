@@ -28,11 +28,11 @@ note_report(const struct evfailure *failure, void *arg)
 	struct report *r = arg;
 
 	r->count++;
-	r->code = evfailure_code(failure);
-	r->line = evfailure_line(failure);
-	snprintf(
-	    r->message, sizeof(r->message), "%s", evfailure_message(failure));
-	snprintf(r->file, sizeof(r->file), "%s", evfailure_file(failure));
+	r->code = evfailure_get_code(failure);
+	r->line = evfailure_get_line(failure);
+	snprintf(r->message, sizeof(r->message), "%s",
+	    evfailure_get_message(failure));
+	snprintf(r->file, sizeof(r->file), "%s", evfailure_get_file(failure));
 }
 
 void
@@ -166,7 +166,7 @@ see_failure(struct evfailure *failure, void *arg)
 	struct seen *seen = arg;
 
 	seen->failures++;
-	seen->code = evfailure_code(failure);
+	seen->code = evfailure_get_code(failure);
 	return evresult_value(NULL);
 }
 
@@ -196,7 +196,7 @@ struct evresult
 trace_failure(struct evfailure *failure, void *arg)
 {
 	trace_add(arg);
-	return evresult_failure(failure);
+	return evresult_from_failure(failure);
 }
 
 struct evresult

@@ -88,11 +88,11 @@ leave(struct evresult result, void *arg)
 	if (!call->entered)
 		return result; /* the failure of the acquire */
 	if (call->writes)
-		evrwlock_writer_release_as(
-		    store_lock(call), call->holder.owner);
+		evrwlock_release(
+		    store_lock(call), call->holder.owner, EVRWLOCK_WRITE);
 	else
-		evrwlock_reader_release_as(
-		    store_lock(call), call->holder.owner);
+		evrwlock_release(
+		    store_lock(call), call->holder.owner, EVRWLOCK_READ);
 	return result;
 }
 
@@ -105,9 +105,9 @@ static struct evdeferred *
 enter_in_time(struct call *call, struct evrwlock *lock)
 {
 	struct evowner *owner = call->holder.owner;
-	struct evdeferred *d = call->writes
-				   ? evrwlock_writer_acquire_as(lock, owner)
-				   : evrwlock_reader_acquire_as(lock, owner);
+	struct evdeferred *d =
+	    call->writes ? evrwlock_acquire(lock, owner, EVRWLOCK_WRITE)
+			 : evrwlock_acquire(lock, owner, EVRWLOCK_READ);
 
 	if (d == NULL)
 		return NULL;
@@ -141,11 +141,11 @@ enter_store(struct call *call)
 	if (!needs_lock(call))
 		return enter_at_once(call);
 	if (!call->has_timeout && call->writes)
-		return evrwlock_with_writer_as(
-		    store_lock(call), owner, body, call);
+		return evrwlock_with(
+		    store_lock(call), owner, EVRWLOCK_WRITE, NULL, body, call);
 	if (!call->has_timeout)
-		return evrwlock_with_reader_as(
-		    store_lock(call), owner, body, call);
+		return evrwlock_with(
+		    store_lock(call), owner, EVRWLOCK_READ, NULL, body, call);
 	d = enter_in_time(call, store_lock(call));
 	if (d != NULL)
 		evdeferred_add_both(d, leave, call);
@@ -189,14 +189,14 @@ static void
 reply_deadlock(struct call *call, const struct evfailure *failure)
 {
 	static const char word[] = "deadlock: ";
-	const char *message = evfailure_message(failure);
-	const char *client = evowner_name(call->holder.owner);
+	const char *message = evfailure_get_message(failure);
+	const char *client = evowner_get_name(call->holder.owner);
 
 	if (hold_is_granted(call->hold)) {
 		/* A circle of one, which the library does not spell out. */
 		reply_error(&call->reply,
 		    "DEADLOCK %s waits to write %s, held by %s to read", client,
-		    evrwlock_name(hold_lock(call->hold)), client);
+		    evrwlock_get_name(hold_lock(call->hold)), client);
 		return;
 	}
 	if (strncmp(message, word, sizeof(word) - 1) == 0)
@@ -208,7 +208,7 @@ reply_deadlock(struct call *call, const struct evfailure *failure)
 static void
 reply_refused(struct call *call, const struct evfailure *failure)
 {
-	switch (evfailure_code(failure)) {
+	switch (evfailure_get_code(failure)) {
 	case ETIMEDOUT:
 		reply_error(
 		    &call->reply, "BUSY the lock was not granted in time");
@@ -225,7 +225,8 @@ reply_refused(struct call *call, const struct evfailure *failure)
 		reply_error(&call->reply, "ERR kvd is stopping");
 		break;
 	default:
-		reply_error(&call->reply, "ERR %s", evfailure_message(failure));
+		reply_error(
+		    &call->reply, "ERR %s", evfailure_get_message(failure));
 		break;
 	}
 }
@@ -233,12 +234,13 @@ reply_refused(struct call *call, const struct evfailure *failure)
 static void
 reply_failure(struct call *call, const struct evfailure *failure)
 {
-	if (evfailure_code(failure) == ENOMEM)
+	if (evfailure_get_code(failure) == ENOMEM)
 		reply_error(&call->reply, "ERR out of memory");
 	else if (!call->entered)
 		reply_refused(call, failure);
 	else
-		reply_error(&call->reply, "ERR %s", evfailure_message(failure));
+		reply_error(
+		    &call->reply, "ERR %s", evfailure_get_message(failure));
 }
 
 static struct evresult

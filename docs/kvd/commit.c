@@ -251,8 +251,8 @@ answer(struct commit *commit, const struct evfailure *failure)
 	while ((call = take_first(commit)) != NULL) {
 		done = call->write.done;
 		if (failure != NULL) {
-			evdeferred_errback(done, evfailure_code(failure), "%s",
-			    evfailure_message(failure));
+			evdeferred_errback(done, evfailure_get_code(failure),
+			    "%s", evfailure_get_message(failure));
 			continue;
 		}
 		commit->total++;

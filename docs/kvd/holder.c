@@ -149,8 +149,8 @@ holder_release(struct holder *holder, struct bytes name)
 		return -1;
 	lock = hold_lock(hold);
 	/* The library knows as what it holds the lock. */
-	if (evrwlock_writer_release_as(lock, holder->owner) == -1)
-		evrwlock_reader_release_as(lock, holder->owner);
+	if (evrwlock_release(lock, holder->owner, EVRWLOCK_WRITE) == -1)
+		evrwlock_release(lock, holder->owner, EVRWLOCK_READ);
 	if (--hold->times == 0)
 		forget(hold);
 	return 0;

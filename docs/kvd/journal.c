@@ -395,13 +395,13 @@ not_appended(struct evfailure *failure, void *arg)
 	struct journal *journal = arg;
 
 	journal->busy = false;
-	return evresult_failure(failure);
+	return evresult_from_failure(failure);
 }
 
 static struct evdeferred *
 refuse(struct journal *journal)
 {
-	return evdeferred_fired(journal->base,
+	return evdeferred_new_fired(journal->base,
 	    evresult_fail(EROFS,
 		"writes are refused since the journal could not be written to "
 		"the disk; see the log and restart kvd"));

@@ -214,7 +214,7 @@ client_info(struct call *call)
 	snprintf(line, sizeof(line),
 	    "id=%llu addr=%s name=%s lib-name=%s lib-ver=%s resp=%d "
 	    "multi=%ld\n",
-	    session->id, evowner_name(call->holder.owner),
+	    session->id, evowner_get_name(call->holder.owner),
 	    text_of(session->name), text_of(session->library),
 	    text_of(session->library_version), call->reply.version, queued);
 	reply_text(&call->reply, line, strlen(line));

@@ -291,7 +291,7 @@ end(struct snapshot *snapshot, const struct evfailure *failure)
 	/* The journal has its own say. */
 	if (failure != NULL && !snapshot->in_place)
 		report("%s/" NAME ": %s", server->options->dir,
-		    evfailure_message(failure));
+		    evfailure_get_message(failure));
 	if (snapshot->fd != -1) {
 		close(snapshot->fd);
 		unlinkat(server->directory.fd, TEMPORARY, 0);

@@ -76,11 +76,11 @@ struct evresults;
  * evresults_free().
  *
  * With EVDEFERRED_LIST_FIRE_ON_ONE_CALLBACK it fires as soon as one input has
- * a value, with a struct evresults that has that one only; evresults_index()
+ * a value, with a struct evresults that has that one only; evresults_get_index()
  * tells which it was.  If all fail, it has all failures.  With
  * EVDEFERRED_LIST_FIRE_ON_ONE_ERRBACK it fails as soon as one input does.  That
- * failure has the code of the input's, which is its evfailure_cause(), and
- * evfailure_index() tells which input it was (Twisted's FirstError).  In both
+ * failure has the code of the input's, which is its evfailure_get_cause(), and
+ * evfailure_get_index() tells which input it was (Twisted's FirstError).  In both
  * cases the results that were there before are disposed of at once.  The
  * others go on (see EVDEFERRED_LIST_CANCEL_ON_ERROR); what they fire is
  * disposed of.
@@ -117,9 +117,9 @@ struct evdeferred *evdeferred_gather(struct evdefer_base *base,
  * them.  Twisted's race().
  *
  * The Deferred fires with a struct evresults that has that one value;
- * evresults_index() tells where it came from.  If all inputs fail, it fails:
- * with the code of the first input's failure, which is its evfailure_cause(),
- * and with all of them as its evfailure_results() (Twisted's FailureGroup).
+ * evresults_get_index() tells where it came from.  If all inputs fail, it fails:
+ * with the code of the first input's failure, which is its evfailure_get_cause(),
+ * and with all of them as its evfailure_get_results() (Twisted's FailureGroup).
  * Failures of inputs are not reported.  Without inputs it never fires.
  *
  * Otherwise as evdeferred_list().
@@ -128,12 +128,12 @@ struct evdeferred *evdeferred_race(struct evdefer_base *base,
     struct evdeferred *const *deferreds, size_t count);
 
 /** @return how many results there are; 0 for NULL. */
-size_t evresults_count(const struct evresults *results);
+size_t evresults_get_count(const struct evresults *results);
 
 /** @return the place among the inputs that the result in place @p i comes
  * from: @p i itself, except where only one result was wanted.
  * EVFAILURE_NO_INDEX if there is no place @p i. */
-size_t evresults_index(const struct evresults *results, size_t i);
+size_t evresults_get_index(const struct evresults *results, size_t i);
 
 /** @return the result in place @p i, lent: to be looked at, with no duty to
  * free it.  The plain value NULL if it was taken or there is none. */

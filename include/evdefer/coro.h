@@ -182,7 +182,7 @@ evcoro_stop_(struct evcoro *co, int at)
 		return evcoro_wait_((co), __FILE__, __LINE__, (deferred));     \
 	case __LINE__:                                                         \
 		if (evcoro_failure(co) != NULL)                                \
-			return evresult_failure(evcoro_failure(co));           \
+			return evresult_from_failure(evcoro_failure(co));      \
 	} while (0)
 
 /**

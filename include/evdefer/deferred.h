@@ -40,7 +40,7 @@ struct evdeferred;
 typedef struct evresult (*evdeferred_callback_fn)(void *value, void *arg);
 
 /** Runs on failure.  It is lent @p failure and returns the result for the next
- * link; evresult_failure(failure) passes it on. */
+ * link; evresult_from_failure(failure) passes it on. */
 typedef struct evresult (*evdeferred_errback_fn)(
     struct evfailure *failure, void *arg);
 
@@ -80,16 +80,16 @@ struct evdeferred *evdeferred_new(
  * @return the Deferred, as evdeferred_new(); on NULL the result is still the
  *   caller's.
  */
-struct evdeferred *evdeferred_fired(
+struct evdeferred *evdeferred_new_fired(
     struct evdefer_base *base, struct evresult result);
 
-/** evdeferred_fired() with evresult_value().  Twisted's succeed(). */
+/** evdeferred_new_fired() with evresult_value().  Twisted's succeed(). */
 struct evdeferred *evdeferred_succeed(struct evdefer_base *base, void *value);
 
 /**
  * A Deferred that has failed:
  * `evdeferred_fail(struct evdefer_base *base, int code, const char *format,
- * ...)`.  evdeferred_fired() with evresult_fail().  Twisted's fail().
+ * ...)`.  evdeferred_new_fired() with evresult_fail().  Twisted's fail().
  */
 #define evdeferred_fail(...) evdeferred_fail_at(__FILE__, __LINE__, __VA_ARGS__)
 
@@ -183,7 +183,7 @@ int evdeferred_errback_at(const char *file, int line, struct evdeferred *d,
  * @return whether it has got its first result: it was fired, or a cancel or a
  * free decided what its result is, whatever becomes of that.  So it is true
  * from inside its first link on, while the chain is paused or waits for another
- * Deferred, and true of one that was made with a result (evdeferred_fired(),
+ * Deferred, and true of one that was made with a result (evdeferred_new_fired(),
  * evdeferred_maybe()).  A coroutine has fired when its body has ended, an
  * acquire when the callback of its grant is called, a combination when it is
  * decided.  False for NULL.  O(1).  Twisted's called.

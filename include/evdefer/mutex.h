@@ -45,22 +45,23 @@ void evmutex_free(struct evmutex *mutex);
  *   with the lock as its value; whoever receives that has to call
  *   evmutex_release() once.
  */
-struct evdeferred *evmutex_acquire(struct evmutex *mutex);
+struct evdeferred *evmutex_acquire(
+    struct evmutex *mutex, struct evowner *owner);
 
 /** Gives the lock back.  Twisted's release().
  * @return 0, or -1 with errno EINVAL (no lock) or EPERM: nobody holds it (a
  *   grant that is not delivered yet is no hold), and nothing was changed. */
-int evmutex_release(struct evmutex *mutex);
+int evmutex_release(struct evmutex *mutex, struct evowner *owner);
 
 /** Takes the lock if nobody holds it.
  * @return 0, and the caller holds it; or -1 with errno EBUSY, ESHUTDOWN (the
  *   lock or its base was freed) or EINVAL. */
-int evmutex_try(struct evmutex *mutex);
+int evmutex_try(struct evmutex *mutex, struct evowner *owner);
 
 /** Acquires the lock, runs @p body, and releases the lock when the result of the
  * body is there, as evsemaphore_with().  Twisted's run(). */
-struct evdeferred *evmutex_with(
-    struct evmutex *mutex, evsemaphore_body_fn body, void *arg);
+struct evdeferred *evmutex_with(struct evmutex *mutex, struct evowner *owner,
+    const struct timeval *patience, evdeferred_body_fn body, void *arg);
 
 /** @return whether somebody holds the lock or a grant is on its way; false for
  * NULL.  Twisted's locked. */

@@ -5,8 +5,7 @@
  * A party that holds and waits for locks: a client's connection, say.  What a
  * task is to aiorwlock.
  *
- * A lock that is acquired by an owner (evrwlock_reader_acquire_as() and the
- * others that end in _as) knows who holds it.  The owner may then acquire it
+ * A lock that is acquired by an owner (evrwlock_acquire()) knows who holds it.  The owner may then acquire it
  * again, is refused what would make it wait for itself, and gives back all that
  * it has in one call when it goes.
  *
@@ -42,15 +41,15 @@ struct evowner *evowner_new(struct evdefer_base *base, const char *name);
  * back, on all locks, before this returns; grants that no callback has received
  * yet fail with ECANCELED when one is to.  Then its memory goes.  It may be
  * called from inside the owner's own callbacks, and does nothing from those that
- * it runs itself; one that acquires meanwhile fails with ESHUTDOWN.  A body of evrwlock_with_reader_as() or _writer_as()
- * that is under way goes on without the lock, unless its Deferred is freed
+ * it runs itself; one that acquires meanwhile fails with ESHUTDOWN.  A body of
+ * evrwlock_with() that is under way goes on without the lock, unless its Deferred is freed
  * first.  O(1) for each hold and each wait.
  */
 void evowner_free(struct evowner *owner);
 
 /** @return the name given to evowner_new(), or its address in writing; it lives
  * as long as the owner.  NULL for NULL. */
-const char *evowner_name(const struct evowner *owner);
+const char *evowner_get_name(const struct evowner *owner);
 
 #ifdef __cplusplus
 }

@@ -120,7 +120,7 @@ struct evresult evresult_wrap_at(const char *file, int line,
  * the result is given to (a chain, evdeferred_fire()) takes a reference of its
  * own.  NULL gives a failure with EINVAL.
  */
-struct evresult evresult_failure(struct evfailure *failure);
+struct evresult evresult_from_failure(struct evfailure *failure);
 
 /**
  * @return a result that says "wait for this one": returned from a callback it
@@ -157,41 +157,41 @@ void evresult_dispose(struct evresult result);
 
 /** @return the errno code of the failure, above 0.
  *
- * NULL is allowed in all functions of failures, as evfailure_cause() gives it
+ * NULL is allowed in all functions of failures, as evfailure_get_cause() gives it
  * where there is none: it has the code 0, the message "", nothing else. */
-int evfailure_code(const struct evfailure *failure);
+int evfailure_get_code(const struct evfailure *failure);
 
 /** @return the message, never NULL, owned by the failure. */
-const char *evfailure_message(const struct evfailure *failure);
+const char *evfailure_get_message(const struct evfailure *failure);
 
 /** @return the failure that this one wraps, lent by it, or NULL. */
-struct evfailure *evfailure_cause(const struct evfailure *failure);
+struct evfailure *evfailure_get_cause(const struct evfailure *failure);
 
 /** @return what evresult_fail_with() had this failure carry, lent by it; NULL if
  * nothing.  That of a failure around it, from evresult_wrap() or a combination,
- * is its own: ask its evfailure_cause().  Who made the failure has to show, in
+ * is its own: ask its evfailure_get_cause().  Who made the failure has to show, in
  * its code or in the first field of all payloads of the program. */
 void *evfailure_get_payload(const struct evfailure *failure);
 
-/** What evfailure_index() gives for a failure without a place. */
+/** What evfailure_get_index() gives for a failure without a place. */
 #define EVFAILURE_NO_INDEX ((size_t)-1)
 
 /** @return for a failure of evdeferred_list() or evdeferred_gather() with one
  * of their inputs as its cause: the place of that, from 0; otherwise
  * EVFAILURE_NO_INDEX.  What Twisted's FirstError has as index. */
-size_t evfailure_index(const struct evfailure *failure);
+size_t evfailure_get_index(const struct evfailure *failure);
 
 /** @return for the failure of an evdeferred_race(): the failures of all its
  * inputs in their order, lent by this one, to be looked at with
  * evresults_get(); otherwise NULL.  What Twisted's FailureGroup has. */
-const struct evresults *evfailure_results(const struct evfailure *failure);
+const struct evresults *evfailure_get_results(const struct evfailure *failure);
 
 /** @return the source file that made the failure, as its __FILE__ said; for
  * failures that the library makes by itself, its own. */
-const char *evfailure_file(const struct evfailure *failure);
+const char *evfailure_get_file(const struct evfailure *failure);
 
-/** @return the line in evfailure_file(). */
-int evfailure_line(const struct evfailure *failure);
+/** @return the line in evfailure_get_file(). */
+int evfailure_get_line(const struct evfailure *failure);
 
 /** Keeps a failure that was lent beyond the return of the errback.
  * @return the same failure; give it back with evfailure_unref(). */

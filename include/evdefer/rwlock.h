@@ -26,8 +26,10 @@
  * acquire or a release, and the loop polls after EVDEFER_BASE_BATCH of them.
  * With EVRWLOCK_FAST it is delivered at once.
  *
- * The functions that end in _as do the same on behalf of an owner
- * (evdefer/owner.h), which may acquire what it holds already.
+ * The functions that name a reader or a writer are txrwlock's, and the fast way.
+ * evrwlock_acquire(), _try(), _release() and _with() are one form for all: they
+ * take the mode as a value, and an owner (evdefer/owner.h), which may acquire what
+ * it holds already.
  */
 #ifndef EVDEFER_RWLOCK_H
 #define EVDEFER_RWLOCK_H
@@ -36,14 +38,12 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include <evdefer/result.h>
+#include <evdefer/deferred.h>
 
 #ifdef __cplusplus
 extern "C" {
 #endif
 
-struct evdefer_base;
-struct evdeferred;
 struct evowner;
 struct evrwlock;
 
@@ -54,10 +54,11 @@ struct evrwlock;
  * fast=True.  */
 #define EVRWLOCK_FAST 0x1u
 
-/** What evrwlock_with_reader() and evrwlock_with_writer() run under the lock.
- * It may return a Deferred (evresult_deferred()): the lock is held until that
- * one has its result.  The body must not release the lock itself. */
-typedef struct evresult (*evrwlock_body_fn)(void *arg);
+/** How to hold the lock. */
+enum evrwlock_mode {
+	EVRWLOCK_READ, /**< share it with others that read */
+	EVRWLOCK_WRITE /**< alone */
+};
 
 /**
  * Makes a lock that nobody holds.
@@ -124,86 +125,92 @@ int evrwlock_writer_try(struct evrwlock *lock);
 
 /**
  * Acquires the lock to read, runs @p body, and releases the lock when the
- * result of the body is there: on success, on failure, and when the returned
- * Deferred is cancelled or freed.  aiorwlock's "async with lock.reader".
- *
- * @param arg handed to the body; it stays the caller's.
- * @return a Deferred that is the caller's and fires with the result of the
- *   body, or fails as evrwlock_reader_acquire() does, the body not run then.
- *   NULL with errno EINVAL (no lock or no body) or ENOMEM, nothing acquired.
+ * result of the body is there: evrwlock_with() without an owner, and without a
+ * bound on the wait.  aiorwlock's "async with lock.reader".
  */
 struct evdeferred *evrwlock_with_reader(
-    struct evrwlock *lock, evrwlock_body_fn body, void *arg);
+    struct evrwlock *lock, evdeferred_body_fn body, void *arg);
 
 /** The same to write.  aiorwlock's "async with lock.writer". */
 struct evdeferred *evrwlock_with_writer(
-    struct evrwlock *lock, evrwlock_body_fn body, void *arg);
+    struct evrwlock *lock, evdeferred_body_fn body, void *arg);
 
 /**
- * Asks for the lock, to read, on behalf of an owner.  What a task gets from
- * aiorwlock's reader.acquire().
+ * Asks for the lock in the given mode, on behalf of an owner.  What a task gets
+ * from aiorwlock's reader.acquire() and writer.acquire().
  *
- * An owner that is inside already, reading or writing, is granted at once, also
- * while writers wait; each grant has to be released.  Otherwise as
- * evrwlock_reader_acquire(), and the holder releases with
- * evrwlock_reader_release_as().
+ * An owner that writes is granted at once whatever it asks for, and one that
+ * reads is granted another read at once, also while writers wait; each grant has
+ * to be released.  An owner that only reads and asks to write fails with EDEADLK,
+ * since it would wait for itself.  One that writes and reads may release the write
+ * first: it goes on as a reader, with the readers that waited entering beside it.
  *
- * @return as evrwlock_reader_acquire(); EINVAL also for an owner that is
- *   missing or of another base.  The Deferred fails with EDEADLK if the wait
- *   would close a circle of owners that wait for each other, over any number of
- *   locks; its message names them.  It fails with ECANCELED if the owner is
- *   freed.  O(1) where it need not wait.  An owner that has to wait while it
- *   holds or waits for something else pays for the search of a circle: at most
- *   the number of holds and waits on the locks that the search comes to, and if
- *   nobody waits for what the owner holds, at most the number of its holds.
+ * @param owner who asks (evdefer/owner.h); NULL for nobody in particular, as
+ *   evrwlock_reader_acquire() and evrwlock_writer_acquire() do.
+ * @return a Deferred that is the caller's, as evdeferred_new(), and fires with
+ *   the lock as its value; whoever receives that has to call evrwlock_release()
+ *   once, with the same owner and mode.  It fails with ECANCELED (a cancel, or the
+ *   owner was freed), ETIMEDOUT (evdeferred_add_timeout()), ESHUTDOWN
+ *   (evrwlock_free(), or a call after evdefer_base_free() or while the owner is
+ *   being freed), or with EDEADLK, also if the wait would close a cycle of owners
+ *   that wait for each other, over any number of locks: the message names them.
+ *   NULL with errno EINVAL (no lock, no such mode, an owner of another base) or
+ *   ENOMEM.  O(1) where it need not wait, and so is leaving the queue.  An owner
+ *   that has to wait while it holds or waits for something else pays for the search
+ *   for a cycle: at most the number of holds and waits on the locks that the search
+ *   comes to, and if nobody waits for what the owner holds, at most the number of
+ *   its holds.
  */
-struct evdeferred *evrwlock_reader_acquire_as(
-    struct evrwlock *lock, struct evowner *owner);
+struct evdeferred *evrwlock_acquire(
+    struct evrwlock *lock, struct evowner *owner, enum evrwlock_mode mode);
 
 /**
- * Asks for the lock, to write, on behalf of an owner.
+ * Takes the lock in the given mode if that needs no waiting, by the rules of
+ * evrwlock_acquire().
  *
- * An owner that writes already is granted at once; one that only reads fails
- * with EDEADLK, since it would wait for itself.  An owner that writes may read
- * as well, and if it releases the write first it goes on as a reader, with the
- * readers that waited entering beside it.  Otherwise as
- * evrwlock_reader_acquire_as(), with evrwlock_writer_release_as().
+ * @param owner who takes it, or NULL.
+ * @return 0, and the caller holds the lock; or -1 with errno EBUSY, EDEADLK (an
+ *   owner that only reads, to write), ESHUTDOWN (the lock or its base was freed, or
+ *   the owner is being freed), EINVAL or ENOMEM (with an owner only).  O(1).
  */
-struct evdeferred *evrwlock_writer_acquire_as(
-    struct evrwlock *lock, struct evowner *owner);
+int evrwlock_try(
+    struct evrwlock *lock, struct evowner *owner, enum evrwlock_mode mode);
 
 /**
- * Gives back one of the owner's holds to read.
+ * Gives back one hold.
  *
- * @return 0, or -1 with errno EINVAL (a missing argument, or an owner of
- *   another base) or EPERM: the owner has received no such hold, and nothing
- *   was changed.  Otherwise as evrwlock_reader_release().
+ * @param owner who holds it, or NULL for a hold that was acquired for nobody in
+ *   particular.
+ * @return 0, or -1 with errno EINVAL (no lock, no such mode, an owner of another
+ *   base) or EPERM: the owner, or nobody in particular, has received no such hold,
+ *   and nothing was changed.  O(1), and with EVRWLOCK_FAST the time of the callbacks
+ *   it runs.
  */
-int evrwlock_reader_release_as(struct evrwlock *lock, struct evowner *owner);
-
-/** Gives back one of the owner's holds to write, as
- * evrwlock_reader_release_as(). */
-int evrwlock_writer_release_as(struct evrwlock *lock, struct evowner *owner);
+int evrwlock_release(
+    struct evrwlock *lock, struct evowner *owner, enum evrwlock_mode mode);
 
 /**
- * Takes the lock to read for an owner if that needs no waiting.
+ * Acquires the lock, runs @p body, and releases the lock when the result of the
+ * body is there: on success, on failure, and when the returned Deferred is
+ * cancelled or freed.  aiorwlock's "async with".
  *
- * @return 0, or -1 with errno EBUSY, ESHUTDOWN (also for an owner that is being
- *   freed), EINVAL or ENOMEM.
+ * If the owner is freed while the body is under way, the lock is given back then.
+ *
+ * @param owner as for evrwlock_acquire(), NULL too.
+ * @param patience how long to wait for the lock, from now, as
+ *   evdeferred_add_timeout(); the body may take as long as it likes.  NULL: as long as
+ *   it takes.
+ * @param body must not release the lock itself.  It may return a Deferred
+ *   (evresult_deferred()): the lock is held until that one has its result.
+ * @param arg handed to the body; it stays the caller's.
+ * @return a Deferred that is the caller's and fires with the result of the body, or
+ *   fails as evrwlock_acquire() does, with ETIMEDOUT when patience has run out, the
+ *   body not run then.  NULL with errno EINVAL (as evrwlock_acquire(), no body, or no
+ *   duration) or ENOMEM, nothing acquired.
  */
-int evrwlock_reader_try_as(struct evrwlock *lock, struct evowner *owner);
-
-/** The same to write; EDEADLK for an owner that is only reading. */
-int evrwlock_writer_try_as(struct evrwlock *lock, struct evowner *owner);
-
-/** evrwlock_with_reader() on behalf of an owner.  If the owner is freed while
- * the body is under way, the lock is given back then. */
-struct evdeferred *evrwlock_with_reader_as(struct evrwlock *lock,
-    struct evowner *owner, evrwlock_body_fn body, void *arg);
-
-/** The same to write. */
-struct evdeferred *evrwlock_with_writer_as(struct evrwlock *lock,
-    struct evowner *owner, evrwlock_body_fn body, void *arg);
+struct evdeferred *evrwlock_with(struct evrwlock *lock, struct evowner *owner,
+    enum evrwlock_mode mode, const struct timeval *patience,
+    evdeferred_body_fn body, void *arg);
 
 /** Names the lock, for messages about deadlocks.  @p name is copied; NULL takes
  * the name away.
@@ -212,7 +219,7 @@ int evrwlock_set_name(struct evrwlock *lock, const char *name);
 
 /** @return the name of the lock, or "a lock"; it lives until the next
  * evrwlock_set_name(). */
-const char *evrwlock_name(const struct evrwlock *lock);
+const char *evrwlock_get_name(const struct evrwlock *lock);
 
 /** @return whether readers are inside, those counted whose grant is on its
  * way; false for NULL.  txrwlock's isReading. */

@@ -22,14 +22,13 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include <evdefer/result.h>
+#include <evdefer/deferred.h>
 
 #ifdef __cplusplus
 extern "C" {
 #endif
 
-struct evdefer_base;
-struct evdeferred;
+struct evowner;
 struct evsemaphore;
 
 /** Deliver grants at once: the acquire of a token that is free returns a
@@ -37,11 +36,6 @@ struct evsemaphore;
  * returns; where that would nest deliveries too deeply (evdefer/deferred.h),
  * the outermost one makes it.  Twisted's way. */
 #define EVSEMAPHORE_FAST 0x1u
-
-/** What evsemaphore_with() and evmutex_with() run inside.  It may return a
- * Deferred (evresult_deferred()): the token is held until that one has its
- * result.  The body must not release the token itself. */
-typedef struct evresult (*evsemaphore_body_fn)(void *arg);
 
 /**
  * Makes a semaphore with all its tokens free.
@@ -76,7 +70,8 @@ void evsemaphore_free(struct evsemaphore *semaphore);
  *   EINVAL (no semaphore) or ENOMEM.  O(1), and so is leaving the queue by
  *   cancel, timeout or evdeferred_free().
  */
-struct evdeferred *evsemaphore_acquire(struct evsemaphore *semaphore);
+struct evdeferred *evsemaphore_acquire(
+    struct evsemaphore *semaphore, struct evowner *owner);
 
 /**
  * Gives one token back.  Twisted's release().
@@ -86,7 +81,7 @@ struct evdeferred *evsemaphore_acquire(struct evsemaphore *semaphore);
  *   and nothing was changed.  O(1), and with EVSEMAPHORE_FAST the time of the
  *   callbacks it runs.
  */
-int evsemaphore_release(struct evsemaphore *semaphore);
+int evsemaphore_release(struct evsemaphore *semaphore, struct evowner *owner);
 
 /**
  * Takes a token if one is free.
@@ -94,27 +89,30 @@ int evsemaphore_release(struct evsemaphore *semaphore);
  * @return 0, and the caller has it; or -1 with errno EBUSY (none is free),
  *   ESHUTDOWN (the semaphore or its base was freed) or EINVAL.  O(1).
  */
-int evsemaphore_try(struct evsemaphore *semaphore);
+int evsemaphore_try(struct evsemaphore *semaphore, struct evowner *owner);
 
 /**
  * Acquires a token, runs @p body, and releases the token when the result of the
  * body is there: on success, on failure, and when the returned Deferred is
  * cancelled or freed.  Twisted's run().
  *
+ * @param body must not release the token itself.  It may return a Deferred
+ *   (evresult_deferred()): the token is held until that one has its result.
  * @param arg handed to the body; it stays the caller's.
  * @return a Deferred that is the caller's and fires with the result of the
  *   body, or fails as evsemaphore_acquire() does, the body not run then.  NULL
  *   with errno EINVAL (no semaphore or no body) or ENOMEM, nothing acquired.
  */
-struct evdeferred *evsemaphore_with(
-    struct evsemaphore *semaphore, evsemaphore_body_fn body, void *arg);
+struct evdeferred *evsemaphore_with(struct evsemaphore *semaphore,
+    struct evowner *owner, const struct timeval *patience,
+    evdeferred_body_fn body, void *arg);
 
 /** @return how many tokens are free, 0 for NULL.  One whose grant is on its way
  * is not.  Twisted's tokens. */
-size_t evsemaphore_tokens(const struct evsemaphore *semaphore);
+size_t evsemaphore_get_tokens(const struct evsemaphore *semaphore);
 
 /** @return how many tokens there are, 0 for NULL.  Twisted's limit. */
-size_t evsemaphore_limit(const struct evsemaphore *semaphore);
+size_t evsemaphore_get_limit(const struct evsemaphore *semaphore);
 
 /** Counts of a semaphore: first those of now, then totals since it was made. */
 struct evsemaphore_stats {

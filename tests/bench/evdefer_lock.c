@@ -148,7 +148,7 @@ owner_read(void *value, void *arg)
 {
 	(void)arg;
 	granted++;
-	evrwlock_reader_release_as(value, owner);
+	evrwlock_release(value, owner, EVRWLOCK_READ);
 	return evresult_value(NULL);
 }
 
@@ -157,7 +157,7 @@ owner_write(void *value, void *arg)
 {
 	(void)arg;
 	granted++;
-	evrwlock_writer_release_as(value, owner);
+	evrwlock_release(value, owner, EVRWLOCK_WRITE);
 	return evresult_value(NULL);
 }
 
@@ -168,7 +168,7 @@ owner_readers(size_t count)
 	struct evdeferred *d;
 
 	while (count-- > 0) {
-		d = evrwlock_reader_acquire_as(lock, owner);
+		d = evrwlock_acquire(lock, owner, EVRWLOCK_READ);
 		evdeferred_add_callback(d, owner_read, NULL);
 		evdeferred_free(d);
 	}
@@ -182,7 +182,7 @@ owner_writers(size_t count)
 	struct evdeferred *d;
 
 	while (count-- > 0) {
-		d = evrwlock_writer_acquire_as(lock, owner);
+		d = evrwlock_acquire(lock, owner, EVRWLOCK_WRITE);
 		evdeferred_add_callback(d, owner_write, NULL);
 		evdeferred_free(d);
 	}

@@ -55,7 +55,7 @@ owner_read_and_free(void *value, void *arg)
 	struct waiter *w = arg;
 
 	granted++;
-	evrwlock_reader_release_as(value, w->owner);
+	evrwlock_release(value, w->owner, EVRWLOCK_READ);
 	evdeferred_free(w->d);
 	return evresult_value(NULL);
 }
@@ -66,7 +66,7 @@ owner_write_and_free(void *value, void *arg)
 	struct waiter *w = arg;
 
 	granted++;
-	evrwlock_writer_release_as(value, w->owner);
+	evrwlock_release(value, w->owner, EVRWLOCK_WRITE);
 	evdeferred_free(w->d);
 	return evresult_value(NULL);
 }
@@ -113,10 +113,10 @@ enqueue_owners(void)
 	for (i = 0; i < waiter_count; i++) {
 		w = &waiters[i];
 		if (is_writer(i)) {
-			w->d = evrwlock_writer_acquire_as(lock, w->owner);
+			w->d = evrwlock_acquire(lock, w->owner, EVRWLOCK_WRITE);
 			evdeferred_add_callback(w->d, owner_write_and_free, w);
 		} else {
-			w->d = evrwlock_reader_acquire_as(lock, w->owner);
+			w->d = evrwlock_acquire(lock, w->owner, EVRWLOCK_READ);
 			evdeferred_add_callback(w->d, owner_read_and_free, w);
 		}
 	}

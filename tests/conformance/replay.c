@@ -136,8 +136,8 @@ receive_result(struct evresult result, char *text, size_t size)
 	void *value = evresult_get_value(result);
 
 	if (evresult_is_failure(result)) {
-		name_code(
-		    text, size, evfailure_code(evresult_get_failure(result)));
+		name_code(text, size,
+		    evfailure_get_code(evresult_get_failure(result)));
 		return result;
 	}
 	if (value == NULL) {
@@ -246,7 +246,7 @@ link_callback(void *value, void *arg)
 static struct evresult
 link_errback(struct evfailure *failure, void *arg)
 {
-	return link_both(evresult_failure(failure), arg);
+	return link_both(evresult_from_failure(failure), arg);
 }
 
 static void
@@ -291,7 +291,7 @@ do_fired(const char *kind, int serial)
 {
 	struct subject *s = add_subject("fired", serial);
 
-	s->d = evdeferred_fired(base, make_result(kind, serial));
+	s->d = evdeferred_new_fired(base, make_result(kind, serial));
 	evdeferred_add_both(s->d, start, s);
 }
 
@@ -494,7 +494,7 @@ note(const struct evfailure *failure, void *arg)
 {
 	(void)arg;
 	if (report_count < MAX_REPORTS)
-		reports[report_count++] = evfailure_code(failure);
+		reports[report_count++] = evfailure_get_code(failure);
 }
 
 /* Their names in the order of their names, as the other side sorts them. */

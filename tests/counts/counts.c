@@ -89,7 +89,7 @@ static struct evresult
 read_as(void *value, void *arg)
 {
 	called++;
-	evrwlock_reader_release_as(value, arg);
+	evrwlock_release(value, arg, EVRWLOCK_READ);
 	return evresult_value(NULL);
 }
 
@@ -172,7 +172,7 @@ read_as_fast(void)
 	int i;
 
 	for (i = 0; i < OPERATIONS; i++) {
-		d = evrwlock_reader_acquire_as(fast, owner);
+		d = evrwlock_acquire(fast, owner, EVRWLOCK_READ);
 		evdeferred_add_callback(d, read_as, owner);
 		evdeferred_free(d);
 	}

@@ -262,7 +262,7 @@ on_grant(void *value, void *arg)
 static struct evresult
 on_loss(struct evfailure *failure, void *arg)
 {
-	return tell(arg, evfailure_code(failure));
+	return tell(arg, evfailure_get_code(failure));
 }
 
 static struct evdeferred *
@@ -274,8 +274,9 @@ acquire_once(struct step step)
 	if (owner == NULL)
 		return step.mode == READ ? evrwlock_reader_acquire(lock)
 					 : evrwlock_writer_acquire(lock);
-	return step.mode == READ ? evrwlock_reader_acquire_as(lock, owner)
-				 : evrwlock_writer_acquire_as(lock, owner);
+	return step.mode == READ
+		   ? evrwlock_acquire(lock, owner, EVRWLOCK_READ)
+		   : evrwlock_acquire(lock, owner, EVRWLOCK_WRITE);
 }
 
 /* Until there is the memory for it. */
@@ -359,8 +360,8 @@ try_once(struct step step)
 	if (owner == NULL)
 		return step.mode == READ ? evrwlock_reader_try(lock)
 					 : evrwlock_writer_try(lock);
-	return step.mode == READ ? evrwlock_reader_try_as(lock, owner)
-				 : evrwlock_writer_try_as(lock, owner);
+	return step.mode == READ ? evrwlock_try(lock, owner, EVRWLOCK_READ)
+				 : evrwlock_try(lock, owner, EVRWLOCK_WRITE);
 }
 
 static int
@@ -388,8 +389,9 @@ release(struct step step)
 	if (owner == NULL)
 		return step.mode == READ ? evrwlock_reader_release(lock)
 					 : evrwlock_writer_release(lock);
-	return step.mode == READ ? evrwlock_reader_release_as(lock, owner)
-				 : evrwlock_writer_release_as(lock, owner);
+	return step.mode == READ
+		   ? evrwlock_release(lock, owner, EVRWLOCK_READ)
+		   : evrwlock_release(lock, owner, EVRWLOCK_WRITE);
 }
 
 static void

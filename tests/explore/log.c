@@ -191,7 +191,7 @@ static const char preamble[] =
     "static struct evresult\n"
     "on_loss(struct evfailure *failure, void *client)\n"
     "{\n"
-    "	return tell(client, evfailure_code(failure));\n"
+    "	return tell(client, evfailure_get_code(failure));\n"
     "}\n"
     "\n"
     "static void\n"

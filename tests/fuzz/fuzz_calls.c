@@ -180,18 +180,18 @@ release(struct token *token)
 	case READ:
 		rc = token->owner == -1
 			 ? evrwlock_reader_release(token->on)
-			 : evrwlock_reader_release_as(token->on, owner);
+			 : evrwlock_release(token->on, owner, EVRWLOCK_READ);
 		break;
 	case WRITE:
 		rc = token->owner == -1
 			 ? evrwlock_writer_release(token->on)
-			 : evrwlock_writer_release_as(token->on, owner);
+			 : evrwlock_release(token->on, owner, EVRWLOCK_WRITE);
 		break;
 	case SEMAPHORE:
-		rc = evsemaphore_release(token->on);
+		rc = evsemaphore_release(token->on, NULL);
 		break;
 	case MUTEX:
-		rc = evmutex_release(token->on);
+		rc = evmutex_release(token->on, NULL);
 		break;
 	}
 	MUST(rc == 0);
@@ -399,18 +399,18 @@ static struct evresult
 failed(struct evfailure *failure, void *arg)
 {
 	const struct link *link = arg;
-	const struct evresults *results = evfailure_results(failure);
+	const struct evresults *results = evfailure_get_results(failure);
 	size_t i;
 
-	MUST(evfailure_code(failure) > 0);
-	MUST(evfailure_message(failure) != NULL);
-	MUST(evfailure_file(failure) != NULL);
-	for (i = 0; i < evresults_count(results); i++)
+	MUST(evfailure_get_code(failure) > 0);
+	MUST(evfailure_get_message(failure) != NULL);
+	MUST(evfailure_get_file(failure) != NULL);
+	for (i = 0; i < evresults_get_count(results); i++)
 		MUST(evresult_is_failure(evresults_get(results, i)));
 	calls_of(link->d, next() % 4);
 	switch (w.ending ? 1 : next() % 3) {
 	case 0:
-		return evresult_failure(failure);
+		return evresult_from_failure(failure);
 	case 1:
 		return some_result(link->d);
 	}
@@ -468,7 +468,7 @@ got_results(void *value, void *arg)
 	struct token *token;
 	size_t i;
 
-	for (i = 0; !link->opaque && i < evresults_count(results); i++) {
+	for (i = 0; !link->opaque && i < evresults_get_count(results); i++) {
 		if (next() % 2)
 			continue;
 		result = evresults_take(results, i);
@@ -572,7 +572,7 @@ unhandled(const struct evfailure *failure, void *arg)
 	char text[64];
 
 	(void)arg;
-	MUST(evfailure_code(failure) > 0);
+	MUST(evfailure_get_code(failure) > 0);
 	evdefer_base_describe_creation(w.base, text, sizeof(text));
 	calls(next() % 2);
 }
@@ -649,7 +649,7 @@ static void
 call_fired(void)
 {
 	struct evresult result = some_result(NULL);
-	struct evdeferred *d = evdeferred_fired(w.base, result);
+	struct evdeferred *d = evdeferred_new_fired(w.base, result);
 
 	if (d == NULL)
 		evresult_dispose(result);
@@ -904,8 +904,8 @@ call_acquire(void)
 				 : evrwlock_writer_acquire(lock);
 	else
 		d = what == READ
-			? evrwlock_reader_acquire_as(lock, w.owners[n])
-			: evrwlock_writer_acquire_as(lock, w.owners[n]);
+			? evrwlock_acquire(lock, w.owners[n], EVRWLOCK_READ)
+			: evrwlock_acquire(lock, w.owners[n], EVRWLOCK_WRITE);
 	/* Sometimes nobody receives the grant. */
 	if (how / 4 % 8 == 0)
 		put(d, true);
@@ -928,8 +928,9 @@ call_try(void)
 		rc = what == READ ? evrwlock_reader_try(lock)
 				  : evrwlock_writer_try(lock);
 	else
-		rc = what == READ ? evrwlock_reader_try_as(lock, w.owners[n])
-				  : evrwlock_writer_try_as(lock, w.owners[n]);
+		rc = what == READ
+			 ? evrwlock_try(lock, w.owners[n], EVRWLOCK_READ)
+			 : evrwlock_try(lock, w.owners[n], EVRWLOCK_WRITE);
 	if (rc == 0)
 		hold(what, lock, n);
 }
@@ -951,10 +952,10 @@ call_with(void)
 		d = what == READ ? evrwlock_with_reader(lock, body, link)
 				 : evrwlock_with_writer(lock, body, link);
 	else
-		d = what == READ
-			? evrwlock_with_reader_as(lock, w.owners[n], body, link)
-			: evrwlock_with_writer_as(
-			      lock, w.owners[n], body, link);
+		d = what == READ ? evrwlock_with(lock, w.owners[n],
+				       EVRWLOCK_READ, NULL, body, link)
+				 : evrwlock_with(lock, w.owners[n],
+				       EVRWLOCK_WRITE, NULL, body, link);
 	put_body(d, link);
 }
 
@@ -1023,18 +1024,19 @@ call_semaphore(void)
 		return;
 	switch (how / 2 % 4) {
 	case 0:
-		put_with(evsemaphore_acquire(*semaphore), granted, link);
+		put_with(evsemaphore_acquire(*semaphore, NULL), granted, link);
 		break;
 	case 1:
-		put(evsemaphore_acquire(*semaphore), true);
+		put(evsemaphore_acquire(*semaphore, NULL), true);
 		break;
 	case 2:
-		if (evsemaphore_try(*semaphore) == 0)
+		if (evsemaphore_try(*semaphore, NULL) == 0)
 			hold(SEMAPHORE, *semaphore, -1);
 		break;
 	case 3:
 		link->what = VALUE;
-		put_body(evsemaphore_with(*semaphore, body, link), link);
+		put_body(
+		    evsemaphore_with(*semaphore, NULL, NULL, body, link), link);
 		break;
 	}
 }
@@ -1052,18 +1054,18 @@ call_mutex(void)
 		return;
 	switch (how / 2 % 4) {
 	case 0:
-		put_with(evmutex_acquire(*mutex), granted, link);
+		put_with(evmutex_acquire(*mutex, NULL), granted, link);
 		break;
 	case 1:
-		put(evmutex_acquire(*mutex), true);
+		put(evmutex_acquire(*mutex, NULL), true);
 		break;
 	case 2:
-		if (evmutex_try(*mutex) == 0)
+		if (evmutex_try(*mutex, NULL) == 0)
 			hold(MUTEX, *mutex, -1);
 		break;
 	case 3:
 		link->what = VALUE;
-		put_body(evmutex_with(*mutex, body, link), link);
+		put_body(evmutex_with(*mutex, NULL, NULL, body, link), link);
 		break;
 	}
 }
