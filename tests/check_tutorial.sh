@@ -1,10 +1,10 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
 #
-# Do the programs in README.md and docs/tutorial.md compile and do what the
-# text says?  Each block ```c with a main() in it is compiled.  If the next
-# block after it is ```text, the program is run as well and has to print
-# exactly that.
+# Do README.md and docs/tutorial.md show the programs in docs/examples as they
+# are, and do these do what the text says?  A page links a program, then quotes it
+# in blocks ```c, each of which has to be lines of that file.  All that the program
+# prints is in the blocks ```text that follow: an address stands for any address.
 #
 # From the environment, as set by automake: srcdir, CC, CPPFLAGS, CFLAGS,
 # LDFLAGS, LIBS, EVDEFER_CFLAGS and EVDEFER_LIBS.  Without EVDEFER_LIBS the
@@ -21,6 +21,7 @@ esac
 
 srcdir=${srcdir:-$(dirname "$0")}
 top=$(cd "$srcdir/.." && pwd) || exit 1
+examples=$top/docs/examples
 passed=0
 failed=0
 
@@ -39,34 +40,46 @@ fail()
 	echo "$*"
 }
 
-# Writes each program to LINE.c, LINE being where its block begins, and what
-# it has to print to LINE.out.
-extract()
+# check_page PAGE: prints a line for each block of C, "good" or what is wrong with
+# it.  What a program has to print goes to NAME.out.
+check_page()
 {
-	awk -v directory="$2" '
-	function close_block() {
-		if (language == "c" && text ~ /(^|[^A-Za-z0-9_])main\(/) {
-			program = directory "/" start
-			printf "%s", text > (program ".c")
-			close(program ".c")
-		} else if (language == "text" && program != "") {
-			printf "%s", text > (program ".out")
-			close(program ".out")
-			program = ""
-		} else {
-			program = ""
-		}
-		inside = 0
+	awk -v page="$1" -v examples="$examples" -v directory="$tmp" '
+	function read_file(name, text, line) {
+		text = "\n"
+		while ((getline line < name) > 0)
+			text = text line "\n"
+		close(name)
+		return text
 	}
-	/^```/ && inside { close_block(); next }
+	function check_quote() {
+		if (program == "")
+			print page ":" start ": no link says which program"
+		else if (index(file, "\n" text) == 0)
+			print page ":" start ": not so in " program ".c"
+		else
+			print "good"
+	}
+	/^```/ && inside {
+		inside = 0
+		if (language == "c")
+			check_quote()
+		else if (language == "text" && program != "")
+			printf "%s", text >> (directory "/" program ".out")
+		next
+	}
 	/^```/ {
 		inside = 1
 		language = substr($0, 4)
 		text = ""
-		start = sprintf("%05d", FNR)
+		start = FNR
 		next
 	}
-	inside { text = text $0 "\n" }
+	inside { text = text $0 "\n"; next }
+	match($0, /examples\/[a-z_]+\.c\)/) {
+		program = substr($0, RSTART + 9, RLENGTH - 12)
+		file = read_file(examples "/" program ".c")
+	}
 	' "$1"
 }
 
@@ -95,48 +108,48 @@ run()
 	fi
 }
 
-# One program: the page and the line that it comes from, and its file without
-# the extension.
+# check_program FILE
 check_program()
 {
-	if ! compile "$2.c" "$2.exe"; then
+	name=$(basename "$1" .c)
+	grep -q "]($name.c)" "$examples/README.md" ||
+	    fail "$1: is not in $examples/README.md"
+	if ! compile "$1" "$tmp/$name"; then
 		fail "$1: does not compile"
 		return
 	fi
 	pass
-	[ -f "$2.out" ] || return
-	run "$2.exe" > "$2.got" 2> "$2.err" < /dev/null
+	[ -f "$tmp/$name.out" ] || return
+	run "$tmp/$name" > "$tmp/got" 2> "$tmp/err" < /dev/null
 	status=$?
+	for output in "$tmp/got" "$tmp/$name.out"; do
+		sed 's/0x[0-9a-f][0-9a-f]*/0x.../g' "$output" > "$output.same"
+	done
 	if [ "$status" -ne 0 ]; then
 		fail "$1: ends with $status"
-	elif [ -s "$2.err" ]; then
+	elif [ -s "$tmp/err" ]; then
 		fail "$1: complains"
-	elif ! diff -u "$2.out" "$2.got"; then
+	elif ! diff -u "$tmp/$name.out.same" "$tmp/got.same"; then
 		fail "$1: prints something else"
 	else
 		pass
 		return
 	fi
-	cat "$2.err"
+	cat "$tmp/err"
 }
 
-check_page()
-{
-	directory=$tmp/$(basename "$1" .md)
-	mkdir "$directory" || exit 1
-	extract "$1" "$directory"
-	for program in "$directory"/*.c; do
-		[ -f "$program" ] || continue
-		program=${program%.c}
-		check_program "$1:$(basename "$program")" "$program"
-	done
-}
-
-[ ! -f "$top/README.md" ] || check_page "$top/README.md"
-check_page "$top/docs/tutorial.md"
-if [ "$passed" -eq 0 ] && [ "$failed" -eq 0 ]; then
-	fail "no program found"
-fi
-
+for page in "$top/README.md" "$top/docs/tutorial.md"; do
+	check_page "$page" > "$tmp/quotes" || fail "$page: cannot be read"
+	while read -r quote; do
+		if [ "$quote" = good ]; then
+			pass
+		else
+			fail "$quote"
+		fi
+	done < "$tmp/quotes"
+done
+for program in "$examples"/*.c; do
+	check_program "$program"
+done
 echo "$passed passed, $failed failed"
 [ "$failed" -eq 0 ]
