@@ -380,6 +380,93 @@ START_TEST(one_that_is_due_may_leave)
 }
 END_TEST
 
+/* Leaves memory of timeouts that have expired, to be used again. */
+static void
+expire_some(void)
+{
+	size_t i;
+
+	for (i = 0; i < 4; i++)
+		time_out(10, i);
+	clock_advance(10);
+	turns(2);
+	check_order(4);
+}
+
+static struct evdeferred *
+with_timeout(evdeferred_canceller_fn canceller, long ms)
+{
+	const struct timeval timeout = milliseconds(ms);
+	struct evdeferred *d = evdeferred_new(base, canceller, NULL);
+
+	ck_assert_ptr_nonnull(d);
+	ck_assert_int_eq(evdeferred_add_timeout(d, &timeout), 0);
+	return d;
+}
+
+static struct evresult
+pass_on(struct evfailure *failure, void *arg)
+{
+	see_failure(failure, arg);
+	return evresult_from_failure(failure);
+}
+
+START_TEST(longer_of_two_timeouts_does_not_expire_with_the_other)
+{
+	const struct timeval sooner = milliseconds(10);
+	struct seen between, after;
+	struct evdeferred *d;
+
+	expire_some();
+	memset(&between, 0, sizeof(between));
+	memset(&after, 0, sizeof(after));
+	d = with_timeout(give_up, 20);
+	evdeferred_add_errback(d, pass_on, &between);
+	evdeferred_add_timeout(d, &sooner);
+	see(d, &after);
+	clock_advance(10);
+	turns(2);
+	/* Between the two it is not said yet why it was cancelled. */
+	ck_assert_int_eq(between.code, ECANCELED);
+	ck_assert_int_eq(after.code, ETIMEDOUT);
+	evdeferred_free(d);
+}
+END_TEST
+
+static void
+answer(struct evdeferred *d, void *arg)
+{
+	evdeferred_callback(d, arg);
+}
+
+static struct evresult
+wait_for(void *value, void *arg)
+{
+	(void)value;
+	return evresult_deferred(arg);
+}
+
+START_TEST(cancel_after_a_timeout_that_was_answered_is_none_by_the_next)
+{
+	const struct timeval timeout = milliseconds(20);
+	struct evdeferred *d, *other;
+	struct seen seen;
+
+	expire_some();
+	memset(&seen, 0, sizeof(seen));
+	other = evdeferred_new(base, NULL, NULL);
+	d = with_timeout(answer, 10);
+	evdeferred_add_callback(d, wait_for, other);
+	evdeferred_add_timeout(d, &timeout);
+	see(d, &seen);
+	clock_advance(10);
+	turns(2);
+	ck_assert_int_eq(evdeferred_errback(other, ECANCELED, "by others"), 0);
+	ck_assert_int_eq(seen.code, ECANCELED);
+	evdeferred_free(d);
+}
+END_TEST
+
 static struct evresult
 close_base(void *arg)
 {
@@ -528,6 +615,10 @@ main(void)
 	tcase_add_test(tc, timeouts_and_grants_share_a_turn);
 	tcase_add_test(tc, first_to_end_may_leave);
 	tcase_add_test(tc, one_that_is_due_may_leave);
+	tcase_add_test(
+	    tc, longer_of_two_timeouts_does_not_expire_with_the_other);
+	tcase_add_test(
+	    tc, cancel_after_a_timeout_that_was_answered_is_none_by_the_next);
 	tcase_add_test(tc, base_may_be_freed_by_a_timeout_among_others);
 	tcase_add_test(
 	    tc, event_without_memory_is_set_again_when_there_is_some);
