@@ -2,12 +2,12 @@
 /**
  * @file evdefer/mutex.h
  *
- * A lock for callbacks, which one at a time holds.  Twisted's DeferredLock.
+ * A lock for callbacks, which has one holder at a time.  Twisted's DeferredLock.
  *
  * It is a semaphore with one token (evdefer/semaphore.h), and all that is said
- * there about grants, about the order in which they are made and about their
- * delivery holds here.  It is not reentrant: a holder that acquires it again
- * before it releases waits for itself.
+ * there about grants, about the order in which they are made, about their delivery
+ * and about owners holds here.  It is not reentrant: a holder that acquires it again
+ * before releasing it waits for itself, and so does an owner.
  */
 #ifndef EVDEFER_MUTEX_H
 #define EVDEFER_MUTEX_H
@@ -41,25 +41,29 @@ void evmutex_free(struct evmutex *mutex);
 /**
  * Asks for the lock.  Twisted's acquire().
  *
+ * @param owner who asks; NULL for nobody in particular.
  * @return as evsemaphore_acquire(): a Deferred that is the caller's and fires
  *   with the lock as its value; whoever receives that has to call
- *   evmutex_release() once.
+ *   evmutex_release() once, for the same owner.
  */
 struct evdeferred *evmutex_acquire(
     struct evmutex *mutex, struct evowner *owner);
 
 /** Gives the lock back.  Twisted's release().
- * @return 0, or -1 with errno EINVAL (no lock) or EPERM: nobody holds it (a
- *   grant that is not delivered yet is no hold), and nothing was changed. */
+ * @return 0, or -1 with errno EINVAL (no lock, or an owner of another base) or
+ *   EPERM: the owner, or nobody in particular, does not hold it (a grant that is not
+ *   delivered yet is no hold), and nothing was changed. */
 int evmutex_release(struct evmutex *mutex, struct evowner *owner);
 
 /** Takes the lock if nobody holds it.
  * @return 0, and the caller holds it; or -1 with errno EBUSY, ESHUTDOWN (the
- *   lock or its base was freed) or EINVAL. */
+ *   lock or its base was freed, or the owner is being freed), EINVAL, or ENOMEM
+ *   (with an owner only). */
 int evmutex_try(struct evmutex *mutex, struct evowner *owner);
 
 /** Acquires the lock, runs @p body, and releases the lock when the result of the
- * body is there, as evsemaphore_with().  Twisted's run(). */
+ * body is there, as evsemaphore_with(): @p patience bounds the wait, and not the
+ * body.  Twisted's run(). */
 struct evdeferred *evmutex_with(struct evmutex *mutex, struct evowner *owner,
     const struct timeval *patience, evdeferred_body_fn body, void *arg);
 

@@ -5,9 +5,11 @@
  * A party that holds and waits for locks: a client's connection, say.  What a
  * task is to aiorwlock.
  *
- * A lock that is acquired by an owner (evrwlock_acquire()) knows who holds it.  The owner may then acquire it
- * again, is refused what would make it wait for itself, and gives back all that
- * it has in one call when it goes.
+ * A lock, a mutex or a token of a semaphore that is acquired for an owner knows who
+ * holds it: nobody else can release it, and the owner gives back all that it has
+ * in one call when it goes.  A readers-writer lock (evrwlock_acquire()) also lets
+ * the owner acquire again what it has, and refuses it what would make it wait for
+ * itself.
  *
  * An owner is one party that does one thing after the other: one that waits for
  * several locks at once is taken to need them all before it gives anything
@@ -37,13 +39,14 @@ struct evowner *evowner_new(struct evdefer_base *base, const char *name);
 /**
  * Ends an owner.  NULL is allowed.
  *
- * All that it waits for fails with ECANCELED, and all that it holds is given
- * back, on all locks, before this returns; grants that no callback has received
- * yet fail with ECANCELED when one is to.  Then its memory goes.  It may be
- * called from inside the owner's own callbacks, and does nothing from those that
- * it runs itself; one that acquires meanwhile fails with ESHUTDOWN.  A body of
- * evrwlock_with() that is under way goes on without the lock, unless its Deferred is freed
- * first.  O(1) for each hold and each wait.
+ * Before this returns, all that it waits for has failed with ECANCELED, and all
+ * that it holds is given back: locks, mutexes and tokens.  Grants that no callback
+ * has received yet are void: the callback gets a failure with ECANCELED instead.
+ * Then the owner's memory goes.  This may be called from inside the owner's own
+ * callbacks, and does nothing when a callback that it runs calls it again; an acquire
+ * from such a callback fails with ESHUTDOWN.  A body of evrwlock_with(),
+ * evmutex_with() or evsemaphore_with() that is under way goes on without the lock,
+ * unless its Deferred is freed first.  O(1) for each hold and each wait.
  */
 void evowner_free(struct evowner *owner);
 
