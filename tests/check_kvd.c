@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Tests of the example daemon kvd, from outside: over its sockets, its files
- * and its exit status.  The environment variable KVD is the path of the
- * program. */
+/* Tests of the daemon kvd, from outside: over its sockets, its files and its exit
+ * status.  The environment variable KVD is the path of the program. */
 #include <signal.h>
 #include <stdlib.h>
 

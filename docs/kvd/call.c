@@ -184,7 +184,7 @@ enter_lock(struct call *call)
  * Getting out.
  */
 
-/* Names the circle, without the word that the reply begins with anyway. */
+/* Names the cycle, without the word that the reply begins with anyway. */
 static void
 reply_deadlock(struct call *call, const struct evfailure *failure)
 {
@@ -193,7 +193,7 @@ reply_deadlock(struct call *call, const struct evfailure *failure)
 	const char *client = evowner_get_name(call->holder.owner);
 
 	if (hold_is_granted(call->hold)) {
-		/* A circle of one, which the library does not spell out. */
+		/* A cycle of one, which the library does not spell out. */
 		reply_error(&call->reply,
 		    "DEADLOCK %s waits to write %s, held by %s to read", client,
 		    evrwlock_get_name(hold_lock(call->hold)), client);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * kvd: a durable key-value daemon, the example of what libevdefer is for.
+ * kvd: a durable key-value daemon, to show what libevdefer is for.
  *
  * Everything is served by one thread and one event loop.  A write waits for the
  * disk before it is applied, and meanwhile the loop serves others: the

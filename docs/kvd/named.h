@@ -14,7 +14,7 @@
 
 #include "bytes.h"
 
-/* Bytes of a name, so that a circle of waiting clients fits into a reply. */
+/* Bytes of a name, so that a cycle of waiting clients fits into a reply. */
 #define NAMED_MAX ((size_t)128)
 
 struct evdefer_base;

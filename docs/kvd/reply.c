@@ -112,7 +112,7 @@ reply_status(struct reply *reply, const char *text)
 void
 reply_error(struct reply *reply, const char *format, ...)
 {
-	char line[2048] = "-"; /* a circle of clients has a long one */
+	char line[2048] = "-"; /* a cycle of clients has a long one */
 	va_list args;
 	size_t length, i;
 

@@ -292,7 +292,7 @@ START_TEST(test_deadlock_over_two_keys)
 }
 END_TEST
 
-/* A circle that is as long as a message about it can be. */
+/* A cycle that is as long as a message about it can be. */
 START_TEST(test_deadlock_of_many_clients)
 {
 	static struct peer crowd[10];

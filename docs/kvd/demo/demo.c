@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What the readers-writer lock is good for, shown on the example daemon kvd by
- * real clients over real sockets:
+ * What the readers-writer lock is good for, shown on the daemon kvd by real
+ * clients over real sockets:
  *
  *	demo PATH-TO-KVD
  *
@@ -167,7 +167,7 @@ main(int argc, char **argv)
 	if (argc == 2 &&
 	    (strcmp(argv[1], "-h") == 0 || strcmp(argv[1], "--help") == 0)) {
 		printf("%sWhat the readers-writer lock is good for, shown on "
-		       "the example daemon kvd.\n",
+		       "the daemon kvd.\n",
 		    usage);
 		return EXIT_SUCCESS;
 	}
