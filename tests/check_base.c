@@ -10,13 +10,6 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-static int
-events(void)
-{
-	return event_base_get_num_events(
-	    loop, EVENT_BASE_COUNT_ADDED | EVENT_BASE_COUNT_ACTIVE);
-}
-
 START_TEST(new_refuses_no_event_base)
 {
 	errno = 0;

@@ -5,7 +5,7 @@
 #include <errno.h>
 #include <string.h>
 
-#include "support.h"
+#include "deferreds.h"
 
 static const struct timeval five = {0, 5000}, twenty = {0, 20000};
 static const struct timeval fifty = {0, 50000};
@@ -78,13 +78,6 @@ returns_a_value(struct evcoro *co, void *arg)
 	EVCORO_END(co);
 }
 
-static struct evresult
-wait_for(void *value, void *arg)
-{
-	(void)value;
-	return evresult_deferred(arg);
-}
-
 START_TEST(cancel_of_a_running_coroutine_reaches_the_wait_of_the_next_link)
 {
 	struct evdeferred *never = evdeferred_new(base, NULL, NULL);
@@ -93,7 +86,7 @@ START_TEST(cancel_of_a_running_coroutine_reaches_the_wait_of_the_next_link)
 	struct seen seen = {0};
 
 	job.self = evcoro_start(base, &job.co, returns_a_value, &job, NULL);
-	evdeferred_add_callback(job.self, wait_for, never);
+	evdeferred_add_callback(job.self, wait_value, never);
 	see(job.self, &seen);
 	evdeferred_callback(first, NULL);
 	ck_assert_int_eq(seen.code, ECANCELED);
@@ -112,7 +105,7 @@ START_TEST(cancel_is_over_at_the_end_of_the_chain)
 
 	job.self = evcoro_start(base, &job.co, returns_a_value, &job, NULL);
 	evdeferred_callback(first, NULL);
-	evdeferred_add_callback(job.self, wait_for, other);
+	evdeferred_add_callback(job.self, wait_value, other);
 	see(job.self, &seen);
 	ck_assert_int_eq(seen.failures, 0);
 	evdeferred_callback(other, NULL);
@@ -158,7 +151,7 @@ make_waiting(void)
 {
 	d = evdeferred_new(base, NULL, NULL);
 	never = evdeferred_new(base, NULL, NULL);
-	evdeferred_add_callback(d, wait_for, never);
+	evdeferred_add_callback(d, wait_value, never);
 }
 
 static struct evresult
@@ -236,7 +229,7 @@ START_TEST(cancel_of_a_queued_one_goes_on_to_who_waits_for_it)
 	evdeferred_add_callback(d, trace_value, (void *)"d");
 	never = evdeferred_new(base, NULL, NULL);
 	outer = evdeferred_new_fired(base, evresult_deferred(d));
-	evdeferred_add_callback(outer, wait_for, never);
+	evdeferred_add_callback(outer, wait_value, never);
 	see(outer, &seen);
 	deep(fire_and_cancel_outer);
 	ck_assert_str_eq(trace, "d");
@@ -427,21 +420,13 @@ START_TEST(timeout_during_the_errback_of_a_cancel_is_no_timeout)
 }
 END_TEST
 
-static struct evresult
-recover(struct evfailure *failure, void *arg)
-{
-	(void)failure;
-	(void)arg;
-	return evresult_value(NULL);
-}
-
 /* What was cancelled is over; the chain has begun with something else. */
 START_TEST(timeout_after_a_cancel_that_was_handled_is_a_timeout)
 {
 	never = evdeferred_new(base, NULL, NULL);
 	d = evdeferred_new(base, NULL, NULL);
 	evdeferred_add_errback(d, recover, NULL);
-	evdeferred_add_callback(d, wait_for, never);
+	evdeferred_add_callback(d, wait_value, never);
 	evdeferred_add_timeout(d, &five);
 	see(d, &seen);
 	evdeferred_cancel(d);

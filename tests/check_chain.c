@@ -1,20 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /* evdeferred_chain() to a Deferred that lives long, from which many others come
  * and go. */
-#include "support.h"
+#include "deferreds.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-
-static struct evdeferred *
-fresh(void)
-{
-	struct evdeferred *d = evdeferred_new(base, NULL, NULL);
-
-	ck_assert_ptr_nonnull(d);
-	return d;
-}
 
 static struct evdeferred *
 chained(struct evdeferred *d)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "support.h"
+#include "deferreds.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -87,20 +87,6 @@ code_at(const struct evresults *results, size_t i)
 	ck_assert(evresult_is_failure(evresults_get(results, i)));
 	return evfailure_get_code(
 	    evresult_get_failure(evresults_get(results, i)));
-}
-
-/* A canceller that counts. */
-static void
-count_cancel(struct evdeferred *d, void *arg)
-{
-	(void)d;
-	++*(int *)arg;
-}
-
-static void
-cancel_with_value(struct evdeferred *d, void *arg)
-{
-	evdeferred_callback(d, arg);
 }
 
 /*

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* What becomes of the inputs that are left when a combination has fired or was
  * freed. */
-#include "support.h"
+#include "deferreds.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -25,19 +25,6 @@ make_inputs(size_t count)
 		in[i] = evdeferred_new(base, NULL, NULL);
 		ck_assert_ptr_nonnull(in[i]);
 	}
-}
-
-static void
-trace_cancel(struct evdeferred *d, void *arg)
-{
-	(void)d;
-	trace_add(arg);
-}
-
-static void
-cancel_with_value(struct evdeferred *d, void *arg)
-{
-	evdeferred_callback(d, arg);
 }
 
 static struct evresult

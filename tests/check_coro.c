@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* evdefer/coro.h.  Tests that use locks run once with each way of delivery: _i
  * is 0 for the loop's and 1 for EVRWLOCK_FAST. */
-#include "support.h"
+#include "deferreds.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -89,19 +89,6 @@ pending(void)
 
 	ck_assert_ptr_nonnull(d);
 	return d;
-}
-
-static struct evdeferred *
-fired(struct evresult result)
-{
-	return evdeferred_new_fired(base, result);
-}
-
-static void
-count_cancel(struct evdeferred *d, void *counter)
-{
-	(void)d;
-	++*(int *)counter;
 }
 
 /* Waits three times, and fails when one of the waits does. */
@@ -759,13 +746,6 @@ free_oneself(struct evcoro *co, void *arg)
 	trace_add("c");
 	note_cleanup(co, j);
 	EVCORO_END(co);
-}
-
-static void
-trace_cancel(struct evdeferred *d, void *name)
-{
-	(void)d;
-	trace_add(name);
 }
 
 START_TEST(a_coroutine_that_frees_itself_ends_at_its_next_wait)

@@ -755,13 +755,6 @@ static void (*const scenarios[])(void) = {links_and_values, fired_at_once,
 #define SCENARIOS ((int)(sizeof(scenarios) / sizeof(scenarios[0])))
 
 static void
-ignore_log(int severity, const char *text)
-{
-	(void)severity;
-	(void)text;
-}
-
-static void
 play(void (*scenario)(void), unsigned flags)
 {
 	memset(&run, 0, sizeof(run));

@@ -1,18 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* evdeferred_has_fired(): what Twisted's called is. */
-#include "support.h"
+#include "deferreds.h"
 
 #include <errno.h>
-
-static struct evdeferred *
-fresh(void)
-{
-	struct evdeferred *d = evdeferred_new(base, NULL, NULL);
-
-	ck_assert_ptr_nonnull(d);
-	ck_assert(!evdeferred_has_fired(d));
-	return d;
-}
 
 START_TEST(fired_from_the_first_result_on)
 {
@@ -76,7 +66,7 @@ START_TEST(fired_while_it_waits_for_another)
 END_TEST
 
 static void
-trace_cancel(struct evdeferred *d, void *arg)
+trace_fired(struct evdeferred *d, void *arg)
 {
 	(void)arg;
 	trace_add(evdeferred_has_fired(d) ? "yes " : "no ");
@@ -84,7 +74,7 @@ trace_cancel(struct evdeferred *d, void *arg)
 
 START_TEST(fired_when_the_canceller_has_returned)
 {
-	struct evdeferred *d = evdeferred_new(base, trace_cancel, NULL);
+	struct evdeferred *d = evdeferred_new(base, trace_fired, NULL);
 
 	evdeferred_cancel(d);
 	ck_assert_str_eq(trace, "no ");

@@ -28,19 +28,6 @@ leave(void)
 	settle();
 }
 
-#define REFUSED(call, code)                                                    \
-	do {                                                                   \
-		errno = 0;                                                     \
-		ck_assert_int_eq(call, -1);                                    \
-		ck_assert_int_eq(errno, code);                                 \
-	} while (0)
-#define REFUSED_NULL(call, code)                                               \
-	do {                                                                   \
-		errno = 0;                                                     \
-		ck_assert_ptr_null(call);                                      \
-		ck_assert_int_eq(errno, code);                                 \
-	} while (0)
-
 static struct evresult
 body_locked(void *arg)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Links that own their argument: it is freed once, and not before they are
  * through. */
-#include "support.h"
+#include "deferreds.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -75,15 +75,6 @@ add(struct evdeferred *d, int kind, struct argument *argument)
 		return evdeferred_add_both_owned(
 		    d, on_both, argument, free_argument);
 	}
-}
-
-static struct evdeferred *
-fresh(void)
-{
-	struct evdeferred *d = evdeferred_new(base, NULL, NULL);
-
-	ck_assert_ptr_nonnull(d);
-	return d;
 }
 
 START_TEST(argument_is_freed_when_the_link_has_run)
@@ -171,13 +162,6 @@ START_TEST(argument_lives_until_the_deferred_that_the_link_returned_is_through)
 	evdeferred_free(d);
 }
 END_TEST
-
-static void
-trace_cancel(struct evdeferred *d, void *arg)
-{
-	(void)d;
-	trace_add(arg);
-}
 
 /* What the link has started goes first. */
 START_TEST(argument_is_freed_behind_what_its_link_waits_for)

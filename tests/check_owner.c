@@ -10,19 +10,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define REFUSED(call, code)                                                    \
-	do {                                                                   \
-		errno = 0;                                                     \
-		ck_assert_int_eq(call, -1);                                    \
-		ck_assert_int_eq(errno, code);                                 \
-	} while (0)
-#define REFUSED_NULL(call, code)                                               \
-	do {                                                                   \
-		errno = 0;                                                     \
-		ck_assert_ptr_null(call);                                      \
-		ck_assert_int_eq(errno, code);                                 \
-	} while (0)
-
 enum { READ, WRITE };
 
 static struct evrwlock *locks[3];
@@ -2845,13 +2832,6 @@ end:
 	return bad == 0;
 }
 
-static void
-ignore_log(int severity, const char *text)
-{
-	(void)severity;
-	(void)text;
-}
-
 START_TEST(every_allocation_may_fail)
 {
 	bool hit = true;
@@ -3249,16 +3229,6 @@ START_TEST(wait_for_a_million_holders_searches_none)
 	free(crowd);
 }
 END_TEST
-
-static TCase *
-add_case(Suite *suite, const char *name)
-{
-	TCase *tc = tcase_create(name);
-
-	tcase_add_checked_fixture(tc, support_setup, support_teardown);
-	suite_add_tcase(suite, tc);
-	return tc;
-}
 
 static void
 add_rules(Suite *suite)

@@ -99,19 +99,6 @@ done(struct party *parties, int count)
 	evqueue_free(queue);
 }
 
-#define REFUSED(call, code)                                                    \
-	do {                                                                   \
-		errno = 0;                                                     \
-		ck_assert_int_eq(call, -1);                                    \
-		ck_assert_int_eq(errno, code);                                 \
-	} while (0)
-#define REFUSED_NULL(call, code)                                               \
-	do {                                                                   \
-		errno = 0;                                                     \
-		ck_assert_ptr_null(call);                                      \
-		ck_assert_int_eq(errno, code);                                 \
-	} while (0)
-
 /* Arguments and limits. */
 
 START_TEST(bad_arguments_are_einval)
@@ -1065,16 +1052,6 @@ START_TEST(million_gets_by_callbacks)
 	done(NULL, 0);
 }
 END_TEST
-
-static TCase *
-add_case(Suite *suite, const char *name)
-{
-	TCase *tc = tcase_create(name);
-
-	tcase_add_checked_fixture(tc, support_setup, support_teardown);
-	suite_add_tcase(suite, tc);
-	return tc;
-}
 
 static void
 add_rules(Suite *suite)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* User code is called everywhere, and each may call anything: cancel, free or
  * close the very thing at work. */
-#include "support.h"
+#include "deferreds.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -148,12 +148,6 @@ free_base(void *object)
 {
 	evdefer_base_free(object);
 	base = NULL;
-}
-
-static void
-free_deferred(void *d)
-{
-	evdeferred_free(d);
 }
 
 /* What waits for the thing, three times, and what closes it. */

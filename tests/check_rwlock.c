@@ -127,19 +127,6 @@ done(struct party *parties, int count)
 
 /* Bad arguments. */
 
-#define REFUSED(call, code)                                                    \
-	do {                                                                   \
-		errno = 0;                                                     \
-		ck_assert_int_eq(call, -1);                                    \
-		ck_assert_int_eq(errno, code);                                 \
-	} while (0)
-#define REFUSED_NULL(call, code)                                               \
-	do {                                                                   \
-		errno = 0;                                                     \
-		ck_assert_ptr_null(call);                                      \
-		ck_assert_int_eq(errno, code);                                 \
-	} while (0)
-
 static struct evresult
 body_value(void *arg)
 {
@@ -1598,20 +1585,6 @@ attempt(struct attempt *a, int fast)
 	a->told = bad == 0;
 }
 
-static void
-ignore(const struct evfailure *failure, void *arg)
-{
-	(void)failure;
-	(void)arg;
-}
-
-static void
-ignore_log(int severity, const char *text)
-{
-	(void)severity;
-	(void)text;
-}
-
 static int fire_error;
 
 static struct evresult
@@ -1655,7 +1628,7 @@ START_TEST(every_allocation_may_fail)
 
 	/* The base of the attempt has the default handler. */
 	event_set_log_callback(ignore_log);
-	evdefer_base_set_unhandled(base, ignore, NULL);
+	evdefer_base_set_unhandled(base, ignore_failure, NULL);
 	for (n = 1; hit && n < 10000; n++) {
 		struct attempt a;
 		long live = alloc_live();

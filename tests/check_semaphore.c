@@ -96,19 +96,6 @@ done(struct party *parties, int count)
 	evsemaphore_free(semaphore);
 }
 
-#define REFUSED(call, code)                                                    \
-	do {                                                                   \
-		errno = 0;                                                     \
-		ck_assert_int_eq(call, -1);                                    \
-		ck_assert_int_eq(errno, code);                                 \
-	} while (0)
-#define REFUSED_NULL(call, code)                                               \
-	do {                                                                   \
-		errno = 0;                                                     \
-		ck_assert_ptr_null(call);                                      \
-		ck_assert_int_eq(errno, code);                                 \
-	} while (0)
-
 static struct evresult
 body_value(void *arg)
 {
@@ -1037,16 +1024,6 @@ START_TEST(million_acquires_by_callbacks)
 	done(NULL, 0);
 }
 END_TEST
-
-static TCase *
-add_case(Suite *suite, const char *name)
-{
-	TCase *tc = tcase_create(name);
-
-	tcase_add_checked_fixture(tc, support_setup, support_teardown);
-	suite_add_tcase(suite, tc);
-	return tc;
-}
 
 static void
 add_rules(Suite *suite)

@@ -18,7 +18,7 @@ milliseconds(long ms)
 }
 
 static int
-events(void)
+timers(void)
 {
 	return event_base_get_num_events(loop, EVENT_BASE_COUNT_ADDED);
 }
@@ -180,7 +180,7 @@ START_TEST(moments_come_in_their_order)
 		check_order(i);
 	}
 	turns(1);
-	ck_assert_int_eq(events(), 0);
+	ck_assert_int_eq(timers(), 0);
 }
 END_TEST
 
@@ -211,7 +211,7 @@ pass_a_millisecond(void)
 	clock_advance(1);
 	passed++;
 	/* As many turns as it takes. */
-	while (events() > 0) {
+	while (timers() > 0) {
 		const size_t before = count;
 
 		turns(1);
@@ -267,7 +267,7 @@ START_TEST(many_moments_come_in_their_order)
 	check_moments();
 	for (i = 0; i < total; i++)
 		evdeferred_free(asked[i].d);
-	ck_assert_int_eq(events(), 0);
+	ck_assert_int_eq(timers(), 0);
 }
 END_TEST
 
@@ -376,7 +376,7 @@ START_TEST(one_that_is_due_may_leave)
 	clock_advance(20);
 	turns(1);
 	check_order(1);
-	ck_assert_int_eq(events(), 0);
+	ck_assert_int_eq(timers(), 0);
 }
 END_TEST
 

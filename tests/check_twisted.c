@@ -1,49 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /* What Twisted's own tests ask of a Deferred, where no other test of ours asks
  * it: docs/conformance.md has the whole list. */
-#include "support.h"
+#include "deferreds.h"
 
 #include <errno.h>
 #include <string.h>
-
-static struct evdeferred *
-fresh(void)
-{
-	struct evdeferred *d = evdeferred_new(base, NULL, NULL);
-
-	ck_assert_ptr_nonnull(d);
-	return d;
-}
-
-static struct evdeferred *
-fired(struct evresult result)
-{
-	struct evdeferred *d = evdeferred_new_fired(base, result);
-
-	ck_assert_ptr_nonnull(d);
-	return d;
-}
-
-/* A link that makes the chain wait for arg, a Deferred. */
-static struct evresult
-wait_value(void *value, void *arg)
-{
-	(void)value;
-	return evresult_deferred(arg);
-}
 
 static struct evresult
 wait_failure(struct evfailure *failure, void *arg)
 {
 	(void)failure;
 	return evresult_deferred(arg);
-}
-
-static struct evresult
-fail_value(void *value, void *arg)
-{
-	(void)value;
-	return evresult_fail(*(int *)arg, "from a link");
 }
 
 /*
@@ -399,7 +366,7 @@ note_cancel(struct evdeferred *d, void *arg)
 }
 
 static void
-cancel_with_failure(struct evdeferred *d, void *arg)
+count_and_fail(struct evdeferred *d, void *arg)
 {
 	(void)arg;
 	canceller_calls++;
@@ -474,7 +441,7 @@ END_TEST
 /* _i: the kind of the result. */
 START_TEST(cancel_after_the_result_calls_no_canceller)
 {
-	struct evdeferred *d = evdeferred_new(base, cancel_with_failure, NULL);
+	struct evdeferred *d = evdeferred_new(base, count_and_fail, NULL);
 	struct seen seen = {0};
 
 	canceller_calls = 0;
@@ -592,17 +559,11 @@ handle(struct evfailure *failure, void *arg)
 	return evresult_value(NULL);
 }
 
-static void
-cancel_with_value(struct evdeferred *d, void *arg)
-{
-	evdeferred_callback(d, arg);
-}
-
 static struct evdeferred *
 answering(int answer)
 {
 	struct evdeferred *d = evdeferred_new(base,
-	    answer == CANCELLER_FAILS	? cancel_with_failure
+	    answer == CANCELLER_FAILS	? count_and_fail
 	    : answer == CANCELLER_FIRES ? cancel_with_value
 					: NULL,
 	    trace);

@@ -56,13 +56,6 @@ set_handler(evdefer_base_unhandled_fn fn, int left, int width)
 	evdefer_base_set_unhandled(base, fn, NULL);
 }
 
-static int
-events(void)
-{
-	return event_base_get_num_events(
-	    loop, EVENT_BASE_COUNT_ADDED | EVENT_BASE_COUNT_ACTIVE);
-}
-
 START_TEST(handler_that_fails_is_told_when_it_has_returned)
 {
 	set_handler(handle_and_drop, 5, 1);

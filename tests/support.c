@@ -130,6 +130,27 @@ turns(int count)
 	}
 }
 
+int
+events(void)
+{
+	return event_base_get_num_events(
+	    loop, EVENT_BASE_COUNT_ADDED | EVENT_BASE_COUNT_ACTIVE);
+}
+
+void
+ignore_failure(const struct evfailure *failure, void *arg)
+{
+	(void)failure;
+	(void)arg;
+}
+
+void
+ignore_log(int severity, const char *text)
+{
+	(void)severity;
+	(void)text;
+}
+
 void
 report_take(int code)
 {
@@ -234,6 +255,16 @@ support_run_worlds(unsigned long *world, void (*run)(void), size_t count,
 		ck_assert_msg(alloc_live() == live,
 		    "world %lu: alloc_live() == live", *world);
 	}
+}
+
+TCase *
+add_case(Suite *suite, const char *name)
+{
+	TCase *tc = tcase_create(name);
+
+	tcase_add_checked_fixture(tc, support_setup, support_teardown);
+	suite_add_tcase(suite, tc);
+	return tc;
 }
 
 int

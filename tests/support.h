@@ -8,6 +8,7 @@
 #ifndef TESTS_SUPPORT_H
 #define TESTS_SUPPORT_H
 
+#include <errno.h>
 #include <stdbool.h>
 #include <stddef.h>
 
@@ -17,6 +18,20 @@
 
 #include "alloc.h"
 #include "clock.h"
+
+/* That a call fails with this code, and returns -1 or NULL. */
+#define REFUSED(call, code)                                                    \
+	do {                                                                   \
+		errno = 0;                                                     \
+		ck_assert_int_eq(call, -1);                                    \
+		ck_assert_int_eq(errno, code);                                 \
+	} while (0)
+#define REFUSED_NULL(call, code)                                               \
+	do {                                                                   \
+		errno = 0;                                                     \
+		ck_assert_ptr_null(call);                                      \
+		ck_assert_int_eq(errno, code);                                 \
+	} while (0)
 
 /* Made for each test by support_setup(). */
 extern struct event_base *loop;
@@ -47,6 +62,9 @@ size_t support_scale(void);
  * active then. */
 void turns(int count);
 
+/* How many events the loop has to wait for or to run. */
+int events(void);
+
 /* A failure that was reported to the handler of the base. */
 struct report {
 	int count;
@@ -59,6 +77,11 @@ extern struct report report;
 
 /* Checks that one failure was reported, with this code, and forgets it. */
 void report_take(int code);
+
+/* A handler of unhandled failures and one of libevent's log, for what a test
+ * expects to be told of. */
+void ignore_failure(const struct evfailure *failure, void *arg);
+void ignore_log(int severity, const char *text);
 
 /* A free function that counts: the value is the counter, an int. */
 void count_free(void *value);
@@ -93,6 +116,9 @@ void trace_add(const char *name);
  * has to give all memory back.  *world is which one it is. */
 void support_run_worlds(unsigned long *world, void (*run)(void), size_t count,
     unsigned long seeds, int i);
+
+/* Adds a case whose tests have the fixture. */
+TCase *add_case(Suite *suite, const char *name);
 
 /* Runs the suite and returns what main() has to return. */
 int support_main(Suite *suite);
