@@ -713,9 +713,7 @@ END_TEST
 static void
 refused(const struct timeval *patience, evdeferred_body_fn body)
 {
-	errno = 0;
-	ck_assert_ptr_null(with(patience, body, NULL));
-	ck_assert_int_eq(errno, EINVAL);
+	REFUSED_NULL(with(patience, body, NULL), EINVAL);
 }
 
 /* With _i / BOTH_WAYS it would have to wait. */
@@ -885,19 +883,6 @@ START_TEST(waiters_with_a_mode_and_those_that_name_it_take_turns)
 }
 END_TEST
 
-#define REFUSED(call)                                                          \
-	do {                                                                   \
-		errno = 0;                                                     \
-		ck_assert_int_eq(call, -1);                                    \
-		ck_assert_int_eq(errno, EINVAL);                               \
-	} while (0)
-#define REFUSED_NULL(call)                                                     \
-	do {                                                                   \
-		errno = 0;                                                     \
-		ck_assert_ptr_null(call);                                      \
-		ck_assert_int_eq(errno, EINVAL);                               \
-	} while (0)
-
 /* _i / 2 is whether an owner asks. */
 START_TEST(no_such_mode_is_einval)
 {
@@ -905,13 +890,13 @@ START_TEST(no_such_mode_is_einval)
 
 	make(_i / 2 == 0 ? _i : 2 * OWNED_READ + _i % 2);
 	ck_assert(_i / 2 == 0 || owner != NULL);
-	REFUSED_NULL(evrwlock_acquire(lock, owner, none));
-	REFUSED(evrwlock_try(lock, owner, none));
-	REFUSED(evrwlock_release(lock, owner, none));
-	REFUSED_NULL(evrwlock_with(lock, owner, none, NULL, run, NULL));
+	REFUSED_NULL(evrwlock_acquire(lock, owner, none), EINVAL);
+	REFUSED(evrwlock_try(lock, owner, none), EINVAL);
+	REFUSED(evrwlock_release(lock, owner, none), EINVAL);
+	REFUSED_NULL(evrwlock_with(lock, owner, none, NULL, run, NULL), EINVAL);
 	counts(0, 0);
 	occupy();
-	REFUSED(evrwlock_release(lock, owner, none));
+	REFUSED(evrwlock_release(lock, owner, none), EINVAL);
 	counts(1, 0);
 	vacate();
 	done(NULL);
@@ -925,11 +910,12 @@ START_TEST(owner_of_another_base_is_einval)
 
 	make(_i);
 	ck_assert_ptr_nonnull(stranger);
-	REFUSED_NULL(evrwlock_acquire(lock, stranger, EVRWLOCK_READ));
-	REFUSED(evrwlock_try(lock, stranger, EVRWLOCK_READ));
-	REFUSED(evrwlock_release(lock, stranger, EVRWLOCK_READ));
+	REFUSED_NULL(evrwlock_acquire(lock, stranger, EVRWLOCK_READ), EINVAL);
+	REFUSED(evrwlock_try(lock, stranger, EVRWLOCK_READ), EINVAL);
+	REFUSED(evrwlock_release(lock, stranger, EVRWLOCK_READ), EINVAL);
 	REFUSED_NULL(
-	    evrwlock_with(lock, stranger, EVRWLOCK_READ, NULL, run, NULL));
+	    evrwlock_with(lock, stranger, EVRWLOCK_READ, NULL, run, NULL),
+	    EINVAL);
 	counts(0, 0);
 	evowner_free(stranger);
 	evdefer_base_free(other);
@@ -940,11 +926,9 @@ END_TEST
 int
 main(void)
 {
-	Suite *s = suite_create("with");
-	TCase *tc;
+	Suite *suite = suite_create("with");
+	TCase *tc = add_case(suite, "patience");
 
-	tc = tcase_create("patience");
-	tcase_add_checked_fixture(tc, support_setup, support_teardown);
 	tcase_add_loop_test(
 	    tc, wait_longer_than_patience_ends_with_etimedout, 0, BOTH_WAYS);
 	tcase_add_loop_test(tc, without_patience_it_waits_on, 0, BOTH_WAYS);
@@ -968,10 +952,8 @@ main(void)
 	tcase_add_loop_test(
 	    tc, patience_of_zero_takes_what_is_free, 0, BOTH_WAYS);
 	tcase_add_loop_test(tc, patience_of_zero_does_not_wait, 0, BOTH_WAYS);
-	suite_add_tcase(s, tc);
 
-	tc = tcase_create("ends");
-	tcase_add_checked_fixture(tc, support_setup, support_teardown);
+	tc = add_case(suite, "ends");
 	tcase_add_loop_test(
 	    tc, wait_that_is_called_off_runs_nothing, 0, 2 * BOTH_WAYS);
 	tcase_add_loop_test(
@@ -989,25 +971,19 @@ main(void)
 	    owner_that_goes_gives_back_what_a_body_runs_under, 0, BOTH_WAYS);
 	tcase_add_loop_test(
 	    tc, deadlock_is_told_at_once_whatever_the_patience, 0, BOTH_WAYS);
-	suite_add_tcase(s, tc);
 
-	tc = tcase_create("refused");
-	tcase_add_checked_fixture(tc, support_setup, support_teardown);
+	tc = add_case(suite, "refused");
 	tcase_add_loop_test(
 	    tc, bad_patience_is_einval_and_acquires_nothing, 0, 2 * BOTH_WAYS);
 	tcase_add_loop_test(
 	    tc, without_memory_it_acquires_nothing, 0, 2 * BOTH_WAYS);
-	suite_add_tcase(s, tc);
 
-	tc = tcase_create("modes");
-	tcase_add_checked_fixture(tc, support_setup, support_teardown);
+	tc = add_case(suite, "modes");
 	tcase_add_loop_test(
 	    tc, functions_with_a_mode_and_those_that_name_it_are_one, 0, 4);
 	tcase_add_loop_test(
 	    tc, waiters_with_a_mode_and_those_that_name_it_take_turns, 0, 2);
 	tcase_add_loop_test(tc, no_such_mode_is_einval, 0, 4);
 	tcase_add_loop_test(tc, owner_of_another_base_is_einval, 0, 2);
-	suite_add_tcase(s, tc);
-
-	return support_main(s);
+	return support_main(suite);
 }
