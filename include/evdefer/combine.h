@@ -18,7 +18,7 @@
  * granted to a part that nobody needs any more is released.
  *
  * An input must not come to wait for its own combination, as one that is fired
- * with it does: that circle is not found, and neither would ever fire or be
+ * with it does: that cycle is not found, and neither would ever fire or be
  * freed.
  *
  * A combination costs a Deferred and a link for each input from the pools, and
