@@ -3205,12 +3205,14 @@ START_TEST(hold_among_a_million_holders)
 }
 END_TEST
 
-/* Nor does a wait search them all where nobody waits for the waiter. */
+/* Nor does a wait search them all where nobody waits for the waiter: those who
+ * wait for the same lock do not, however often it has waited before. */
 START_TEST(wait_for_a_million_holders_searches_none)
 {
 	const size_t n = support_scale(), rounds = n / 10;
 	struct evrwlock *lock = new_lock(_i), *own = new_lock(_i);
 	struct evowner *one = evowner_new(base, NULL);
+	struct evdeferred *other;
 	size_t k;
 
 	crowd = support_array(n, sizeof(struct evowner *));
@@ -3219,8 +3221,11 @@ START_TEST(wait_for_a_million_holders_searches_none)
 		ck_assert(evrwlock_try(lock, crowd[k], EVRWLOCK_READ) == 0);
 	}
 	ck_assert_int_eq(evrwlock_try(own, one, EVRWLOCK_WRITE), 0);
+	other = evrwlock_writer_acquire(lock);
+	ck_assert_ptr_nonnull(other);
 	for (k = 0; k < rounds; k++)
 		evdeferred_free(evrwlock_acquire(lock, one, EVRWLOCK_WRITE));
+	evdeferred_free(other);
 	for (k = 0; k < n; k++)
 		evowner_free(crowd[k]);
 	evowner_free(one);
