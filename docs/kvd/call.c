@@ -34,12 +34,6 @@ body(void *arg)
 	return call->command->run(call);
 }
 
-static struct evrwlock *
-store_lock(const struct call *call)
-{
-	return call->server->lock;
-}
-
 /* With --no-lock nothing keeps readers from what is half done, but where they
  * could not read it: within a value with parts, and so in a transaction.  Writers
  * have their turns: there is one journal. */
@@ -53,7 +47,8 @@ needs_lock(const struct call *call)
 
 /*
  * Getting in.  Each of these gives a Deferred with the result of the command,
- * or NULL without memory, and then nothing was begun.
+ * or NULL without memory, and then nothing was begun.  What bounds the wait does not
+ * bound the command.
  *
  * The work under the store's lock is done by the client's owner too, not by
  * nobody in particular: what guards a change that is on its way to the disk has
@@ -73,58 +68,8 @@ enter_at_once(struct call *call)
 	return d;
 }
 
-static struct evresult
-enter(void *lock, void *arg)
-{
-	(void)lock; /* owned from here on: leave() gives it back */
-	return body(arg);
-}
-
-static struct evresult
-leave(struct evresult result, void *arg)
-{
-	struct call *call = arg;
-
-	if (!call->entered)
-		return result; /* the failure of the acquire */
-	if (call->writes)
-		evrwlock_release(
-		    store_lock(call), call->holder.owner, EVRWLOCK_WRITE);
-	else
-		evrwlock_release(
-		    store_lock(call), call->holder.owner, EVRWLOCK_READ);
-	return result;
-}
-
-/*
- * The timeout is for the wait alone: it covers the links added before it, and
- * here these are none.  If the lock is free, the Deferred has fired and no timer
- * is made.
- */
-static struct evdeferred *
-enter_in_time(struct call *call, struct evrwlock *lock)
-{
-	struct evowner *owner = call->holder.owner;
-	struct evdeferred *d =
-	    call->writes ? evrwlock_acquire(lock, owner, EVRWLOCK_WRITE)
-			 : evrwlock_acquire(lock, owner, EVRWLOCK_READ);
-
-	if (d == NULL)
-		return NULL;
-	if (call->has_timeout &&
-	    evdeferred_add_timeout(d, &call->timeout) == -1) {
-		/* If it held the lock already, this releases it. */
-		evdeferred_free(d);
-		return NULL;
-	}
-	/* Its memory is reserved, and that of leave(): when enter() has begun
-	 * its work there must be somebody to release the lock. */
-	evdeferred_add_callback(d, enter, call);
-	return d;
-}
-
-/* Behind leave(): a write has told what it would change, and the next one may
- * do so, before the disk is asked for all of them. */
+/* Outside of the lock again: a write has told what it would change, and the next
+ * one may do so, before the disk is asked for all of them. */
 static struct evresult
 wait_for_commit(void *value, void *arg)
 {
@@ -132,24 +77,26 @@ wait_for_commit(void *value, void *arg)
 	return write_wait(arg);
 }
 
+static enum evrwlock_mode
+mode(const struct call *call)
+{
+	return call->writes ? EVRWLOCK_WRITE : EVRWLOCK_READ;
+}
+
 static struct evdeferred *
 enter_store(struct call *call)
 {
-	struct evowner *owner = call->holder.owner;
-	struct evdeferred *d;
-
 	if (!needs_lock(call))
 		return enter_at_once(call);
-	if (!call->has_timeout && call->writes)
-		return evrwlock_with(
-		    store_lock(call), owner, EVRWLOCK_WRITE, NULL, body, call);
-	if (!call->has_timeout)
-		return evrwlock_with(
-		    store_lock(call), owner, EVRWLOCK_READ, NULL, body, call);
-	d = enter_in_time(call, store_lock(call));
-	if (d != NULL)
-		evdeferred_add_both(d, leave, call);
-	return d;
+	return evrwlock_with(call->server->lock, call->holder.owner, mode(call),
+	    call->patience, body, call);
+}
+
+static struct evresult
+receive(void *lock, void *arg)
+{
+	(void)lock; /* the client's, until it gives it back or goes */
+	return body(arg);
 }
 
 /* Nothing but the acquire: the client keeps the lock. */
@@ -161,9 +108,15 @@ enter_named(struct call *call)
 	call->hold = holder_ask(&call->holder, argument(call, 1));
 	if (call->hold == NULL)
 		return NULL;
-	d = enter_in_time(call, hold_lock(call->hold));
-	if (d == NULL)
+	d = evrwlock_acquire(
+	    hold_lock(call->hold), call->holder.owner, mode(call));
+	if (d == NULL || (call->patience != NULL &&
+			     evdeferred_add_timeout(d, call->patience) == -1)) {
+		evdeferred_free(d); /* with the lock, if it has it */
 		hold_refused(call->hold);
+		return NULL;
+	}
+	evdeferred_add_callback(d, receive, call);
 	return d;
 }
 
@@ -274,8 +227,7 @@ begin(struct call *call)
 	call->entered = false;
 	call->hold = NULL;
 	call->writes = call->command->access == ACCESS_WRITE;
-	call->timeout = *timeout;
-	call->has_timeout = timeout->tv_sec > 0 || timeout->tv_usec > 0;
+	call->patience = timerisset(timeout) ? timeout : NULL;
 	if (call->command->check != NULL && !call->command->check(call))
 		return;
 	if (call->command->access == ACCESS_NONE) {

@@ -37,8 +37,8 @@ struct call {
 	 * name a lock set the rest in their check. */
 	struct holder holder;
 	bool writes;
-	bool has_timeout;
-	struct timeval timeout;
+	const struct timeval *patience; /* with the lock; NULL: no bound */
+	struct timeval timeout;		/* the patience that LOCK was given */
 	struct hold *hold; /* on the lock that it named and waits for */
 
 	/* NULL unless the call is under way. */

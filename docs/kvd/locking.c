@@ -35,7 +35,7 @@ check_milliseconds(struct call *call, struct bytes text)
 		    &call->reply, "ERR give milliseconds, from 0 to 999999999");
 		return false;
 	}
-	call->has_timeout = true;
+	call->patience = &call->timeout;
 	call->timeout.tv_sec = (time_t)(milliseconds / 1000);
 	call->timeout.tv_usec = (suseconds_t)(milliseconds % 1000 * 1000);
 	return true;
