@@ -837,9 +837,8 @@ int
 main(void)
 {
 	Suite *suite = suite_create("base");
-	TCase *tc = tcase_create("base");
+	TCase *tc = add_case(suite, "base");
 
-	tcase_add_checked_fixture(tc, support_setup, support_teardown);
 	tcase_add_test(tc, new_refuses_no_event_base);
 	tcase_add_test(tc, no_base_is_refused);
 	tcase_add_test(tc, free_takes_null);
@@ -847,26 +846,20 @@ main(void)
 	tcase_add_test(tc, new_without_memory_is_enomem);
 	tcase_add_test(tc, dispatch_returns_when_nothing_is_left);
 	tcase_add_test(tc, two_bases_may_share_a_loop);
-	suite_add_tcase(suite, tc);
 
-	tc = tcase_create("4.8 reports");
-	tcase_add_checked_fixture(tc, support_setup, support_teardown);
+	tc = add_case(suite, "reports");
 	tcase_add_test(tc, default_handler_writes_libevents_log);
 	tcase_add_test(tc, new_base_has_the_default_handler);
 	tcase_add_test(tc, handler_may_use_the_library);
 	tcase_add_test(tc, handler_is_called_after_the_base_was_freed);
-	suite_add_tcase(suite, tc);
 
-	tc = tcase_create("4.9 memory");
-	tcase_add_checked_fixture(tc, support_setup, support_teardown);
+	tc = add_case(suite, "memory");
 	tcase_add_test(tc, reserved_memory_is_enough);
 	tcase_add_test(tc, reserve_is_for_what_comes_next);
 	tcase_add_loop_test(tc, reserve_of_too_much_is_enomem, 0, 8);
 	tcase_add_test(tc, reserve_without_memory_is_enomem);
-	suite_add_tcase(suite, tc);
 
-	tc = tcase_create("end");
-	tcase_add_checked_fixture(tc, support_setup, support_teardown);
+	tc = add_case(suite, "end");
 	tcase_add_test(tc, free_delivers_what_is_ready);
 	tcase_add_test(tc, free_delivers_to_readers_that_release_at_once);
 	tcase_add_test(tc, free_delivers_to_readers_the_last_of_which_closes);
@@ -876,7 +869,6 @@ main(void)
 	tcase_add_test(tc, free_leaves_a_lock_alone_to_be_closed);
 	tcase_add_test(tc, free_inside_a_delivery);
 	tcase_add_test(tc, free_inside_a_timeout);
-	suite_add_tcase(suite, tc);
 
 	tc = tcase_create("threads");
 	tcase_add_checked_fixture(tc, warm_threads_up, NULL);
@@ -891,8 +883,7 @@ main(void)
 	suite_add_tcase(suite, tc);
 #endif
 
-	tc = tcase_create("fairness");
-	tcase_add_checked_fixture(tc, support_setup, support_teardown);
+	tc = add_case(suite, "fairness");
 	tcase_add_checked_fixture(tc, support_small_stack, NULL);
 	tcase_set_timeout(tc, 120);
 	tcase_add_test(tc, million_ready_waiters_let_the_loop_poll);
@@ -900,7 +891,6 @@ main(void)
 	tcase_add_test(
 	    tc, fast_lock_acquired_for_ever_lets_a_safe_one_be_granted);
 	tcase_add_test(tc, base_freed_by_the_last_of_a_batch_loses_no_delivery);
-	suite_add_tcase(suite, tc);
 
 	return support_main(suite);
 }

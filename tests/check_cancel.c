@@ -1,11 +1,184 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * A cancel is never lost, and a timeout is told from it.
- */
+/* What a canceller may do.  A cancel is never lost, and a timeout is told from it. */
+#include "deferreds.h"
+
 #include <errno.h>
 #include <string.h>
 
-#include "deferreds.h"
+START_TEST(cancel_without_canceller_fails)
+{
+	struct evdeferred *d = fresh();
+	struct seen seen = {0};
+
+	see(d, &seen);
+	evdeferred_cancel(d);
+	ck_assert_int_eq(seen.code, ECANCELED);
+	evdeferred_callback(d, NULL);
+	evdeferred_free(d);
+}
+END_TEST
+
+START_TEST(cancel_calls_canceller_once)
+{
+	int cancelled = 0;
+	struct evdeferred *d = evdeferred_new(base, count_cancel, &cancelled);
+	struct seen seen = {0};
+
+	see(d, &seen);
+	evdeferred_cancel(d);
+	evdeferred_cancel(d);
+	ck_assert_int_eq(cancelled, 1);
+	ck_assert_int_eq(seen.failures, 1);
+	ck_assert_int_eq(seen.code, ECANCELED);
+	evdeferred_free(d);
+	ck_assert_int_eq(cancelled, 1);
+}
+END_TEST
+
+START_TEST(canceller_may_fire_a_value)
+{
+	int n = 0;
+	struct evdeferred *d = evdeferred_new(base, cancel_with_value, &n);
+	struct seen seen = {0};
+
+	see(d, &seen);
+	evdeferred_cancel(d);
+	ck_assert_ptr_eq(seen.value, &n);
+	ck_assert_int_eq(seen.failures, 0);
+	evdeferred_free(d);
+}
+END_TEST
+
+START_TEST(canceller_may_fire_a_failure)
+{
+	int code = EPERM;
+	struct evdeferred *d = evdeferred_new(base, cancel_with_failure, &code);
+	struct seen seen = {0};
+
+	see(d, &seen);
+	evdeferred_cancel(d);
+	ck_assert_int_eq(seen.failures, 1);
+	ck_assert_int_eq(seen.code, EPERM);
+	evdeferred_free(d);
+}
+END_TEST
+
+static void
+cancel_with_deferred(struct evdeferred *d, void *arg)
+{
+	evdeferred_fire(d, evresult_deferred(arg));
+}
+
+START_TEST(canceller_may_fire_a_deferred)
+{
+	struct evdeferred *inner = fresh();
+	struct evdeferred *d =
+	    evdeferred_new(base, cancel_with_deferred, inner);
+	struct seen seen = {0};
+
+	see(d, &seen);
+	evdeferred_cancel(d);
+	ck_assert_int_eq(seen.values + seen.failures, 0);
+	evdeferred_callback(inner, &seen);
+	ck_assert_ptr_eq(seen.value, &seen);
+	evdeferred_free(d);
+}
+END_TEST
+
+static void
+cancel_again(struct evdeferred *d, void *arg)
+{
+	++*(int *)arg;
+	evdeferred_cancel(d);
+}
+
+START_TEST(cancel_inside_canceller_is_nothing_new)
+{
+	int cancelled = 0;
+	struct evdeferred *d = evdeferred_new(base, cancel_again, &cancelled);
+	struct seen seen = {0};
+
+	see(d, &seen);
+	evdeferred_cancel(d);
+	ck_assert_int_eq(cancelled, 1);
+	ck_assert_int_eq(seen.failures, 1);
+	ck_assert_int_eq(seen.code, ECANCELED);
+	evdeferred_free(d);
+}
+END_TEST
+
+static void
+free_in_canceller(struct evdeferred *d, void *arg)
+{
+	++*(int *)arg;
+	evdeferred_free(d);
+}
+
+START_TEST(free_inside_canceller)
+{
+	int cancelled = 0;
+	struct evdeferred *d =
+	    evdeferred_new(base, free_in_canceller, &cancelled);
+	struct seen seen = {0};
+
+	see(d, &seen);
+	evdeferred_cancel(d);
+	ck_assert_int_eq(cancelled, 1);
+	ck_assert_int_eq(seen.failures + seen.values, 0);
+}
+END_TEST
+
+START_TEST(cancel_after_the_result_is_nothing)
+{
+	int cancelled = 0;
+	struct evdeferred *d = evdeferred_new(base, count_cancel, &cancelled);
+	struct seen seen = {0};
+
+	evdeferred_callback(d, &seen);
+	evdeferred_cancel(d);
+	ck_assert_int_eq(cancelled, 0);
+	see(d, &seen);
+	ck_assert_ptr_eq(seen.value, &seen);
+	evdeferred_cancel(d);
+	evdeferred_free(d);
+}
+END_TEST
+
+START_TEST(cancel_of_paused_waits_for_unpause)
+{
+	struct evdeferred *d = fresh();
+	struct seen seen = {0};
+
+	see(d, &seen);
+	evdeferred_pause(d);
+	evdeferred_cancel(d);
+	ck_assert_int_eq(seen.failures, 0);
+	evdeferred_unpause(d);
+	ck_assert_int_eq(seen.code, ECANCELED);
+	evdeferred_callback(d, NULL);
+	evdeferred_free(d);
+}
+END_TEST
+
+static struct evresult
+cancel_own(void *value, void *arg)
+{
+	evdeferred_cancel(arg);
+	return evresult_value(value);
+}
+
+START_TEST(cancel_inside_a_link_is_nothing)
+{
+	struct evdeferred *d = fresh();
+	struct seen seen = {0};
+
+	evdeferred_add_callback(d, cancel_own, d);
+	see(d, &seen);
+	evdeferred_callback(d, &seen);
+	ck_assert_ptr_eq(seen.value, &seen);
+	evdeferred_free(d);
+}
+END_TEST
 
 static const struct timeval five = {0, 5000}, twenty = {0, 20000};
 static const struct timeval fifty = {0, 50000};
@@ -616,8 +789,20 @@ int
 main(void)
 {
 	Suite *suite = suite_create("cancel");
-	TCase *tc = tcase_create("cancel");
+	TCase *tc = add_case(suite, "cancellers");
 
+	tcase_add_test(tc, cancel_without_canceller_fails);
+	tcase_add_test(tc, cancel_calls_canceller_once);
+	tcase_add_test(tc, canceller_may_fire_a_value);
+	tcase_add_test(tc, canceller_may_fire_a_failure);
+	tcase_add_test(tc, canceller_may_fire_a_deferred);
+	tcase_add_test(tc, cancel_inside_canceller_is_nothing_new);
+	tcase_add_test(tc, free_inside_canceller);
+	tcase_add_test(tc, cancel_after_the_result_is_nothing);
+	tcase_add_test(tc, cancel_of_paused_waits_for_unpause);
+	tcase_add_test(tc, cancel_inside_a_link_is_nothing);
+
+	tc = tcase_create("cancel");
 	tcase_add_checked_fixture(tc, setup, support_teardown);
 	tcase_add_loop_test(tc,
 	    cancel_of_a_running_coroutine_reaches_the_wait_that_it_returns, 0,

@@ -1,11 +1,308 @@
 /* SPDX-License-Identifier: MIT */
-/* evdeferred_chain() to a Deferred that lives long, from which many others come
- * and go. */
+/* evdeferred_chain(): one Deferred fires another, which may live long while many
+ * that are chained to it come and go. */
 #include "deferreds.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+
+START_TEST(chain_fires_other)
+{
+	struct evdeferred *d = fresh(), *other = fresh();
+	struct seen mine = {0}, others = {0};
+	int n = 0;
+
+	ck_assert_int_eq(evdeferred_chain(d, other), 0);
+	see(d, &mine);
+	see(other, &others);
+	evdeferred_callback(d, &n);
+	ck_assert_ptr_eq(others.value, &n);
+	ck_assert_int_eq(mine.values, 1);
+	ck_assert_ptr_null(mine.value);
+	evdeferred_free(d);
+	evdeferred_free(other);
+}
+END_TEST
+
+START_TEST(chain_passes_failure)
+{
+	struct evdeferred *d = fresh(), *other = fresh();
+	struct seen mine = {0}, others = {0};
+
+	evdeferred_chain(d, other);
+	see(d, &mine);
+	see(other, &others);
+	evdeferred_errback(d, EIO, "x");
+	ck_assert_int_eq(others.code, EIO);
+	ck_assert_int_eq(mine.values, 1);
+	ck_assert_ptr_null(mine.value);
+	evdeferred_free(d);
+	evdeferred_free(other);
+}
+END_TEST
+
+START_TEST(chain_of_fired_fires_at_once)
+{
+	struct evdeferred *d = fired(evresult_value(&report)), *other = fresh();
+	struct seen others = {0};
+
+	see(other, &others);
+	ck_assert_int_eq(evdeferred_chain(d, other), 0);
+	ck_assert_ptr_eq(others.value, &report);
+	evdeferred_free(other);
+	evdeferred_free(d);
+}
+END_TEST
+
+START_TEST(chain_to_fired_is_ealready)
+{
+	struct evdeferred *d = fresh(), *other = fired(evresult_value(NULL));
+	struct seen mine = {0};
+
+	errno = 0;
+	ck_assert_int_eq(evdeferred_chain(d, other), -1);
+	ck_assert_int_eq(errno, EALREADY);
+	see(d, &mine);
+	evdeferred_callback(d, &mine);
+	ck_assert_ptr_eq(mine.value, &mine);
+	evdeferred_free(d);
+	evdeferred_free(other);
+}
+END_TEST
+
+START_TEST(chain_to_cancelled_is_ealready)
+{
+	struct evdeferred *d = fresh(), *other = fresh();
+
+	evdeferred_cancel(other);
+	errno = 0;
+	ck_assert_int_eq(evdeferred_chain(d, other), -1);
+	ck_assert_int_eq(errno, EALREADY);
+	evdeferred_callback(d, NULL);
+	evdeferred_callback(other, NULL);
+	evdeferred_free(d);
+	evdeferred_free(other);
+}
+END_TEST
+
+START_TEST(chain_of_chained_is_ebusy)
+{
+	struct evdeferred *a = fresh(), *b = fresh(), *other = fresh();
+	struct seen others = {0};
+
+	see(other, &others);
+	ck_assert_int_eq(evdeferred_chain(a, other), 0);
+	errno = 0;
+	ck_assert_int_eq(evdeferred_chain(b, other), -1);
+	ck_assert_int_eq(errno, EBUSY);
+	evdeferred_callback(b, &a);
+	ck_assert_int_eq(others.values, 0);
+	evdeferred_callback(a, &b);
+	ck_assert_ptr_eq(others.value, &b);
+	evdeferred_free(a);
+	evdeferred_free(b);
+	evdeferred_free(other);
+}
+END_TEST
+
+START_TEST(chain_across_bases_is_einval)
+{
+	struct evdefer_base *second = evdefer_base_new(loop);
+	struct evdeferred *d = fresh();
+	struct evdeferred *other = evdeferred_new(second, NULL, NULL);
+
+	errno = 0;
+	ck_assert_int_eq(evdeferred_chain(d, other), -1);
+	ck_assert_int_eq(errno, EINVAL);
+	evdeferred_callback(d, NULL);
+	evdeferred_callback(other, NULL);
+	evdeferred_free(d);
+	evdeferred_free(other);
+	evdefer_base_free(second);
+}
+END_TEST
+
+START_TEST(chain_dropped_with_its_deferred_cancels_other)
+{
+	struct evdeferred *d = fresh(), *other = fresh();
+	struct seen others = {0};
+
+	see(other, &others);
+	evdeferred_chain(d, other);
+	evdeferred_free(d);
+	ck_assert_int_eq(others.code, ECANCELED);
+	evdeferred_callback(d, NULL);
+	evdeferred_free(other);
+	ck_assert_int_eq(others.failures, 1);
+}
+END_TEST
+
+START_TEST(chain_disposes_where_other_was_cancelled)
+{
+	struct evdeferred *d = fresh(), *other = fresh();
+	struct seen mine = {0}, others = {0};
+	int freed = 0, cancelled = 0;
+
+	evdeferred_free(d);
+	evdeferred_callback(d, NULL);
+	d = evdeferred_new(base, count_cancel, &cancelled);
+	see(other, &others);
+	evdeferred_chain(d, other);
+	see(d, &mine);
+	evdeferred_cancel(other);
+	ck_assert_int_eq(others.code, ECANCELED);
+	ck_assert_int_eq(cancelled, 0);
+	evdeferred_fire(d, counting(&freed));
+	ck_assert_int_eq(freed, 1);
+	ck_assert_int_eq(mine.values, 1);
+	evdeferred_free(other);
+	evdeferred_free(d);
+}
+END_TEST
+
+START_TEST(chain_disposes_where_other_was_freed)
+{
+	struct evdeferred *d = fresh(), *other = fresh();
+	int freed = 0;
+
+	evdeferred_chain(d, other);
+	evdeferred_free(other);
+	evdeferred_fire(d, counting(&freed));
+	ck_assert_int_eq(freed, 1);
+	evdeferred_free(d);
+}
+END_TEST
+
+START_TEST(chain_disposes_where_other_was_fired)
+{
+	struct evdeferred *d = fresh(), *other = fresh();
+	int freed = 0;
+
+	evdeferred_chain(d, other);
+	ck_assert_int_eq(evdeferred_callback(other, NULL), 0);
+	evdeferred_fire(d, counting(&freed));
+	ck_assert_int_eq(freed, 1);
+	evdeferred_free(d);
+	evdeferred_free(other);
+}
+END_TEST
+
+START_TEST(chain_to_freed_then_freed_itself)
+{
+	struct evdeferred *d = fresh(), *other = fresh();
+
+	ck_assert_int_eq(evdeferred_chain(d, other), 0);
+	evdeferred_free(other);
+	evdeferred_free(d);
+	evdeferred_callback(d, NULL);
+}
+END_TEST
+
+START_TEST(chain_keeps_other_for_its_canceller)
+{
+	int cancelled = 0;
+	struct evdeferred *d = fresh();
+	struct evdeferred *other =
+	    evdeferred_new(base, count_cancel, &cancelled);
+	int freed = 0;
+
+	evdeferred_chain(d, other);
+	evdeferred_free(other);
+	ck_assert_int_eq(cancelled, 1);
+	evdeferred_fire(d, counting(&freed));
+	ck_assert_int_eq(freed, 1);
+	evdeferred_free(d);
+}
+END_TEST
+
+START_TEST(late_value_whose_free_function_frees_its_deferred)
+{
+	struct evdeferred *d = fresh();
+
+	evdeferred_cancel(d);
+	ck_assert_int_eq(
+	    evdeferred_fire(d, evresult_owned(d, free_deferred)), 0);
+}
+END_TEST
+
+START_TEST(chained_value_whose_free_function_frees_other)
+{
+	struct evdeferred *d = fresh(), *other = fresh();
+
+	ck_assert_int_eq(evdeferred_chain(d, other), 0);
+	evdeferred_cancel(other);
+	evdeferred_fire(d, evresult_owned(other, free_deferred));
+	evdeferred_free(d);
+}
+END_TEST
+
+static void
+cancel_with_owned_deferred(struct evdeferred *d, void *arg)
+{
+	evdeferred_fire(d, evresult_owned(arg, free_deferred));
+}
+
+START_TEST(free_of_chained_whose_canceller_leads_to_a_free_of_its_chain)
+{
+	struct evdeferred *d = fresh();
+	struct evdeferred *other =
+	    evdeferred_new(base, cancel_with_owned_deferred, d);
+
+	ck_assert_int_eq(evdeferred_chain(d, other), 0);
+	evdeferred_free(other);
+	evdeferred_callback(d, NULL);
+}
+END_TEST
+
+START_TEST(chain_in_a_ring_ends)
+{
+	struct evdeferred *a = fresh(), *b = fresh();
+	int freed = 0;
+
+	ck_assert_int_eq(evdeferred_chain(a, b), 0);
+	if (evdeferred_chain(b, a) == 0) {
+		evdeferred_fire(a, counting(&freed));
+	} else {
+		ck_assert_int_ne(errno, ENOMEM);
+		count_free(&freed);
+	}
+	evdeferred_free(a);
+	evdeferred_free(b);
+	ck_assert_int_eq(freed, 1);
+}
+END_TEST
+
+/* What is queued may be freed before its turn. */
+
+/* It used to leave the lock's queue pointing to a Deferred that was gone. */
+START_TEST(waiter_of_a_lock_is_fired_by_the_lock_alone)
+{
+	struct evrwlock *lock = evrwlock_new(base, 0);
+	struct evdeferred *source = evdeferred_new(base, NULL, NULL);
+	struct evdeferred *waiter;
+	struct evrwlock_stats stats;
+
+	ck_assert_int_eq(evrwlock_writer_try(lock), 0);
+	waiter = evrwlock_reader_acquire(lock);
+	errno = 0;
+	ck_assert_int_eq(evdeferred_callback(waiter, NULL), -1);
+	ck_assert_int_eq(errno, EPERM);
+	errno = 0;
+	ck_assert_int_eq(evdeferred_errback(waiter, EIO, NULL), -1);
+	ck_assert_int_eq(errno, EPERM);
+	errno = 0;
+	ck_assert_int_eq(evdeferred_chain(source, waiter), -1);
+	ck_assert_int_eq(errno, EPERM);
+	evrwlock_get_stats(lock, &stats);
+	ck_assert_uint_eq(stats.readers_waiting, 1);
+	evdeferred_free(waiter);
+	evdeferred_callback(source, NULL);
+	evdeferred_free(source);
+	ck_assert_int_eq(evrwlock_writer_release(lock), 0);
+	evrwlock_free(lock);
+}
+END_TEST
 
 static struct evdeferred *
 chained(struct evdeferred *d)
@@ -449,9 +746,29 @@ int
 main(void)
 {
 	Suite *suite = suite_create("chain");
-	TCase *tc = tcase_create("those that come and go");
+	TCase *tc = add_case(suite, "one that fires another");
 
-	tcase_add_checked_fixture(tc, support_setup, support_teardown);
+	tcase_add_test(tc, waiter_of_a_lock_is_fired_by_the_lock_alone);
+	tcase_add_test(tc, chain_fires_other);
+	tcase_add_test(tc, chain_passes_failure);
+	tcase_add_test(tc, chain_of_fired_fires_at_once);
+	tcase_add_test(tc, chain_to_fired_is_ealready);
+	tcase_add_test(tc, chain_to_cancelled_is_ealready);
+	tcase_add_test(tc, chain_of_chained_is_ebusy);
+	tcase_add_test(tc, chain_across_bases_is_einval);
+	tcase_add_test(tc, chain_dropped_with_its_deferred_cancels_other);
+	tcase_add_test(tc, chain_disposes_where_other_was_cancelled);
+	tcase_add_test(tc, chain_disposes_where_other_was_freed);
+	tcase_add_test(tc, chain_disposes_where_other_was_fired);
+	tcase_add_test(tc, chain_to_freed_then_freed_itself);
+	tcase_add_test(tc, chain_keeps_other_for_its_canceller);
+	tcase_add_test(tc, late_value_whose_free_function_frees_its_deferred);
+	tcase_add_test(tc, chained_value_whose_free_function_frees_other);
+	tcase_add_test(
+	    tc, free_of_chained_whose_canceller_leads_to_a_free_of_its_chain);
+	tcase_add_test(tc, chain_in_a_ring_ends);
+
+	tc = add_case(suite, "those that come and go");
 	tcase_add_loop_test(
 	    tc, long_lived_keeps_nothing_of_those_that_were_chained, 0, ENDS);
 	tcase_add_loop_test(
@@ -464,10 +781,8 @@ main(void)
 	tcase_add_loop_test(
 	    tc, long_lived_is_freed_after_those_that_were_chained, 0, ENDS);
 	tcase_add_test(tc, chained_that_has_left_is_refused_as_fired);
-	suite_add_tcase(suite, tc);
 
-	tc = tcase_create("from inside");
-	tcase_add_checked_fixture(tc, support_setup, support_teardown);
+	tc = add_case(suite, "from inside");
 	tcase_add_loop_test(
 	    tc, first_of_a_running_chain_frees_those_behind_it, 0, 5);
 	tcase_add_loop_test(
@@ -475,12 +790,9 @@ main(void)
 	tcase_add_loop_test(
 	    tc, others_leave_while_a_body_runs_before_them, 0, 3);
 	tcase_add_loop_test(tc, others_leave_a_coroutine, 0, 3);
-	suite_add_tcase(suite, tc);
 
-	tc = tcase_create("scale");
-	tcase_add_checked_fixture(tc, support_setup, support_teardown);
+	tc = add_case(suite, "scale");
 	tcase_set_timeout(tc, 120);
 	tcase_add_loop_test(tc, million_leave_one_chain, 0, 2);
-	suite_add_tcase(suite, tc);
 	return support_main(suite);
 }

@@ -1409,9 +1409,8 @@ END_TEST
 static void
 add_list(Suite *suite)
 {
-	TCase *tc = tcase_create("list");
+	TCase *tc = add_case(suite, "list");
 
-	tcase_add_checked_fixture(tc, support_setup, support_teardown);
 	tcase_add_test(tc, list_has_all_results_in_the_order_of_the_inputs);
 	tcase_add_test(tc, list_sees_what_the_links_of_an_input_made_of_it);
 	tcase_add_test(tc, list_without_inputs_has_fired);
@@ -1448,15 +1447,13 @@ add_list(Suite *suite)
 	tcase_add_test(tc, repeated_input_is_reported_and_freed_once);
 	tcase_add_test(tc, repeated_winner_of_a_race);
 	tcase_add_test(tc, bad_arguments_change_nothing);
-	suite_add_tcase(suite, tc);
 }
 
 static void
 add_others(Suite *suite)
 {
-	TCase *tc = tcase_create("results, gather and race");
+	TCase *tc = add_case(suite, "results, gather and race");
 
-	tcase_add_checked_fixture(tc, support_setup, support_teardown);
 	tcase_add_test(tc, results_are_owned_by_who_takes_them);
 	tcase_add_test(tc, results_have_nothing_beyond_their_end);
 	tcase_add_test(tc, results_that_nobody_receives_are_disposed_of);
@@ -1474,15 +1471,13 @@ add_others(Suite *suite)
 	tcase_add_loop_test(tc, race_takes_no_late_result_of_a_loser, 0, 2);
 	tcase_add_test(tc, timeout_answered_with_a_value_is_none);
 	tcase_add_test(tc, timeout_goes_when_a_failure_comes);
-	suite_add_tcase(suite, tc);
 }
 
 static void
 add_locks_memory_and_scale(Suite *suite)
 {
-	TCase *tc = tcase_create("locks, memory and scale");
+	TCase *tc = add_case(suite, "locks, memory and scale");
 
-	tcase_add_checked_fixture(tc, support_setup, support_teardown);
 	tcase_set_timeout(tc, 120);
 	tcase_add_loop_test(tc, lock_grant_that_loses_is_released, 0, 2);
 	tcase_add_loop_test(
@@ -1498,7 +1493,6 @@ add_locks_memory_and_scale(Suite *suite)
 	tcase_add_test(tc, without_memory_a_failure_comes_all_the_same);
 	tcase_add_loop_test(tc, million_inputs, 0, 8);
 	tcase_add_loop_test(tc, combinations_a_million_deep, 0, 16);
-	suite_add_tcase(suite, tc);
 }
 
 int

@@ -441,9 +441,8 @@ int
 main(void)
 {
 	Suite *suite = suite_create("combine: the rest");
-	TCase *tc = tcase_create("cancelled by the first error");
+	TCase *tc = add_case(suite, "cancelled by the first error");
 
-	tcase_add_checked_fixture(tc, support_setup, support_teardown);
 	tcase_add_loop_test(
 	    tc, writer_of_a_failed_gather_leaves_the_line, 0, 2);
 	tcase_add_loop_test(tc, first_error_cancels_the_rest, 0, 2);
@@ -457,10 +456,8 @@ main(void)
 	tcase_add_loop_test(
 	    tc, canceller_of_an_input_frees_the_combination, 0, 3);
 	tcase_add_test(tc, error_cancels_through_gathers_of_gathers);
-	suite_add_tcase(suite, tc);
 
-	tc = tcase_create("on their own");
-	tcase_add_checked_fixture(tc, support_setup, support_teardown);
+	tc = add_case(suite, "on their own");
 	tcase_add_loop_test(
 	    tc, combination_that_is_over_keeps_nothing_for_the_rest, 0, ENDS);
 	tcase_add_loop_test(
@@ -468,6 +465,5 @@ main(void)
 	tcase_add_test(tc, value_after_a_combination_is_freed);
 	tcase_add_test(tc, results_outlive_the_rest);
 	tcase_add_loop_test(tc, link_of_an_input_frees_the_combination, 0, 2);
-	suite_add_tcase(suite, tc);
 	return support_main(suite);
 }

@@ -826,11 +826,9 @@ int
 main(void)
 {
 	Suite *suite = suite_create("failing");
-	TCase *tc = tcase_create("allocations");
+	TCase *tc = add_case(suite, "allocations");
 
-	tcase_add_checked_fixture(tc, support_setup, support_teardown);
 	tcase_set_timeout(tc, 60);
 	tcase_add_loop_test(tc, each_allocation_may_fail, 0, 4 * SCENARIOS);
-	suite_add_tcase(suite, tc);
 	return support_main(suite);
 }

@@ -297,9 +297,8 @@ int
 main(void)
 {
 	Suite *suite = suite_create("failure");
-	TCase *tc = tcase_create("what it carries");
+	TCase *tc = add_case(suite, "what it carries");
 
-	tcase_add_checked_fixture(tc, support_setup, support_teardown);
 	tcase_add_test(tc, payload_lives_as_long_as_the_failure);
 	tcase_add_test(tc, payload_without_a_free_function_stays_the_callers);
 	tcase_add_test(tc, payload_of_a_failure_that_nobody_handles_is_freed);
@@ -314,6 +313,5 @@ main(void)
 	tcase_add_test(tc, payload_frees_the_base_while_reports_are_put_off);
 	tcase_add_test(
 	    tc, failure_dropped_with_the_results_of_a_race_is_reported);
-	suite_add_tcase(suite, tc);
 	return support_main(suite);
 }

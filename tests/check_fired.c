@@ -194,9 +194,8 @@ int
 main(void)
 {
 	Suite *suite = suite_create("fired");
-	TCase *tc = tcase_create("has it fired");
+	TCase *tc = add_case(suite, "has it fired");
 
-	tcase_add_checked_fixture(tc, support_setup, support_teardown);
 	tcase_add_loop_test(tc, fired_from_the_first_result_on, 0, 2);
 	tcase_add_test(tc, fired_while_its_first_link_runs);
 	tcase_add_test(tc, fired_while_it_is_paused);
@@ -208,6 +207,5 @@ main(void)
 	tcase_add_test(tc, fired_when_a_gather_is_decided);
 	tcase_add_test(tc, fired_when_the_body_of_a_coroutine_has_ended);
 	tcase_add_test(tc, fired_when_made_with_a_result);
-	suite_add_tcase(suite, tc);
 	return support_main(suite);
 }

@@ -360,9 +360,8 @@ int
 main(void)
 {
 	Suite *suite = suite_create("later");
-	TCase *tc = tcase_create("later, maybe, succeed and fail");
+	TCase *tc = add_case(suite, "later, maybe, succeed and fail");
 
-	tcase_add_checked_fixture(tc, support_setup, support_teardown);
 	tcase_add_test(tc, later_runs_the_body_after_the_delay);
 	tcase_add_test(tc, later_fails_with_the_failure_of_the_body);
 	tcase_add_test(tc, later_without_a_body_fires_with_null);
@@ -381,6 +380,5 @@ main(void)
 	tcase_add_loop_test(tc, maybe_waits_for_the_deferred_of_the_body, 0, 2);
 	tcase_add_test(tc, maybe_does_not_run_the_body_without_memory);
 	tcase_add_test(tc, succeed_and_fail_have_fired);
-	suite_add_tcase(suite, tc);
 	return support_main(suite);
 }

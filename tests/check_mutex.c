@@ -263,9 +263,8 @@ int
 main(void)
 {
 	Suite *suite = suite_create("mutex");
-	TCase *tc = tcase_create("mutex");
+	TCase *tc = add_case(suite, "mutex");
 
-	tcase_add_checked_fixture(tc, support_setup, support_teardown);
 	tcase_add_loop_test(tc, bad_arguments_are_einval, 0, 2);
 	tcase_add_loop_test(tc, one_holds_it_at_a_time, 0, 2);
 	tcase_add_loop_test(tc, delivery_is_as_the_flag_says, 0, 2);
@@ -277,13 +276,10 @@ main(void)
 	    tc, close_fails_waiters_and_the_holder_releases, 0, 2);
 	tcase_add_loop_test(tc, stats_count, 0, 2);
 	tcase_add_test(tc, new_without_memory_is_enomem);
-	suite_add_tcase(suite, tc);
 
-	tc = tcase_create("constant stack");
-	tcase_add_checked_fixture(tc, support_setup, support_teardown);
+	tc = add_case(suite, "constant stack");
 	tcase_add_checked_fixture(tc, support_small_stack, NULL);
 	tcase_set_timeout(tc, 60);
 	tcase_add_loop_test(tc, million_waiters_are_granted_in_one_go, 0, 2);
-	suite_add_tcase(suite, tc);
 	return support_main(suite);
 }

@@ -375,9 +375,8 @@ int
 main(void)
 {
 	Suite *suite = suite_create("owned");
-	TCase *tc = tcase_create("arguments of links");
+	TCase *tc = add_case(suite, "arguments of links");
 
-	tcase_add_checked_fixture(tc, support_setup, support_teardown);
 	tcase_add_loop_test(tc, argument_is_freed_when_the_link_has_run, 0, 3);
 	tcase_add_loop_test(
 	    tc, argument_of_a_link_added_after_firing_is_freed_at_once, 0, 3);
@@ -405,6 +404,5 @@ main(void)
 	tcase_add_loop_test(
 	    tc, argument_of_a_link_without_memory_stays_the_callers, 0, 3);
 	tcase_add_test(tc, arguments_of_a_cascade_are_freed);
-	suite_add_tcase(suite, tc);
 	return support_main(suite);
 }

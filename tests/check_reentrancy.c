@@ -942,10 +942,8 @@ int
 main(void)
 {
 	Suite *suite = suite_create("reentrancy");
-	TCase *tc = tcase_create("free in free");
+	TCase *tc = add_case(suite, "free in free");
 
-	suite_add_tcase(suite, tc);
-	tcase_add_checked_fixture(tc, support_setup, support_teardown);
 	tcase_add_test(tc, owner_freed_by_an_errback_that_its_own_free_runs);
 	tcase_add_test(tc, owner_freed_by_whom_its_free_lets_in);
 	tcase_add_loop_test(

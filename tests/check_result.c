@@ -425,19 +425,16 @@ int
 main(void)
 {
 	Suite *suite = suite_create("result");
-	TCase *tc = tcase_create("values");
+	TCase *tc = add_case(suite, "values");
 
-	tcase_add_checked_fixture(tc, support_setup, support_teardown);
 	tcase_add_test(tc, value_is_handed_on);
 	tcase_add_test(tc, value_may_be_null);
 	tcase_add_test(tc, result_is_two_words);
 	tcase_add_test(tc, owned_value_is_freed_by_dispose);
 	tcase_add_test(tc, owned_without_free_function_is_plain);
 	tcase_add_test(tc, owned_null_is_freed_too);
-	suite_add_tcase(suite, tc);
 
-	tc = tcase_create("failures");
-	tcase_add_checked_fixture(tc, support_setup, support_teardown);
+	tc = add_case(suite, "failures");
 	tcase_add_test(tc, failure_remembers_code_message_and_place);
 	tcase_add_test(tc, failure_without_format_says_strerror);
 	tcase_add_test(tc, failure_takes_place_from_caller);
@@ -454,23 +451,18 @@ main(void)
 	tcase_add_test(tc, failure_lives_while_referenced);
 	tcase_add_loop_test(tc, without_memory_a_failure_is_enomem, 0, 5);
 	tcase_add_test(tc, failure_without_memory_goes_down_a_chain);
-	suite_add_tcase(suite, tc);
 
-	tc = tcase_create("deferreds");
-	tcase_add_checked_fixture(tc, support_setup, support_teardown);
+	tc = add_case(suite, "deferreds");
 	tcase_add_test(tc, deferred_is_one);
 	tcase_add_test(tc, no_failure_has_nothing);
 	tcase_add_test(tc, deferred_of_null_fails_with_errno);
 	tcase_add_test(tc, dispose_frees_what_a_deferred_holds);
 	tcase_add_test(tc, dispose_of_failure_is_no_report);
-	suite_add_tcase(suite, tc);
 
-	tc = tcase_create("scale");
-	tcase_add_checked_fixture(tc, support_setup, support_teardown);
+	tc = add_case(suite, "scale");
 	tcase_add_checked_fixture(tc, support_small_stack, NULL);
 	tcase_set_timeout(tc, 60);
 	tcase_add_test(tc, million_causes_are_freed);
-	suite_add_tcase(suite, tc);
 
 	return support_main(suite);
 }

@@ -2251,26 +2251,21 @@ END_TEST
 static void
 add_rules(Suite *suite)
 {
-	TCase *tc = tcase_create("arguments");
+	TCase *tc = add_case(suite, "arguments");
 
-	tcase_add_checked_fixture(tc, support_setup, support_teardown);
 	tcase_add_loop_test(tc, bad_arguments_are_einval, 0, 2);
 	tcase_add_loop_test(tc, release_without_hold_is_eperm, 0, 2);
 	tcase_add_loop_test(tc, release_of_an_undelivered_grant_is_eperm, 0, 2);
-	suite_add_tcase(suite, tc);
 
-	tc = tcase_create("5.1-4 order");
-	tcase_add_checked_fixture(tc, support_setup, support_teardown);
+	tc = add_case(suite, "order");
 	tcase_add_loop_test(tc, readers_share, 0, 2);
 	tcase_add_loop_test(tc, writer_is_alone, 0, 2);
 	tcase_add_loop_test(tc, writer_waits_for_readers, 0, 2);
 	tcase_add_loop_test(tc, reader_waits_behind_a_waiting_writer, 0, 2);
 	tcase_add_loop_test(tc, first_come_first_served, 0, 2);
 	tcase_add_loop_test(tc, last_writer_lets_all_readers_in, 0, 2);
-	suite_add_tcase(suite, tc);
 
-	tc = tcase_create("5.5 waiters that leave");
-	tcase_add_checked_fixture(tc, support_setup, support_teardown);
+	tc = add_case(suite, "waiters that leave");
 	tcase_add_loop_test(
 	    tc, readers_enter_when_the_waiting_writer_leaves, 0, 2 * WAYS);
 	tcase_add_loop_test(
@@ -2281,10 +2276,8 @@ add_rules(Suite *suite)
 	tcase_add_loop_test(
 	    tc, cancel_of_a_chain_that_waits_for_the_lock, 0, 2);
 	tcase_add_test(tc, waiter_that_is_cancelled_is_not_the_users_to_fire);
-	suite_add_tcase(suite, tc);
 
-	tc = tcase_create("5.6 undelivered and forgotten");
-	tcase_add_checked_fixture(tc, support_setup, support_teardown);
+	tc = add_case(suite, "undelivered and forgotten");
 	tcase_add_loop_test(
 	    tc, undelivered_grant_is_cancelled_and_passed_on, 0, 2 * WAYS);
 	tcase_add_test(tc, upgrade_of_a_reading_owner_fails_with_edeadlk);
@@ -2299,24 +2292,20 @@ add_rules(Suite *suite)
 	    tc, grant_dropped_by_a_paused_waiter_is_released, 0, 2);
 	tcase_add_loop_test(
 	    tc, grant_behind_a_pause_is_received_after_a_cancel, 0, 2);
-	suite_add_tcase(suite, tc);
 
-	tc = tcase_create("delivery and try");
-	tcase_add_checked_fixture(tc, support_setup, support_teardown);
+	tc = add_case(suite, "delivery and try");
 	tcase_add_test(tc, loop_delivers_never_from_inside);
 	tcase_add_test(tc, fast_delivers_at_once);
 	tcase_add_loop_test(tc, try_takes_a_free_lock, 0, 2);
 	tcase_add_loop_test(tc, try_does_not_overtake_a_waiting_writer, 0, 2);
 	tcase_add_test(tc, try_sees_an_undelivered_grant);
-	suite_add_tcase(suite, tc);
 }
 
 static void
 add_with_and_close(Suite *suite)
 {
-	TCase *tc = tcase_create("with");
+	TCase *tc = add_case(suite, "with");
 
-	tcase_add_checked_fixture(tc, support_setup, support_teardown);
 	tcase_add_loop_test(tc, with_holds_runs_and_releases, 0, 4);
 	tcase_add_loop_test(tc, with_releases_on_failure, 0, 4);
 	tcase_add_loop_test(tc, with_holds_until_the_deferred_fires, 0, 4);
@@ -2333,16 +2322,12 @@ add_with_and_close(Suite *suite)
 	tcase_add_loop_test(tc, with_disposes_of_an_owned_result_once, 0, 4);
 	tcase_add_loop_test(
 	    tc, with_lets_waiters_in_before_its_result_goes_on, 0, 4);
-	suite_add_tcase(suite, tc);
 
-	tc = tcase_create("stats");
-	tcase_add_checked_fixture(tc, support_setup, support_teardown);
+	tc = add_case(suite, "stats");
 	tcase_add_loop_test(tc, stats_count, 0, 2);
 	tcase_add_test(tc, stats_count_what_left_before_delivery);
-	suite_add_tcase(suite, tc);
 
-	tc = tcase_create("5.8 close");
-	tcase_add_checked_fixture(tc, support_setup, support_teardown);
+	tc = add_case(suite, "close");
 	tcase_add_loop_test(tc, close_of_a_free_lock, 0, 2);
 	tcase_add_loop_test(tc, close_fails_waiters_before_it_returns, 0, 2);
 	tcase_add_loop_test(tc, close_lets_holders_release, 0, 2);
@@ -2355,15 +2340,13 @@ add_with_and_close(Suite *suite)
 	    tc, close_while_the_last_holder_leaves_meanwhile, 0, 2);
 	tcase_add_loop_test(tc, unhandled_close_is_reported, 0, 2);
 	tcase_add_loop_test(tc, cancelled_waiter_is_not_reported, 0, 2);
-	suite_add_tcase(suite, tc);
 }
 
 static void
 add_memory_and_scale(Suite *suite)
 {
-	TCase *tc = tcase_create("4.9 and 5.7 memory");
+	TCase *tc = add_case(suite, "memory");
 
-	tcase_add_checked_fixture(tc, support_setup, support_teardown);
 	tcase_set_timeout(tc, 60);
 	tcase_add_loop_test(tc, steady_state_allocates_nothing, 0, 2);
 	tcase_add_loop_test(tc, every_allocation_may_fail, 0, 4);
@@ -2371,23 +2354,18 @@ add_memory_and_scale(Suite *suite)
 	tcase_add_loop_test(tc, acquire_without_memory_acquires_nothing, 0, 8);
 	tcase_add_loop_test(
 	    tc, with_without_memory_for_its_link_acquires_nothing, 0, 4);
-	suite_add_tcase(suite, tc);
 
-	tc = tcase_create("4.6 constant stack");
-	tcase_add_checked_fixture(tc, support_setup, support_teardown);
+	tc = add_case(suite, "constant stack");
 	tcase_add_checked_fixture(tc, support_small_stack, NULL);
 	tcase_set_timeout(tc, 120);
 	tcase_add_loop_test(tc, million_waiters_are_granted_in_one_go, 0, 6);
 	tcase_add_loop_test(tc, million_waiters_are_cancelled, 0, 4);
 	tcase_add_loop_test(tc, million_waiters_are_shut_out, 0, 2);
 	tcase_add_loop_test(tc, million_acquires_by_callbacks, 0, 8);
-	suite_add_tcase(suite, tc);
 
-	tc = tcase_create("5.7 model");
-	tcase_add_checked_fixture(tc, support_setup, support_teardown);
+	tc = add_case(suite, "model");
 	tcase_set_timeout(tc, 120);
 	tcase_add_loop_test(tc, lock_does_what_the_model_does, 0, 2);
-	suite_add_tcase(suite, tc);
 }
 
 int

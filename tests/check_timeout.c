@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Time: when timeouts and delays end, and in which order.  What a timeout makes
- * of a result is in check_deferred.c and check_cancel.c.
+ * of a result is in check_add_timeout.c and check_cancel.c.
  */
 #include <errno.h>
 #include <string.h>

@@ -491,9 +491,8 @@ int
 main(void)
 {
 	Suite *suite = suite_create("turn");
-	TCase *tc = tcase_create("turn");
+	TCase *tc = add_case(suite, "turn");
 
-	tcase_add_checked_fixture(tc, support_setup, support_teardown);
 	tcase_add_test(tc, loopbreak_ends_the_turn);
 	tcase_add_test(tc, callbacks_that_take_long_end_the_turn);
 	tcase_add_test(tc, callback_that_takes_long_ends_the_turn_soon);
@@ -514,6 +513,5 @@ main(void)
 	tcase_add_test(
 	    tc, priority_that_is_set_while_the_turn_is_active_comes_to_be);
 	tcase_add_test(tc, priority_that_does_not_exist_is_refused);
-	suite_add_tcase(suite, tc);
 	return support_main(suite);
 }

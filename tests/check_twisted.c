@@ -758,9 +758,8 @@ END_TEST
 static void
 add_chains(Suite *suite)
 {
-	TCase *tc = tcase_create("chains");
+	TCase *tc = add_case(suite, "chains");
 
-	tcase_add_checked_fixture(tc, support_setup, support_teardown);
 	tcase_add_test(tc, callback_gets_its_own_argument);
 	tcase_add_test(tc, pair_without_errback_passes_the_failure_on);
 	tcase_add_test(tc, fired_with_a_value_has_it_at_once);
@@ -778,15 +777,13 @@ add_chains(Suite *suite)
 	tcase_add_test(
 	    tc, deferred_handed_over_by_its_running_link_is_waited_for);
 	tcase_add_test(tc, chain_is_forgotten_when_it_has_brought_its_result);
-	suite_add_tcase(suite, tc);
 }
 
 static void
 add_ends(Suite *suite)
 {
-	TCase *tc = tcase_create("results, cancel, reports");
+	TCase *tc = add_case(suite, "results, cancel, reports");
 
-	tcase_add_checked_fixture(tc, support_setup, support_teardown);
 	tcase_add_loop_test(tc, second_fire_of_any_kind_is_refused, 0, 4);
 	tcase_add_loop_test(tc, second_late_result_is_refused, 0, 2);
 	tcase_add_loop_test(tc, second_cancel_is_nothing, 0, 3);
@@ -808,7 +805,6 @@ add_ends(Suite *suite)
 	    tc, failure_of_one_that_nobody_keeps_is_reported_at_once);
 	tcase_add_test(tc, failure_taken_over_from_a_fired_one_is_handled_once);
 	tcase_add_test(tc, failure_answered_with_a_deferred_is_not_reported);
-	suite_add_tcase(suite, tc);
 }
 
 int

@@ -255,9 +255,8 @@ int
 main(void)
 {
 	Suite *suite = suite_create("txrwlock");
-	TCase *tc = tcase_create("txrwlock");
+	TCase *tc = add_case(suite, "txrwlock");
 
-	tcase_add_checked_fixture(tc, support_setup, support_teardown);
 	tcase_add_loop_test(tc, lock_is_reading_while_a_reader_is_left, 0, 2);
 	tcase_add_loop_test(
 	    tc, lock_is_writing_while_the_writer_is_inside, 0, 2);
@@ -265,6 +264,5 @@ main(void)
 	tcase_add_loop_test(tc, reader_that_fails_gives_the_lock_back, 0, 2);
 	tcase_add_loop_test(
 	    tc, cleanup_of_a_reader_that_never_got_in_releases_nothing, 0, 2);
-	suite_add_tcase(suite, tc);
 	return support_main(suite);
 }

@@ -1,11 +1,157 @@
 /* SPDX-License-Identifier: MIT */
-/* evdefer/base.h: a handler of unhandled failures that drops some itself. */
-#include "support.h"
+/* evdefer/base.h: which failures are unhandled, and a handler of them that drops
+ * some itself. */
+#include "deferreds.h"
 
 #include <errno.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+
+START_TEST(unhandled_failure_is_reported_when_it_goes)
+{
+	struct evdeferred *d = fresh();
+	int line;
+
+	evdeferred_add_callback(d, trace_value, "no");
+	line = __LINE__ + 1;
+	evdeferred_errback(d, EIO, "disk %d", 5);
+	ck_assert_int_eq(report.count, 0);
+	evdeferred_free(d);
+	ck_assert_str_eq(report.message, "disk 5");
+	ck_assert_str_eq(report.file, __FILE__);
+	ck_assert_int_eq(report.line, line);
+	report_take(EIO);
+}
+END_TEST
+
+START_TEST(handled_failure_is_not_reported)
+{
+	struct evdeferred *d = failed(EIO);
+
+	evdeferred_add_errback(d, recover, NULL);
+	evdeferred_free(d);
+	ck_assert_int_eq(report.count, 0);
+}
+END_TEST
+
+START_TEST(failure_seen_and_passed_on_is_reported)
+{
+	struct evdeferred *d = failed(EIO);
+
+	evdeferred_add_errback(d, trace_failure, "a");
+	evdeferred_free(d);
+	ck_assert_str_eq(trace, "a");
+	report_take(EIO);
+}
+END_TEST
+
+START_TEST(failure_of_a_paused_deferred_is_reported)
+{
+	struct evdeferred *d = fresh();
+	struct seen seen = {0};
+
+	evdeferred_pause(d);
+	see(d, &seen);
+	evdeferred_errback(d, EIO, "x");
+	evdeferred_free(d);
+	ck_assert_int_eq(seen.failures, 0);
+	report_take(EIO);
+}
+END_TEST
+
+START_TEST(cancel_is_not_reported)
+{
+	struct evdeferred *d = fresh(), *inner = fresh();
+
+	evdeferred_cancel(d);
+	evdeferred_callback(d, NULL);
+	evdeferred_free(d);
+	d = evdeferred_new_fired(base, evresult_deferred(inner));
+	evdeferred_cancel(d);
+	evdeferred_callback(inner, NULL);
+	evdeferred_free(d);
+	ck_assert_int_eq(report.count, 0);
+}
+END_TEST
+
+START_TEST(failure_of_a_canceller_is_reported)
+{
+	int code = EPERM;
+	struct evdeferred *d = evdeferred_new(base, cancel_with_failure, &code);
+
+	evdeferred_cancel(d);
+	evdeferred_free(d);
+	report_take(EPERM);
+}
+END_TEST
+
+START_TEST(failure_of_an_awaited_is_reported_once)
+{
+	struct evdeferred *inner = fresh();
+	struct evdeferred *d =
+	    evdeferred_new_fired(base, evresult_deferred(inner));
+
+	evdeferred_errback(inner, EIO, "x");
+	evdeferred_free(d);
+	report_take(EIO);
+}
+END_TEST
+
+START_TEST(failure_of_a_chained_is_reported_once)
+{
+	struct evdeferred *d = fresh(), *other = fresh();
+
+	evdeferred_chain(d, other);
+	evdeferred_errback(d, EIO, "x");
+	evdeferred_free(d);
+	ck_assert_int_eq(report.count, 0);
+	evdeferred_free(other);
+	report_take(EIO);
+}
+END_TEST
+
+START_TEST(failure_kept_by_reference_outlives_its_deferred)
+{
+	struct evdeferred *d = fresh();
+	struct evresult r = evresult_fail(EIO, "kept");
+	struct evfailure *f = evfailure_ref(evresult_get_failure(r));
+
+	evdeferred_fire(d, r);
+	evdeferred_free(d);
+	report_take(EIO);
+	ck_assert_str_eq(evfailure_get_message(f), "kept");
+	evfailure_unref(f);
+}
+END_TEST
+
+static struct evfailure *kept;
+
+static struct evresult
+keep(struct evfailure *failure, void *arg)
+{
+	(void)arg;
+	kept = evfailure_ref(failure);
+	return evresult_value(NULL);
+}
+
+START_TEST(failure_may_be_fired_into_another)
+{
+	struct evdeferred *d = failed(EIO), *other = fresh();
+	struct seen seen = {0};
+
+	evdeferred_add_errback(d, keep, NULL);
+	evdeferred_free(d);
+	see(other, &seen);
+	/* fire() takes a reference of its own, and ours stays ours. */
+	ck_assert_int_eq(
+	    evdeferred_fire(other, evresult_from_failure(kept)), 0);
+	ck_assert_int_eq(seen.code, EIO);
+	evdeferred_free(other);
+	ck_assert_int_eq(evfailure_get_code(kept), EIO);
+	evfailure_unref(kept);
+}
+END_TEST
 
 /* What it does, and how it was called. */
 static struct handler {
@@ -428,10 +574,20 @@ int
 main(void)
 {
 	Suite *suite = suite_create("unhandled");
-	TCase *tc = tcase_create("handler");
+	TCase *tc = add_case(suite, "what is reported");
 
-	suite_add_tcase(suite, tc);
-	tcase_add_checked_fixture(tc, support_setup, support_teardown);
+	tcase_add_test(tc, unhandled_failure_is_reported_when_it_goes);
+	tcase_add_test(tc, handled_failure_is_not_reported);
+	tcase_add_test(tc, failure_seen_and_passed_on_is_reported);
+	tcase_add_test(tc, failure_of_a_paused_deferred_is_reported);
+	tcase_add_test(tc, cancel_is_not_reported);
+	tcase_add_test(tc, failure_of_a_canceller_is_reported);
+	tcase_add_test(tc, failure_of_an_awaited_is_reported_once);
+	tcase_add_test(tc, failure_of_a_chained_is_reported_once);
+	tcase_add_test(tc, failure_kept_by_reference_outlives_its_deferred);
+	tcase_add_test(tc, failure_may_be_fired_into_another);
+
+	tc = add_case(suite, "handler");
 	tcase_add_test(tc, handler_that_fails_is_told_when_it_has_returned);
 	tcase_add_test(tc, handler_that_drops_many_at_once_is_told_of_all);
 	tcase_add_test(tc, handler_that_fails_each_time_goes_on_after_a_pause);
