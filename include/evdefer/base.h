@@ -28,17 +28,17 @@ struct evdefer_base;
 struct evfailure;
 
 /**
- * The most deliveries that the library makes in one turn of the loop, before that
- * polls its sockets and timers again.  A turn also ends, sooner, after one
- * millisecond by the monotonic clock, and at event_base_loopbreak(); what is left
- * goes on after the next poll.  As many deliveries, at the most, are made of what
- * one call from outside of a turn has caused and nests too deeply, before that
- * returns.
+ * The most deliveries that the library makes in one turn of the loop, before
+ * the loop polls its sockets and timers again.  A turn ends earlier after one
+ * millisecond by the monotonic clock, and at event_base_loopbreak(); what is
+ * left goes on after the next poll.  A call from outside of a turn also makes
+ * at most this many of the deliveries that it has caused and that nest too
+ * deeply, before it returns.
  */
 #define EVDEFER_BASE_BATCH 256
 
-/** Told of a failure that came to the end of its Deferred.  The failure is
- * lent: it is gone when the handler returns. */
+/** Called with a failure that came to the end of its Deferred.  The failure is
+ * lent: it may be gone once the handler has returned. */
 typedef void (*evdefer_base_unhandled_fn)(
     const struct evfailure *failure, void *arg);
 
@@ -48,12 +48,12 @@ typedef void (*evdefer_base_unhandled_fn)(
  * The event_base stays the caller's and has to outlive the evdefer_base.  One
  * event is added to it while deliveries are due and none otherwise, so that
  * event_base_dispatch() still returns when nothing is left to do: deliveries,
- * timeouts and delays.  It has the middle one of the priorities that the
- * event_base has, also if these are set up later.
+ * timeouts and delays.  It has the middle one of the priorities of the
+ * event_base, even if these are set up later.
  *
- * While two parties pass a lock to and fro something is always left to do, and
- * event_base_loop() with EVLOOP_NONBLOCK alone does not return: with EVLOOP_ONCE
- * as well it does, after one turn.
+ * While two parties pass a lock to and fro, something is always left to do, and
+ * event_base_loop() with EVLOOP_NONBLOCK alone does not return.  With
+ * EVLOOP_ONCE as well it returns after one turn.
  *
  * @return the base, to be freed with evdefer_base_free(); NULL with errno
  *   EINVAL (no event_base) or ENOMEM.
@@ -61,15 +61,16 @@ typedef void (*evdefer_base_unhandled_fn)(
 struct evdefer_base *evdefer_base_new(struct event_base *event_base);
 
 /**
- * Takes the base off its event_base.  NULL is allowed.  So is a call from
- * inside whatever the library calls; one from inside another does nothing.
+ * Takes the base off its event_base.  NULL is allowed.  It may be called from
+ * inside any function that the library calls; a call from inside another call
+ * of it does nothing.
  *
  * What is ready is delivered before this returns, timeouts that are still
  * running are dropped, and what evdeferred_later() delays is cancelled.
- * Deferreds and locks that are left can be used on to finish and to free them:
- * deliveries are then made at once, as with EVRWLOCK_FAST, and a new acquire or
- * timeout fails with ESHUTDOWN.  The memory goes with the last of them.  Call
- * it before event_base_free().
+ * Deferreds and locks that are left can still be used, to finish what they are
+ * for and to be freed: deliveries are then made at once, as with EVRWLOCK_FAST,
+ * and a new acquire or timeout fails with ESHUTDOWN.  The memory goes with the
+ * last of them.  Call this before event_base_free().
  */
 void evdefer_base_free(struct evdefer_base *base);
 
@@ -79,22 +80,22 @@ void evdefer_base_free(struct evdefer_base *base);
 struct event_base *evdefer_base_get_event_base(const struct evdefer_base *base);
 
 /**
- * Sets who is told of failures that nobody handled: each failure that is still
- * the result of a Deferred when that goes.  Twisted logs these as "Unhandled
- * error in Deferred".
+ * Sets the handler of failures that nobody handled: of each failure that is
+ * still the result of a Deferred when that Deferred goes.  Twisted logs these
+ * as "Unhandled error in Deferred".
  *
- * @param handler called with each; NULL brings the default back, which writes
- *   code, message, file and line through libevent's log
- *   (event_set_log_callback()), and with evdefer_base_set_debug() where the
- *   Deferred was made.  It may use the library, and free the base.
+ * @param handler called with each; it may use the library, and free the base.
+ *   NULL restores the default, which writes code, message, file and line to
+ *   libevent's log (event_set_log_callback()), and where the Deferred was made
+ *   if evdefer_base_set_debug() is on.
  * @param arg handed to the handler.
  *
- * A handler is never called from inside itself: what fails while it runs, and
- * comes to the end of its Deferred, is reported when it has returned.  Where
- * each report leads to another failure, that goes on 16 times in a row, and the
- * rest waits for a later turn of the loop.  What still waits when the base is
- * freed, and what such a handler leaves over after that, is written to the log
- * instead.  Reports need no memory.
+ * A handler is never called from inside itself: a failure that comes to the end
+ * of its Deferred while the handler runs is reported when the handler has
+ * returned.  If each report leads to another failure, that goes on 16 times in
+ * a row, and the rest waits for a later turn of the loop.  What still waits
+ * when the base is freed, and what such a handler leaves over after that, is
+ * written to the log instead.  Reports need no memory.
  */
 void evdefer_base_set_unhandled(
     struct evdefer_base *base, evdefer_base_unhandled_fn handler, void *arg);
@@ -103,35 +104,36 @@ void evdefer_base_set_unhandled(
  * Sets the priority at which the library's turns run, timeouts among them.
  * libevent's event_priority_set().
  *
- * @param priority 0 for the most urgent one, below what was given to
- *   event_base_priority_init().  If that is set to less later, the last one.
- * @return 0, or -1 with errno EINVAL (no base, or no such priority) or ESHUTDOWN
- *   (evdefer_base_free() was called).  It takes effect when the next turn is
- *   asked for.
+ * @param priority from 0, the most urgent one, to below what was given to
+ *   event_base_priority_init().  If that is called again with a lower number,
+ *   the last priority is used.
+ * @return 0, or -1 with errno EINVAL (no base, or no such priority) or
+ *   ESHUTDOWN (evdefer_base_free() was called).  It takes effect when the next
+ *   turn is asked for.
  */
 int evdefer_base_set_priority(struct evdefer_base *base, int priority);
 
 /**
- * Has each Deferred remember where it was made, for reports of unhandled
+ * Makes each Deferred remember where it was made, for reports of unhandled
  * failures and for evdeferred_describe().  Twisted's setDebugging().
  *
  * While it is on, making a Deferred costs a look at the stack (microseconds)
  * and 200 bytes more; while it is off, nothing.
  *
- * @return 0, or -1 with errno EINVAL (no base), EBUSY (Deferreds of the base
- *   exist: call it at the start), ENOTSUP (the system can't tell) or ENOMEM;
- *   then nothing was changed.  0 if it was so already.
+ * @return 0, also if that was set already; or -1 with errno EINVAL (no base),
+ *   EBUSY (Deferreds of the base exist: call it at the start), ENOTSUP (the
+ *   system can't tell) or ENOMEM, and nothing was changed.
  */
 int evdefer_base_set_debug(struct evdefer_base *base, bool on);
 
 /**
- * Tells, inside a handler of unhandled failures, where the Deferred was made
- * whose failure is reported: the function that called the library and those
- * that called it, as "function+0x12 (program+0x1234) < ...", the last being the
- * address for addr2line -e program.  In a program that the library was linked
- * into statically, functions of the library may come first.
+ * Tells, inside a handler of unhandled failures, where the Deferred whose
+ * failure is reported was made: the function that called the library and its
+ * callers, as "function+0x12 (program+0x1234) < ...", where 0x1234 is the
+ * address to give to addr2line -e program.  In a program that the library is
+ * linked into statically, functions of the library may come first.
  *
- * @param buffer for the text, as that of snprintf(); NULL if @p size is 0.
+ * @param buffer for the text, as with snprintf(); NULL if @p size is 0.
  * @return the length of the whole text; 0 without evdefer_base_set_debug() and
  *   outside of a handler; -1 with errno EINVAL.
  */
@@ -139,21 +141,21 @@ int evdefer_base_describe_creation(
     const struct evdefer_base *base, char *buffer, size_t size);
 
 /**
- * Makes the calling thread the one that owns the base, until now the thread
- * that called evdefer_base_new().  For programs that set up their loops in one
- * thread and run them in others.  Only the checks of a debug build look at it.
+ * Makes the calling thread the one that owns the base.  At first that is the
+ * thread that called evdefer_base_new().  This is for programs that set up
+ * their loops in one thread and run them in others.  Only the checks of a debug
+ * build look at it.
  */
 void evdefer_base_set_thread(struct evdefer_base *base);
 
 /**
- * Allocates ahead, so that the next @p deferreds Deferreds (acquires without
- * an owner among them) with @p links callbacks in all need no memory from the
- * system.
- * Without this the pools grow as they are used; they never shrink before the
- * base goes.
+ * Allocates ahead, so that the next @p deferreds Deferreds (including those of
+ * acquires without an owner), with @p links callbacks in all, need no memory
+ * from the system.  Without this the pools grow as they are used; they do not
+ * shrink before the base goes.
  *
- * @return 0, or -1 with errno EINVAL (no base) or ENOMEM; what was allocated
- *   until then stays.
+ * @return 0, or -1 with errno EINVAL (no base) or ENOMEM; what was allocated by
+ *   then stays.
  */
 int evdefer_base_reserve(
     struct evdefer_base *base, size_t deferreds, size_t links);

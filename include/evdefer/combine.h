@@ -7,25 +7,25 @@
  * race().
  *
  * The Deferreds that are put together, the inputs, are handed over to the
- * combination: it frees each of them when that has come to its end.  They must
- * have no other consumer, but their producers fire them as before.  Where NULL
- * is returned, they are still the caller's.
+ * combination, which frees each of them when it has come to its end.  They must
+ * have no other consumer, but their producers fire them as before.  If NULL is
+ * returned, they are still the caller's.
  *
  * Cancelling the combination cancels the inputs that have not fired, and the
  * combination then fires with what they answer; one without inputs fails with
- * ECANCELED.  Freeing it before it has fired frees them.  What they fire that
- * the combination does not hand on is disposed of, so that a lock that was
- * granted to a part that nobody needs any more is released.
+ * ECANCELED.  Freeing the combination before it has fired frees them.  Results
+ * of inputs that the combination does not hand on are disposed of, so that a
+ * lock that is granted to a part that nobody needs any more is released.
  *
- * An input must not come to wait for its own combination, as one that is fired
- * with it does: that cycle is not found, and neither would ever fire or be
- * freed.
+ * An input must not come to wait for its own combination, as it would if it
+ * were fired with it: that cycle is not found, and neither of them would ever
+ * fire or be freed.
  *
  * A combination costs a Deferred and a link for each input from the pools, and
- * one block of its own, of 32 bytes for each input.  That one goes when the
- * combination has fired or was freed and its results were freed, also where
- * inputs are left that go on.  The C stack grows neither with the number of
- * inputs nor with combinations of combinations.
+ * one block of its own, of 32 bytes for each input.  That block goes when the
+ * combination has fired or was freed and its results have been freed, even if
+ * some inputs still go on.  The C stack grows neither with the number of inputs
+ * nor with combinations of combinations.
  */
 #ifndef EVDEFER_COMBINE_H
 #define EVDEFER_COMBINE_H
@@ -48,23 +48,23 @@ struct evresults;
 /** Fail with the first failure.  Twisted's fireOnOneErrback. */
 #define EVDEFERRED_LIST_FIRE_ON_ONE_ERRBACK 0x2u
 
-/** Take the failures of the inputs as handled.  Without it each of them is
- * reported to the handler of the base when its Deferred goes, although the
+/** Treat the failures of the inputs as handled.  Without this flag each of them
+ * is reported to the handler of the base when its Deferred goes, although the
  * combination has it too.  Twisted's consumeErrors. */
 #define EVDEFERRED_LIST_CONSUME_ERRORS 0x4u
 
 /**
  * Cancel the inputs that are left as soon as one fails, with whatever code.
- * What a nursery of trio and Python's TaskGroup do; Twisted has no such thing.
+ * What trio's nurseries and Python's TaskGroup do; Twisted has no such thing.
  *
  * Together with EVDEFERRED_LIST_FIRE_ON_ONE_ERRBACK, as in a gather, the others
- * are cancelled before the failure is told, and what they answer is dropped.
- * Without that, the list waits for what they answer, cleanups included, and has
- * all of it.  They are cancelled once: a second failure is not another reason.
+ * are cancelled before the combination fails, and what they answer is dropped.
+ * Without that one, the list waits for what they answer, cleanups included, and
+ * has all of it.  They are cancelled only once, however many inputs fail.
  *
  * Without this flag the inputs that are left go on for nobody, and nobody can
- * reach them: among them may be a writer that stays in the line of its lock, and
- * keeps the readers behind it out until it has had its turn.
+ * reach them.  One of them may be a writer that stays in the queue of its lock
+ * and keeps the readers behind it out until it has had its turn.
  */
 #define EVDEFERRED_LIST_CANCEL_ON_ERROR 0x8u
 
@@ -75,20 +75,20 @@ struct evresults;
  * value or failure, in the order of the inputs.  Its receiver has to call
  * evresults_free().
  *
- * With EVDEFERRED_LIST_FIRE_ON_ONE_CALLBACK it fires as soon as one input has
- * a value, with a struct evresults that has that one only; evresults_get_index()
- * tells which it was.  If all fail, it has all failures.  With
- * EVDEFERRED_LIST_FIRE_ON_ONE_ERRBACK it fails as soon as one input does.  That
- * failure has the code of the input's, which is its evfailure_get_cause(), and
- * evfailure_get_index() tells which input it was (Twisted's FirstError).  In both
- * cases the results that were there before are disposed of at once.  The
- * others go on (see EVDEFERRED_LIST_CANCEL_ON_ERROR); what they fire is
- * disposed of.
+ * With EVDEFERRED_LIST_FIRE_ON_ONE_CALLBACK it fires as soon as one input has a
+ * value, with a struct evresults that has only that value;
+ * evresults_get_index() tells which input it came from.  If all fail, it has
+ * all failures.  With EVDEFERRED_LIST_FIRE_ON_ONE_ERRBACK it fails as soon as
+ * one input does.  That failure has the code of the input's, which is its
+ * evfailure_get_cause(), and evfailure_get_index() tells which input it was
+ * (Twisted's FirstError).  In both cases the results that were there before are
+ * disposed of at once.  The other inputs go on (see
+ * EVDEFERRED_LIST_CANCEL_ON_ERROR); their results are disposed of.
  *
  * Inputs that have fired count at once, in their order.  Without inputs it has
  * fired, except with EVDEFERRED_LIST_FIRE_ON_ONE_CALLBACK: then it never fires.
  * An input that is given twice is freed once; its value comes with the duty to
- * free it at its first place, and without at the others.
+ * free it in its first place, and without that duty in the others.
  *
  * @param deferreds the inputs; the array stays the caller's.  May be NULL if
  *   @p count is 0.
@@ -104,7 +104,7 @@ struct evdeferred *evdeferred_list(struct evdefer_base *base,
 /**
  * Waits for the values of all inputs, or the first failure.  Twisted's
  * gatherResults(): evdeferred_list() with EVDEFERRED_LIST_FIRE_ON_ONE_ERRBACK,
- * so that a struct evresults that comes has values only.
+ * so that the struct evresults has only values.
  *
  * @param flags any of EVDEFERRED_LIST_CONSUME_ERRORS and
  *   EVDEFERRED_LIST_CANCEL_ON_ERROR.
@@ -113,14 +113,15 @@ struct evdeferred *evdeferred_gather(struct evdefer_base *base,
     struct evdeferred *const *deferreds, size_t count, unsigned flags);
 
 /**
- * Waits for the first value, and frees the other inputs then, which cancels
+ * Waits for the first value, and then frees the other inputs, which cancels
  * them.  Twisted's race().
  *
  * The Deferred fires with a struct evresults that has that one value;
- * evresults_get_index() tells where it came from.  If all inputs fail, it fails:
- * with the code of the first input's failure, which is its evfailure_get_cause(),
- * and with all of them as its evfailure_get_results() (Twisted's FailureGroup).
- * Failures of inputs are not reported.  Without inputs it never fires.
+ * evresults_get_index() tells where it came from.  If all inputs fail, it
+ * fails: with the code of the first input's failure, which is its
+ * evfailure_get_cause(), and with all of them as its evfailure_get_results()
+ * (Twisted's FailureGroup).  Failures of inputs are not reported.  Without
+ * inputs it never fires.
  *
  * Otherwise as evdeferred_list().
  */
@@ -130,26 +131,26 @@ struct evdeferred *evdeferred_race(struct evdefer_base *base,
 /** @return how many results there are; 0 for NULL. */
 size_t evresults_get_count(const struct evresults *results);
 
-/** @return the place among the inputs that the result in place @p i comes
- * from: @p i itself, except where only one result was wanted.
+/** @return the place of the input that the result in place @p i comes from:
+ * @p i itself, except where only one result was wanted.
  * EVFAILURE_NO_INDEX if there is no place @p i. */
 size_t evresults_get_index(const struct evresults *results, size_t i);
 
-/** @return the result in place @p i, lent: to be looked at, with no duty to
- * free it.  The plain value NULL if it was taken or there is none. */
+/** @return the result in place @p i, lent: it may be looked at, and must not be
+ * freed.  The plain value NULL if it was taken or there is none. */
 struct evresult evresults_get(const struct evresults *results, size_t i);
 
 /**
- * Takes the result in place @p i out, with the duty to free it: its value may
- * be taken with evresult_get_value(), or it may be returned from a callback,
- * fired, or given to evresult_dispose(); one of these.
+ * Takes the result in place @p i out, with the duty to free it.  One of these
+ * is to be done with it: taking its value with evresult_get_value(), returning
+ * it from a callback, firing a Deferred with it, or evresult_dispose().
  * @return the result; the plain value NULL if it was taken or there is none.
  */
 struct evresult evresults_take(struct evresults *results, size_t i);
 
-/** Disposes of the results that were not taken.  NULL is allowed.  A second call,
- * from a free function that the first one calls, does nothing.  O(n) for n
- * inputs. */
+/** Disposes of the results that were not taken.  NULL is allowed.  A second
+ * call, from a free function that the first one calls, does nothing.  O(n) for
+ * n inputs. */
 void evresults_free(struct evresults *results);
 
 #ifdef __cplusplus

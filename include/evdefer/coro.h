@@ -3,7 +3,7 @@
  * @file evdefer/coro.h
  *
  * Coroutines: code with several waits that is written from top to bottom.
- * What inlineCallbacks is for Twisted, on standard C11.
+ * What inlineCallbacks is in Twisted, in standard C11.
  *
  *     static struct evresult
  *     transfer(struct evcoro *co, void *arg)
@@ -23,26 +23,27 @@
  *             EVCORO_END(co);
  *     }
  *
- * A coroutine has no stack of its own.  At a wait its function returns, and it
- * is called again when the result is there; a switch leads back to the place.
- * From that follows what a compiler can't see:
+ * A coroutine has no stack of its own.  At a wait its function returns, and
+ * when the result is there the function is called again, and a switch leads
+ * back to the place.  Some rules follow from that, which a compiler can't
+ * check:
  *
  *  - Local variables lose their values at a wait.  What is to survive belongs
- *    in the struct that arg points to.  Locals set before EVCORO_BEGIN are set
- *    anew each time, as t above.
- *  - No wait inside of a switch of one's own: it would get the case label.
- *    Loops and conditions are fine.
- *  - One wait on a line, so that each has a label of its own; two are a
- *    compile error (duplicate case).
- *  - Nothing goes before EVCORO_BEGIN that is not to run after each wait too.
+ *    in the struct that arg points to.  Locals that are set before
+ *    EVCORO_BEGIN, as t above, are set anew each time.
+ *  - A wait must not be inside a switch of your own, which would get its case
+ *    label.  Loops and conditions are fine.
+ *  - A line has at most one wait, so that each has a label of its own; two are
+ *    a compile error (duplicate case).
+ *  - What stands before EVCORO_BEGIN runs again after each wait.
  *
- * A coroutine is a Deferred to others, and behaves like one: cancel, free,
+ * To others a coroutine is a Deferred, and behaves like one: cancel, free,
  * detach and timeouts reach what it waits for.  Any number of coroutines may
  * wait for one another, and any number of waits may be over at once: the C
  * stack does not grow, and the loop gets its turn (evdefer/deferred.h).  Only
- * evdefer_base_free() runs on what is ready until it waits or ends; there,
- * locks fail with ESHUTDOWN.  A wait allocates nothing but what makes the
- * Deferred.
+ * evdefer_base_free() does not return to the loop: it runs what is ready until
+ * that waits or ends, and locks fail with ESHUTDOWN there.  A wait allocates
+ * nothing; only the Deferred that it waits for needs memory.
  */
 #ifndef EVDEFER_CORO_H
 #define EVDEFER_CORO_H
@@ -74,8 +75,8 @@ struct evcoro {
 	void (*free_arg)(void *arg);
 	void *value;		   /* of the last wait */
 	struct evfailure *failure; /* the same, held */
-	int at;			   /* where to go on: a line, or one of below */
-	int enter;		   /* the same for the call that comes */
+	int at;	   /* where to go on: a line, or a value below */
+	int enter; /* the same for the next call */
 };
 
 /**
@@ -84,21 +85,22 @@ struct evcoro {
  * Where deliveries are nested too deeply, it begins when the outermost one has
  * returned to the library.
  *
- * @param co zero, or of a coroutine that has ended; it has to live until then.
+ * @param co zero, or of a coroutine that has ended; it has to live until this
+ *   one has ended.
  * @param arg handed to @p fn; the state of the coroutine.
  * @param free_arg called once with @p arg when the coroutine has ended, its
  *   cleanup included; @p co is not used from then on and may be part of it.
  *   NULL if arg stays the caller's.
  * @return a Deferred that is the caller's, as evdeferred_new(), and fires with
  *   the result of the coroutine.  Cancelling it cancels what the coroutine
- *   waits for, whose failure then comes out of the wait; a coroutine that is
- *   not waiting when it is cancelled gets ECANCELED from its next wait, or has
- *   the Deferred cancelled that it returns at its end, unless that one answers
- *   the cancel otherwise.  Freeing it frees what the coroutine
- *   waits for and runs the cleanup, nothing else.  NULL with errno EINVAL (no
- *   base, co or fn), EBUSY (@p co is of a coroutine that has not ended) or
- *   ENOMEM; then @p fn did not run and @p arg is still the caller's.  O(1),
- *   memory from the pool.
+ *   waits for, whose failure then comes out of the wait.  If the coroutine is
+ *   not waiting at that time, what it waits for next, or the Deferred that it
+ *   returns at its end, is cancelled: the wait fails with ECANCELED, unless
+ *   that Deferred answers the cancel otherwise.  Freeing it frees what the
+ *   coroutine waits for and runs the cleanup, and nothing else.  NULL with
+ *   errno EINVAL (no base, co or fn), EBUSY (@p co is of a coroutine that has
+ *   not ended) or ENOMEM; then @p fn did not run and @p arg is still the
+ *   caller's.  O(1), memory from the pool.
  */
 struct evdeferred *evcoro_start(struct evdefer_base *base, struct evcoro *co,
     evcoro_fn fn, void *arg, void (*free_arg)(void *arg));
@@ -112,15 +114,15 @@ evcoro_value(const struct evcoro *co)
 }
 
 /** @return the failure of the last wait, lent until the next one, or NULL.  In
- * the cleanup: that which the coroutine ends with, ECANCELED if its Deferred
- * was freed, NULL on success. */
+ * the cleanup, the failure that the coroutine ends with: ECANCELED if its
+ * Deferred was freed, NULL on success. */
 static inline struct evfailure *
 evcoro_failure(const struct evcoro *co)
 {
 	return co->failure;
 }
 
-/* Values of at and enter that are no lines. */
+/* Values of at and enter that are not lines. */
 #define EVCORO_START_ (-1)
 #define EVCORO_CLEANUP_ (-2)
 #define EVCORO_RUNNING_ (-3)
@@ -160,14 +162,14 @@ evcoro_stop_(struct evcoro *co, int at)
 	case EVCORO_START_:
 
 /**
- * Waits for a Deferred, and comes back with its value or its failure: see
+ * Waits for a Deferred, and goes on with its value or its failure: see
  * evcoro_value() and evcoro_failure().  A statement.  Python's yield in a try
  * with an except.
  *
  * The Deferred is handed over.  If it has its result already, the coroutine
- * goes on at once.  NULL, which is what a function that should have made a
- * Deferred returns when it failed, is a failure with the code in errno, and the
- * coroutine's own Deferred one with EDEADLK.
+ * goes on at once.  NULL, which a function that should have made a Deferred
+ * returns when it failed, is a failure with the code in errno.  The coroutine's
+ * own Deferred is a failure with EDEADLK.
  */
 #define EVCORO_TRY(co, deferred)                                               \
 	do {                                                                   \
@@ -175,8 +177,8 @@ evcoro_stop_(struct evcoro *co, int at)
 	case __LINE__:;                                                        \
 	} while (0)
 
-/** EVCORO_TRY() that on a failure ends the body with it, as EVCORO_RETURN().
- * Python's yield. */
+/** EVCORO_TRY(), but a failure ends the body with that failure, as
+ * EVCORO_RETURN() would.  Python's yield. */
 #define EVCORO_AWAIT(co, deferred)                                             \
 	do {                                                                   \
 		return evcoro_wait_((co), __FILE__, __LINE__, (deferred));     \
@@ -190,20 +192,19 @@ evcoro_stop_(struct evcoro *co, int at)
  * the coroutine's own then waits for.  The cleanup runs next.  A body that runs
  * to its end returns the value NULL.  Twisted's returnValue().
  *
- * In the cleanup it replaces the result, and leaves the rest of the cleanup
- * out.
+ * In the cleanup it replaces the result, and skips the rest of the cleanup.
  */
 #define EVCORO_RETURN(result) return (result)
 
 /**
- * Begins the cleanup, which goes on to EVCORO_END(); may be left out.  Python's
- * finally.
+ * Begins the cleanup, which goes on to EVCORO_END(); it may be left out.
+ * Python's finally.
  *
  * It runs once for each coroutine that was started, however it ends: by a
  * return, a failure, a cancel, or when its Deferred is freed in the middle of a
- * wait or before the body began.  What the body has done by then has to show in
- * arg.  It must not wait: a wait in it is refused with EINVAL (a debug build
- * aborts), its Deferred detached.
+ * wait or before the body began.  How far the body has come has to show in what
+ * arg points to.  The cleanup must not wait: a wait in it is refused with
+ * EINVAL (a debug build aborts), and its Deferred is detached.
  */
 #define EVCORO_FINALLY(co)                                                     \
 	return evresult_value(NULL);                                           \

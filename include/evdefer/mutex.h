@@ -2,12 +2,13 @@
 /**
  * @file evdefer/mutex.h
  *
- * A lock for callbacks, which has one holder at a time.  Twisted's DeferredLock.
+ * A lock for callbacks, which has one holder at a time.  Twisted's
+ * DeferredLock.
  *
  * It is a semaphore with one token (evdefer/semaphore.h), and all that is said
- * there about grants, about the order in which they are made, about their delivery
- * and about owners holds here.  It is not reentrant: a holder that acquires it again
- * before releasing it waits for itself, and so does an owner.
+ * there about grants, about the order in which they are made, about their
+ * delivery and about owners holds here.  It is not reentrant: a holder that
+ * acquires it again before releasing it waits for itself, and so does an owner.
  */
 #ifndef EVDEFER_MUTEX_H
 #define EVDEFER_MUTEX_H
@@ -51,8 +52,8 @@ struct evdeferred *evmutex_acquire(
 
 /** Gives the lock back.  Twisted's release().
  * @return 0, or -1 with errno EINVAL (no lock, or an owner of another base) or
- *   EPERM: the owner, or nobody in particular, does not hold it (a grant that is not
- *   delivered yet is no hold), and nothing was changed. */
+ *   EPERM: the owner, or nobody in particular, does not hold it (a grant that
+ *   is not delivered yet is no hold), and nothing was changed. */
 int evmutex_release(struct evmutex *mutex, struct evowner *owner);
 
 /** Takes the lock if nobody holds it.
@@ -61,9 +62,9 @@ int evmutex_release(struct evmutex *mutex, struct evowner *owner);
  *   (with an owner only). */
 int evmutex_try(struct evmutex *mutex, struct evowner *owner);
 
-/** Acquires the lock, runs @p body, and releases the lock when the result of the
- * body is there, as evsemaphore_with(): @p patience bounds the wait, and not the
- * body.  Twisted's run(). */
+/** Acquires the lock, runs @p body, and releases the lock when the result of
+ * the body is there, as evsemaphore_with(): @p patience bounds the wait, and
+ * not the body.  Twisted's run(). */
 struct evdeferred *evmutex_with(struct evmutex *mutex, struct evowner *owner,
     const struct timeval *patience, evdeferred_body_fn body, void *arg);
 

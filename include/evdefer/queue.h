@@ -6,8 +6,8 @@
  * the next object, when there is one.  Twisted's DeferredQueue.
  *
  * Objects go out in the order in which they were put, to gets in the order in
- * which they were made.  Which object a get receives is settled when it fires:
- * one that is cancelled, freed or timed out before that takes no object with
+ * which those were made.  Which object a get receives is settled when it fires:
+ * a get that is cancelled, freed or timed out before that takes no object with
  * it.  From then on the rule of ownership holds: the callback that receives the
  * object owns it, and if none ever does, because the Deferred was freed, the
  * object is disposed of.
@@ -33,17 +33,17 @@ struct evdeferred;
 struct evqueue;
 
 /** Deliver at once: the get from a queue with objects returns a Deferred that
- * has fired, and a put fires the first waiting get before it returns; where
- * that would nest deliveries too deeply (evdefer/deferred.h), the outermost one
- * makes it.  Twisted's way.  */
+ * has fired, and a put fires the first waiting get before it returns.  What
+ * would nest too deeply (evdefer/deferred.h) is delivered by the outermost
+ * call.  Twisted's way. */
 #define EVQUEUE_FAST 0x1u
 
 /**
  * Makes an empty queue.
  *
- * @param size the most objects that are queued while no get waits for them;
+ * @param size the most objects that may be queued while no get waits for them;
  *   SIZE_MAX for no limit.  With 0 a put needs a get that waits.
- * @param backlog the most gets that wait; SIZE_MAX for no limit.
+ * @param backlog the most gets that may wait; SIZE_MAX for no limit.
  * @param flags 0 or EVQUEUE_FAST.
  * @return the queue, to be freed with evqueue_free(); NULL with errno EINVAL
  *   (no base, unknown flag), ENOMEM, or ESHUTDOWN (evdefer_base_free() was
@@ -55,11 +55,11 @@ struct evqueue *evqueue_new(
 /**
  * Ends the queue.  NULL is allowed.
  *
- * All gets that have not fired fail with ESHUTDOWN, those among them for which
- * there was an object already, and all objects that are left are disposed of,
- * before this returns.  Nobody may use the queue afterwards; callbacks and
- * free functions that this call runs may, and are refused with ESHUTDOWN.
- * O(n) for n gets and objects.
+ * Before this returns, all gets that have not fired fail with ESHUTDOWN, even
+ * those for which there was an object already, and all objects that are left
+ * are disposed of.  Nobody may use the queue afterwards; callbacks and free
+ * functions that this call runs may, and are refused with ESHUTDOWN.  O(n) for
+ * n gets and objects.
  */
 void evqueue_free(struct evqueue *queue);
 
@@ -68,9 +68,10 @@ void evqueue_free(struct evqueue *queue);
  * that waits.  Twisted's put().
  *
  * @param object taken over on success: a value (evresult_value() or, to have it
- *   freed where nobody receives it, evresult_owned()).  A failure is the result
- *   of the get that it comes to, and is reported as unhandled if it comes to
- *   none.  For a Deferred (evresult_deferred()) the get that it comes to waits.
+ *   freed if nobody receives it, evresult_owned()).  A failure becomes the
+ *   result of the get that it comes to, and is reported as unhandled if it
+ *   comes to none.  If it is a Deferred (evresult_deferred()), the get that it
+ *   comes to waits for that.
  * @return 0, or -1 with errno EINVAL (no queue), ENOBUFS (the queue is full;
  *   Twisted's QueueOverflow), ENOMEM, or ESHUTDOWN (the queue is being freed or
  *   its base was); then @p object is still the caller's.  O(1), and with
@@ -83,11 +84,11 @@ int evqueue_put(struct evqueue *queue, struct evresult object);
  *
  * @return a Deferred that is the caller's, as evdeferred_new(), and fires with
  *   the object.  It fails with ECANCELED or ETIMEDOUT (evdeferred_cancel(),
- *   evdeferred_add_timeout()), and the object that was on its way to it, if
- *   any, is then the next one to go out; or with ESHUTDOWN (evqueue_free(), or
- *   a call after evdefer_base_free()).  NULL with errno EINVAL (no queue),
- *   EAGAIN (as many gets wait as may; Twisted's QueueUnderflow) or ENOMEM.
- *   O(1), and so is leaving the queue by cancel, timeout or evdeferred_free().
+ *   evdeferred_add_timeout()), and then an object that was on its way to it is
+ *   the next one to go out; or with ESHUTDOWN (evqueue_free(), or a call after
+ *   evdefer_base_free()).  NULL with errno EINVAL (no queue), EAGAIN (backlog
+ *   gets wait already; Twisted's QueueUnderflow) or ENOMEM.  O(1), and so is
+ *   leaving the queue by cancel, timeout or evdeferred_free().
  */
 struct evdeferred *evqueue_get(struct evqueue *queue);
 

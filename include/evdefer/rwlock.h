@@ -6,10 +6,11 @@
  * fires when the lock is granted.  txrwlock's TxReadersWriterLock.
  *
  * Readers share; a writer is alone.  Writers are preferred: a reader that
- * arrives while a writer holds or waits is queued.  First come, first served
- * among readers and among writers.  When a writer leaves, the next waiting
- * writer enters, and with none waiting all queued readers.  So writers that keep
- * coming starve the readers, who wait as long as one of them is inside or waits.
+ * arrives while a writer holds the lock or waits for it is queued.  Readers are
+ * served in the order in which they came, and so are writers.  When a writer
+ * leaves, the next waiting writer enters, and if there is none, all queued
+ * readers.  So writers that keep coming starve the readers, who wait as long as
+ * a writer is inside or waits.
  *
  * A grant is a value whose disposal releases the lock.  The callback that
  * receives it (the value is the lock itself) holds the lock from then on and
@@ -17,19 +18,19 @@
  * Deferred was freed, cancelled or timed out, is released by the library: a
  * waiter that was forgotten can never block a lock.
  *
- * A cancel or timeout gives back a grant that is on its way, but once the Deferred
- * has fired it is too late: where a pause or deep nesting holds its links back,
- * the callback still gets the lock after the cancel, and has to release it.
- * evdeferred_free() leaves no such rest.
+ * A cancel or timeout gives back a grant that is on its way, but once the
+ * Deferred has fired it is too late: if a pause or deep nesting holds its links
+ * back, the callback still gets the lock after the cancel, and has to release
+ * it.  After evdeferred_free() no callback does.
  *
  * By default a grant is delivered from the event loop, never from inside an
  * acquire or a release, and the loop polls after EVDEFER_BASE_BATCH of them.
  * With EVRWLOCK_FAST it is delivered at once.
  *
- * The functions that name a reader or a writer are txrwlock's, and the fast way.
- * evrwlock_acquire(), _try(), _release() and _with() are one form for all: they
- * take the mode as a value, and an owner (evdefer/owner.h), which may acquire what
- * it holds already.
+ * The functions that name a reader or a writer are txrwlock's, and the fastest
+ * ones.  evrwlock_acquire(), _try(), _release() and _with() are one form for
+ * all: they take the mode as a value, and an owner (evdefer/owner.h), which may
+ * acquire again what it holds.
  */
 #ifndef EVDEFER_RWLOCK_H
 #define EVDEFER_RWLOCK_H
@@ -48,10 +49,10 @@ struct evowner;
 struct evrwlock;
 
 /** Deliver grants at once: the acquire of a free lock returns a Deferred that
- * has fired, and a release fires the next waiters before it returns; where that
- * would nest deliveries too deeply (evdefer/deferred.h), the outermost one
- * makes it, or after EVDEFER_BASE_BATCH of these the loop.  aiorwlock's
- * fast=True.  */
+ * has fired, and a release fires the next waiters before it returns.  What
+ * would nest too deeply (evdefer/deferred.h) is delivered by the outermost
+ * call, and after EVDEFER_BASE_BATCH of these deliveries by the loop.
+ * aiorwlock's fast=True. */
 #define EVRWLOCK_FAST 0x1u
 
 /** How to hold the lock. */
@@ -73,10 +74,10 @@ struct evrwlock *evrwlock_new(struct evdefer_base *base, unsigned flags);
 /**
  * Closes the lock.  NULL is allowed.
  *
- * Waiters fail with ESHUTDOWN before this returns.  Holders, those among them
- * whose grant is still on its way, may and have to release as before; the
- * memory goes with the last of them.  Nobody else may use the lock after this
- * call; a holder's acquire fails with ESHUTDOWN.
+ * Waiters fail with ESHUTDOWN before this returns.  Those who hold the lock, or
+ * whose grant is still on its way, have to release it as before; the memory
+ * goes with the last of them.  Nobody else may use the lock after this call; an
+ * acquire by a holder fails with ESHUTDOWN.
  */
 void evrwlock_free(struct evrwlock *lock);
 
@@ -100,11 +101,11 @@ struct evdeferred *evrwlock_writer_acquire(struct evrwlock *lock);
 /**
  * Gives back one reader's hold.  txrwlock's readerRelease().
  *
- * @return 0, or -1 with errno EINVAL (no lock) or EPERM: no reader holds it
- *   (a grant whose Deferred has not fired is no hold; one that
- *   has fired is, and a release then takes it, received or not), and nothing
- *   was changed.  O(1), and with EVRWLOCK_FAST the time of the callbacks it
- *   runs.
+ * @return 0, or -1 with errno EINVAL (no lock) or EPERM: no reader holds it,
+ *   and nothing was changed.  (A grant whose Deferred has not fired is not a
+ *   hold; one whose Deferred has fired is, and a release gives it back, whether
+ *   a callback has received it or not.)  O(1), and with EVRWLOCK_FAST the time
+ *   of the callbacks it runs.
  */
 int evrwlock_reader_release(struct evrwlock *lock);
 
@@ -139,27 +140,28 @@ struct evdeferred *evrwlock_with_writer(
  * Asks for the lock in the given mode, on behalf of an owner.  What a task gets
  * from aiorwlock's reader.acquire() and writer.acquire().
  *
- * An owner that writes is granted at once whatever it asks for, and one that
- * reads is granted another read at once, also while writers wait; each grant has
- * to be released.  An owner that only reads and asks to write fails with EDEADLK,
- * since it would wait for itself.  One that writes and reads may release the write
- * first: it goes on as a reader, with the readers that waited entering beside it.
+ * An owner that writes is granted at once whatever it asks for.  One that reads
+ * is granted another read at once, even while writers wait.  Each grant has to
+ * be released.  If an owner that only reads asks to write, this fails with
+ * EDEADLK, since it would wait for itself.  An owner that writes and reads may
+ * release the write first: it goes on as a reader, and readers that waited
+ * enter beside it.
  *
  * @param owner who asks (evdefer/owner.h); NULL for nobody in particular, as
  *   evrwlock_reader_acquire() and evrwlock_writer_acquire() do.
  * @return a Deferred that is the caller's, as evdeferred_new(), and fires with
  *   the lock as its value; whoever receives that has to call evrwlock_release()
- *   once, with the same owner and mode.  It fails with ECANCELED (a cancel, or the
- *   owner was freed), ETIMEDOUT (evdeferred_add_timeout()), ESHUTDOWN
+ *   once, with the same owner and mode.  It fails with ECANCELED (a cancel, or
+ *   the owner was freed), ETIMEDOUT (evdeferred_add_timeout()), ESHUTDOWN
  *   (evrwlock_free(), or a call after evdefer_base_free() or while the owner is
- *   being freed), or with EDEADLK, also if the wait would close a cycle of owners
- *   that wait for each other, over any number of locks: the message names them.
- *   NULL with errno EINVAL (no lock, no such mode, an owner of another base) or
- *   ENOMEM.  O(1) where it need not wait, and so is leaving the queue.  An owner
- *   that has to wait while it holds or waits for something else pays for the search
- *   for a cycle: at most the number of holds and waits on the locks that the search
- *   comes to, and if nobody waits for what the owner holds, at most the number of
- *   its holds.
+ *   being freed), or EDEADLK: as said above, or the wait would close a cycle of
+ *   owners that wait for each other, over any number of locks; the message
+ *   names them.  NULL with errno EINVAL (no lock, no such mode, an owner of
+ *   another base) or ENOMEM.  O(1) where it need not wait, and so is leaving
+ *   the queue.  An owner that has to wait while it holds or waits for something
+ *   else pays for the search for a cycle: at most the number of holds and waits
+ *   on the locks that the search comes to, and if nobody waits for what the
+ *   owner holds, at most the number of its holds.
  */
 struct evdeferred *evrwlock_acquire(
     struct evrwlock *lock, struct evowner *owner, enum evrwlock_mode mode);
@@ -170,8 +172,9 @@ struct evdeferred *evrwlock_acquire(
  *
  * @param owner who takes it, or NULL.
  * @return 0, and the caller holds the lock; or -1 with errno EBUSY, EDEADLK (an
- *   owner that only reads, to write), ESHUTDOWN (the lock or its base was freed, or
- *   the owner is being freed), EINVAL or ENOMEM (with an owner only).  O(1).
+ *   owner that only reads, to write), ESHUTDOWN (the lock or its base was
+ *   freed, or the owner is being freed), EINVAL or ENOMEM (with an owner only).
+ *   O(1).
  */
 int evrwlock_try(
     struct evrwlock *lock, struct evowner *owner, enum evrwlock_mode mode);
@@ -181,10 +184,10 @@ int evrwlock_try(
  *
  * @param owner who holds it, or NULL for a hold that was acquired for nobody in
  *   particular.
- * @return 0, or -1 with errno EINVAL (no lock, no such mode, an owner of another
- *   base) or EPERM: the owner, or nobody in particular, has received no such hold,
- *   and nothing was changed.  O(1), and with EVRWLOCK_FAST the time of the callbacks
- *   it runs.
+ * @return 0, or -1 with errno EINVAL (no lock, no such mode, an owner of
+ *   another base) or EPERM: the owner, or nobody in particular, has received no
+ *   such hold, and nothing was changed.  O(1), and with EVRWLOCK_FAST the time
+ *   of the callbacks it runs.
  */
 int evrwlock_release(
     struct evrwlock *lock, struct evowner *owner, enum evrwlock_mode mode);
@@ -194,26 +197,28 @@ int evrwlock_release(
  * body is there: on success, on failure, and when the returned Deferred is
  * cancelled or freed.  aiorwlock's "async with".
  *
- * If the owner is freed while the body is under way, the lock is given back then.
+ * If the owner is freed while the body is under way, the lock is given back
+ * then.
  *
  * @param owner as for evrwlock_acquire(), NULL too.
- * @param patience how long to wait for the lock, from now, as
- *   evdeferred_add_timeout(); the body may take as long as it likes.  NULL: as long as
- *   it takes.
+ * @param patience how long to wait for the lock, from now, as with
+ *   evdeferred_add_timeout(); the body may take as long as it likes.  NULL sets
+ *   no bound.
  * @param body must not release the lock itself.  It may return a Deferred
  *   (evresult_deferred()): the lock is held until that one has its result.
  * @param arg handed to the body; it stays the caller's.
- * @return a Deferred that is the caller's and fires with the result of the body, or
- *   fails as evrwlock_acquire() does, with ETIMEDOUT when patience has run out, the
- *   body not run then.  NULL with errno EINVAL (as evrwlock_acquire(), no body, or no
- *   duration) or ENOMEM, nothing acquired.
+ * @return a Deferred that is the caller's and fires with the result of the
+ *   body.  If the lock is not granted, it fails as that of evrwlock_acquire()
+ *   does, with ETIMEDOUT when patience has run out, and the body is not run.
+ *   NULL with errno EINVAL (as evrwlock_acquire(), no body, or no duration) or
+ *   ENOMEM, with nothing acquired.
  */
 struct evdeferred *evrwlock_with(struct evrwlock *lock, struct evowner *owner,
     enum evrwlock_mode mode, const struct timeval *patience,
     evdeferred_body_fn body, void *arg);
 
-/** Names the lock, for messages about deadlocks.  @p name is copied; NULL takes
- * the name away.
+/** Names the lock, for messages about deadlocks.  @p name is copied; NULL
+ * removes the name.
  * @return 0, or -1 with errno EINVAL (no lock) or ENOMEM. */
 int evrwlock_set_name(struct evrwlock *lock, const char *name);
 
@@ -221,7 +226,7 @@ int evrwlock_set_name(struct evrwlock *lock, const char *name);
  * evrwlock_set_name(). */
 const char *evrwlock_get_name(const struct evrwlock *lock);
 
-/** @return whether readers are inside, those counted whose grant is on its
+/** @return whether readers are inside, including those whose grant is on its
  * way; false for NULL.  txrwlock's isReading. */
 bool evrwlock_is_reading(const struct evrwlock *lock);
 
@@ -249,9 +254,9 @@ void evrwlock_get_stats(
     const struct evrwlock *lock, struct evrwlock_stats *stats);
 
 /**
- * Says in words, for a log or a debugger, how the lock is: its name, whether it
- * is free, reading or writing, and how many are inside and waiting.
- * aiorwlock's repr().  Otherwise as evdeferred_describe().
+ * Describes the lock in words, for a log or a debugger: its name, whether it is
+ * free, reading or writing, and how many are inside and waiting.  aiorwlock's
+ * repr().  Otherwise as evdeferred_describe().
  */
 int evrwlock_describe(const struct evrwlock *lock, char *buffer, size_t size);
 

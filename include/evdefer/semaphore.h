@@ -2,8 +2,9 @@
 /**
  * @file evdefer/semaphore.h
  *
- * A semaphore for callbacks: it has a number of tokens, and an acquire returns a
- * Deferred that fires when one of them is granted.  Twisted's DeferredSemaphore.
+ * A semaphore for callbacks: it has a number of tokens, and an acquire returns
+ * a Deferred that fires when one of them is granted.  Twisted's
+ * DeferredSemaphore.
  *
  * First come, first served.  A grant is a value whose disposal releases the
  * token.  The callback that receives it (the value is the semaphore itself) has
@@ -15,10 +16,11 @@
  * acquire or a release, and the loop polls after EVDEFER_BASE_BATCH of them.
  * With EVSEMAPHORE_FAST it is delivered at once.
  *
- * Each token is held for an owner (evdefer/owner.h), or for nobody in particular
- * where the owner is NULL.  Only a release for the same owner gives it back, and
- * evowner_free() gives back all that the owner has.  An owner may have several
- * tokens; nothing tells it that it waits for tokens that it has itself.
+ * Each token is held for an owner (evdefer/owner.h), or for nobody in
+ * particular where the owner is NULL.  Only a release for the same owner gives
+ * it back, and evowner_free() gives back all that the owner has.  An owner may
+ * have several tokens; nothing tells it that it waits for tokens that it has
+ * itself.
  */
 #ifndef EVDEFER_SEMAPHORE_H
 #define EVDEFER_SEMAPHORE_H
@@ -37,8 +39,8 @@ struct evsemaphore;
 
 /** Deliver grants at once: the acquire of a token that is free returns a
  * Deferred that has fired, and a release fires the next waiter before it
- * returns; where that would nest deliveries too deeply (evdefer/deferred.h),
- * the outermost one makes it.  Twisted's way. */
+ * returns.  What would nest too deeply (evdefer/deferred.h) is delivered by the
+ * outermost call.  Twisted's way. */
 #define EVSEMAPHORE_FAST 0x1u
 
 /**
@@ -57,9 +59,9 @@ struct evsemaphore *evsemaphore_new(
  * Closes the semaphore.  NULL is allowed.
  *
  * Waiters fail with ESHUTDOWN before this returns.  Those who have a token, or
- * whose grant is still on its way, have to release it as before; the memory goes
- * with the last of them.  Nobody else may use the semaphore after this call; an
- * acquire by those who have a token fails with ESHUTDOWN.
+ * whose grant is still on its way, have to release it as before; the memory
+ * goes with the last of them.  Nobody else may use the semaphore after this
+ * call; an acquire by those who have a token fails with ESHUTDOWN.
  */
 void evsemaphore_free(struct evsemaphore *semaphore);
 
@@ -71,10 +73,10 @@ void evsemaphore_free(struct evsemaphore *semaphore);
  *   the semaphore as its value; whoever receives that has to call
  *   evsemaphore_release() once, for the same owner.  It fails with ECANCELED (a
  *   cancel, or the owner was freed), ETIMEDOUT (evdeferred_add_timeout()) or
- *   ESHUTDOWN (evsemaphore_free(), or a call after evdefer_base_free() or while the
- *   owner is being freed).  NULL with errno EINVAL (no semaphore, or an owner of
- *   another base) or ENOMEM.  O(1), and so is leaving the queue by cancel, timeout
- *   or evdeferred_free().
+ *   ESHUTDOWN (evsemaphore_free(), or a call after evdefer_base_free() or while
+ *   the owner is being freed).  NULL with errno EINVAL (no semaphore, or an
+ *   owner of another base) or ENOMEM.  O(1), and so is leaving the queue by
+ *   cancel, timeout or evdeferred_free().
  */
 struct evdeferred *evsemaphore_acquire(
     struct evsemaphore *semaphore, struct evowner *owner);
@@ -84,10 +86,10 @@ struct evdeferred *evsemaphore_acquire(
  *
  * @param owner who has it, or NULL for a token that was acquired for nobody in
  *   particular.
- * @return 0, or -1 with errno EINVAL (no semaphore, or an owner of another base) or
- *   EPERM: the owner, or nobody in particular, has no token (a grant that is not
- *   delivered yet does not count), and nothing was changed.  O(1), and with
- *   EVSEMAPHORE_FAST the time of the callbacks it runs.
+ * @return 0, or -1 with errno EINVAL (no semaphore, or an owner of another
+ *   base) or EPERM: the owner, or nobody in particular, has no token (a grant
+ *   that is not delivered yet does not count), and nothing was changed.  O(1),
+ *   and with EVSEMAPHORE_FAST the time of the callbacks it runs.
  */
 int evsemaphore_release(struct evsemaphore *semaphore, struct evowner *owner);
 
@@ -96,8 +98,8 @@ int evsemaphore_release(struct evsemaphore *semaphore, struct evowner *owner);
  *
  * @param owner who takes it, or NULL.
  * @return 0, and the caller has it; or -1 with errno EBUSY (none is free),
- *   ESHUTDOWN (the semaphore or its base was freed, or the owner is being freed),
- *   EINVAL, or ENOMEM (with an owner only).  O(1).
+ *   ESHUTDOWN (the semaphore or its base was freed, or the owner is being
+ *   freed), EINVAL, or ENOMEM (with an owner only).  O(1).
  */
 int evsemaphore_try(struct evsemaphore *semaphore, struct evowner *owner);
 
@@ -106,20 +108,21 @@ int evsemaphore_try(struct evsemaphore *semaphore, struct evowner *owner);
  * body is there: on success, on failure, and when the returned Deferred is
  * cancelled or freed.  Twisted's run().
  *
- * If the owner is freed while the body is under way, the token is given back then.
+ * If the owner is freed while the body is under way, the token is given back
+ * then.
  *
  * @param owner as for evsemaphore_acquire(), NULL too.
- * @param patience how long to wait for the token, from now, as
- *   evdeferred_add_timeout(); the body may take as long as it likes.  NULL sets no
- *   bound.
+ * @param patience how long to wait for the token, from now, as with
+ *   evdeferred_add_timeout(); the body may take as long as it likes.  NULL sets
+ *   no bound.
  * @param body must not release the token itself.  It may return a Deferred
  *   (evresult_deferred()): the token is held until that one has its result.
  * @param arg handed to the body; it stays the caller's.
  * @return a Deferred that is the caller's and fires with the result of the
- *   body.  If no token is granted, it fails as that of evsemaphore_acquire() does,
- *   with ETIMEDOUT when patience has run out, and the body is not run.  NULL with
- *   errno EINVAL (as evsemaphore_acquire(), no body, or no duration) or ENOMEM, with
- *   nothing acquired.
+ *   body.  If no token is granted, it fails as that of evsemaphore_acquire()
+ *   does, with ETIMEDOUT when patience has run out, and the body is not run.
+ *   NULL with errno EINVAL (as evsemaphore_acquire(), no body, or no duration)
+ *   or ENOMEM, with nothing acquired.
  */
 struct evdeferred *evsemaphore_with(struct evsemaphore *semaphore,
     struct evowner *owner, const struct timeval *patience,
