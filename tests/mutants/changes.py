@@ -28,7 +28,8 @@ NO_CODE = re.compile(
     r"|^[ \t]*#(?:[^\n\\]|\\.)*", re.DOTALL | re.MULTILINE)
 FUNCTION = re.compile(r"^(\w+)\([^;{}]*\)\n\{\n(.*?)^\}",
                       re.DOTALL | re.MULTILINE)
-ASSERTION = re.compile(r"\b(?:static_)?assert(?=\()")
+# The latter is one where the library is built to look at threads.
+ASSERTION = re.compile(r"\b(?:(?:static_)?assert|evdefer_base_check_)(?=\()")
 HEAD = re.compile(r"\s*(?:(if|while|for|switch) (?=\()|else\b|do\b|case [^:]*:"
                   r"|\w+:|[{};])|\s+")
 DECLARATION = re.compile(
