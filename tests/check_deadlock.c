@@ -357,7 +357,7 @@ START_TEST(long_cycle_is_told_in_part)
 	make(_i);
 	for (k = 0; k < MANY; k++) {
 		ring[k] = new_lock(_i);
-		owners[k] = evowner_new(base, "somebody with a long name");
+		owners[k] = new_owner("somebody with a long name");
 		ck_assert_int_eq(
 		    evrwlock_try(ring[k], owners[k], EVRWLOCK_WRITE), 0);
 	}
@@ -410,9 +410,9 @@ request_while_closing(struct evfailure *failure, void *arg)
 START_TEST(no_cycle_through_a_lock_that_closes)
 {
 	struct evrwlock *a = evrwlock_new(base, 0), *b = evrwlock_new(base, 0);
-	struct evowner *one = evowner_new(base, "one");
-	struct evowner *two = evowner_new(base, "two");
-	struct evowner *three = evowner_new(base, "three");
+	struct evowner *one = new_owner("one");
+	struct evowner *two = new_owner("two");
+	struct evowner *three = new_owner("three");
 	struct closing closing = {.wanted = b, .owner = one};
 	struct evdeferred *writer, *reader;
 	int code = 0;

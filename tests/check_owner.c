@@ -10,9 +10,9 @@
 
 START_TEST(names)
 {
-	struct evowner *nameless = evowner_new(base, NULL);
+	struct evowner *nameless = new_owner(NULL);
 	char name[] = "joe";
-	struct evowner *joe = evowner_new(base, name);
+	struct evowner *joe = new_owner(name);
 
 	name[0] = 'x';
 	ck_assert_str_eq(evowner_get_name(joe), "joe");
@@ -80,6 +80,7 @@ START_TEST(bad_arguments_are_einval)
 	struct evdefer_base *other = evdefer_base_new(loop);
 	struct evowner *stranger = evowner_new(other, "stranger");
 
+	ck_assert_ptr_nonnull(stranger);
 	make(_i);
 	refused_for(NULL, ann);
 	refused_for(locks[0], stranger);

@@ -236,8 +236,7 @@ START_TEST(holds_are_found_where_their_table_cannot_grow)
 
 	make(0);
 	for (i = 0; i < count; i++) {
-		crowd_of[i] = evowner_new(base, NULL);
-		ck_assert_ptr_nonnull(crowd_of[i]);
+		crowd_of[i] = new_owner(NULL);
 	}
 	for (i = 0; i < count; i++) {
 		/* It is the first to ask for memory once 64 are in it. */
@@ -276,8 +275,7 @@ START_TEST(wait_of_an_owner_that_goes_is_not_the_users_to_fire)
 	struct evowner *owner;
 
 	make(_i);
-	owner = evowner_new(base, NULL);
-	ck_assert_ptr_nonnull(owner);
+	owner = new_owner(NULL);
 	ck_assert_int_eq(evrwlock_writer_try(locks[0]), 0);
 	ck_assert_int_eq(evrwlock_writer_try(locks[1]), 0);
 	first = evrwlock_acquire(locks[0], owner, EVRWLOCK_READ);
@@ -398,7 +396,7 @@ START_TEST(crowd_of_owners_goes_in_random_order)
 	for (k = 0; k < SHARED; k++)
 		shared[k] = new_lock(_i);
 	for (k = 0; k < n; k++) {
-		crowd[k] = evowner_new(base, NULL);
+		crowd[k] = new_owner(NULL);
 		join_crowd(crowd[k], shared, shut);
 	}
 	for (k = 0; k < SHARED; k++)
@@ -448,7 +446,7 @@ START_TEST(crowd_of_owners_ends_itself_on_a_small_stack)
 	through_count = 0;
 	crowd = support_array(n, sizeof(struct evowner *));
 	for (k = 0; k < n; k++) {
-		crowd[k] = evowner_new(base, NULL);
+		crowd[k] = new_owner(NULL);
 		d = evrwlock_acquire(lock, crowd[k], EVRWLOCK_WRITE);
 		evdeferred_add_callback(d, free_next, &crowd[k]);
 		evdeferred_detach(d);
@@ -466,12 +464,12 @@ START_TEST(hold_among_a_million_holders)
 {
 	const size_t n = support_scale();
 	struct evrwlock *lock = new_lock(_i);
-	struct evowner *one = evowner_new(base, NULL);
+	struct evowner *one = new_owner(NULL);
 	size_t k;
 
 	crowd = support_array(n, sizeof(struct evowner *));
 	for (k = 0; k < n; k++) {
-		crowd[k] = evowner_new(base, NULL);
+		crowd[k] = new_owner(NULL);
 		ck_assert(evrwlock_try(lock, crowd[k], EVRWLOCK_READ) == 0);
 	}
 	/* Were one of these O(holders), this would not come to an end. */
@@ -494,13 +492,13 @@ START_TEST(wait_for_a_million_holders_searches_none)
 {
 	const size_t n = support_scale(), rounds = n / 10;
 	struct evrwlock *lock = new_lock(_i), *own = new_lock(_i);
-	struct evowner *one = evowner_new(base, NULL);
+	struct evowner *one = new_owner(NULL);
 	struct evdeferred *other;
 	size_t k;
 
 	crowd = support_array(n, sizeof(struct evowner *));
 	for (k = 0; k < n; k++) {
-		crowd[k] = evowner_new(base, NULL);
+		crowd[k] = new_owner(NULL);
 		ck_assert(evrwlock_try(lock, crowd[k], EVRWLOCK_READ) == 0);
 	}
 	ck_assert_int_eq(evrwlock_try(own, one, EVRWLOCK_WRITE), 0);

@@ -251,7 +251,7 @@ step_end(void)
 		ck_assert_int_eq(model.requests[k].real.ended, 1);
 		evdeferred_free(model.requests[k].real.d);
 	}
-	model.owners[owner] = evowner_new(base, "owner");
+	model.owners[owner] = new_owner("owner");
 }
 
 static void
@@ -290,7 +290,7 @@ START_TEST(owners_do_what_the_model_does)
 	for (k = 0; k < LOCKS; k++)
 		model.locks[k] = new_lock(_i);
 	for (k = 0; k < OWNERS; k++)
-		model.owners[k] = evowner_new(base, "owner");
+		model.owners[k] = new_owner("owner");
 	for (k = 0; k < steps; k++) {
 		switch (dice(8)) {
 		case 0:

@@ -88,7 +88,7 @@ make_tasks(struct task *tasks, int count, enum evrwlock_mode outer)
 {
 	memset(tasks, 0, (size_t)count * sizeof(*tasks));
 	while (count-- > 0) {
-		tasks[count].owner = evowner_new(base, NULL);
+		tasks[count].owner = new_owner(NULL);
 		tasks[count].outer = outer;
 	}
 }
@@ -278,7 +278,7 @@ START_TEST(writer_body_gets_in_among_reader_bodies)
 	w.over = true;
 	w.owner = ann;
 	for (k = 0; k < TASKS; k++) {
-		r[k].owner = evowner_new(base, NULL);
+		r[k].owner = new_owner(NULL);
 		run_again(&r[k]);
 	}
 	for (turn = 0; turn < 100 && w.runs < 2; turn++) {

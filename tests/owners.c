@@ -14,6 +14,17 @@ new_lock(int i)
 	return lock;
 }
 
+/* No ck_assert(): there are tests with a million of them. */
+struct evowner *
+new_owner(const char *name)
+{
+	struct evowner *owner = evowner_new(base, name);
+
+	if (owner == NULL)
+		ck_abort_msg("no memory for an owner");
+	return owner;
+}
+
 void
 make(int i)
 {
@@ -24,10 +35,9 @@ make(int i)
 		locks[k] = new_lock(i);
 		ck_assert_int_eq(evrwlock_set_name(locks[k], names[k]), 0);
 	}
-	ann = evowner_new(base, "ann");
-	bob = evowner_new(base, "bob");
-	cid = evowner_new(base, "cid");
-	ck_assert(ann != NULL && bob != NULL && cid != NULL);
+	ann = new_owner("ann");
+	bob = new_owner("bob");
+	cid = new_owner("cid");
 	grants = 0;
 }
 
