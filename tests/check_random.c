@@ -535,20 +535,14 @@ acquire(void)
 }
 
 static struct evdeferred *
-acquire_as(void)
+acquire_for_owner(void)
 {
-	switch (dice(4)) {
-	case 0:
-		return evrwlock_acquire(lock, owner, EVRWLOCK_READ);
-	case 1:
-		return evrwlock_acquire(lock, owner, EVRWLOCK_WRITE);
-	case 2:
-		return evrwlock_with(
-		    lock, owner, EVRWLOCK_READ, NULL, body, NULL);
-	default:
-		return evrwlock_with(
-		    lock, owner, EVRWLOCK_WRITE, NULL, body, NULL);
-	}
+	const enum evrwlock_mode mode =
+	    dice(2) == 0 ? EVRWLOCK_READ : EVRWLOCK_WRITE;
+
+	if (dice(2) == 0)
+		return evrwlock_acquire(lock, owner, mode);
+	return evrwlock_with(lock, owner, mode, NULL, body, NULL);
 }
 
 static void
@@ -560,7 +554,7 @@ step_lock(void)
 		return;
 	s = add_subject();
 	s->of_lock = true;
-	own(s, has_owner ? acquire_as() : acquire());
+	own(s, has_owner ? acquire_for_owner() : acquire());
 }
 
 static void

@@ -86,7 +86,7 @@ write_it(void *value, void *arg)
 }
 
 static struct evresult
-read_as(void *value, void *arg)
+read_for_owner(void *value, void *arg)
 {
 	called++;
 	evrwlock_release(value, arg, EVRWLOCK_READ);
@@ -166,14 +166,14 @@ write_fast(void)
 }
 
 static void
-read_as_fast(void)
+read_for_owner_fast(void)
 {
 	struct evdeferred *d;
 	int i;
 
 	for (i = 0; i < OPERATIONS; i++) {
 		d = evrwlock_acquire(fast, owner, EVRWLOCK_READ);
-		evdeferred_add_callback(d, read_as, owner);
+		evdeferred_add_callback(d, read_for_owner, owner);
 		evdeferred_free(d);
 	}
 }
@@ -393,7 +393,7 @@ static const struct path {
     {"deferred-chain-10", NULL, deferred_chain_10, NULL},
     {"read-fast", NULL, read_fast, NULL},
     {"write-fast", NULL, write_fast, NULL},
-    {"read-fast-owner", NULL, read_as_fast, NULL},
+    {"read-fast-owner", NULL, read_for_owner_fast, NULL},
     {"read-try", NULL, try_read, NULL},
     {"read-loop", NULL, read_loop, NULL},
     {"write-loop", NULL, write_loop, NULL},
