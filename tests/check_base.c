@@ -235,6 +235,29 @@ START_TEST(reserve_is_for_what_comes_next)
 }
 END_TEST
 
+/* Where each object is an allocation, there are no blocks. */
+#ifndef EVPOOL_ONE_BY_ONE
+START_TEST(memory_comes_in_ever_larger_blocks)
+{
+	static struct evdeferred *all[10000];
+	const size_t n = sizeof(all) / sizeof(all[0]);
+	size_t calls, i;
+
+	if (!alloc_works())
+		return;
+	calls = alloc_calls();
+	for (i = 0; i < n; i++)
+		all[i] = evdeferred_new(base, NULL, NULL);
+	calls = alloc_calls() - calls;
+	ck_assert_uint_le(calls, n / 400);
+	for (i = 0; i < n; i++) {
+		evdeferred_callback(all[i], NULL);
+		evdeferred_free(all[i]);
+	}
+}
+END_TEST
+#endif
+
 START_TEST(reserve_of_too_much_is_enomem)
 {
 	const size_t size = 8 * sizeof(void *); /* of a Deferred, on 64 bits */
@@ -856,6 +879,9 @@ main(void)
 	tc = add_case(suite, "memory");
 	tcase_add_test(tc, reserved_memory_is_enough);
 	tcase_add_test(tc, reserve_is_for_what_comes_next);
+#ifndef EVPOOL_ONE_BY_ONE
+	tcase_add_test(tc, memory_comes_in_ever_larger_blocks);
+#endif
 	tcase_add_loop_test(tc, reserve_of_too_much_is_enomem, 0, 8);
 	tcase_add_test(tc, reserve_without_memory_is_enomem);
 
