@@ -20,11 +20,9 @@
 #include <evdefer/base.h>
 #include <evdefer/result.h>
 
-#include "hold-internal.h"
 #include "list-internal.h"
 #include "pool-internal.h"
 #include "ready-internal.h"
-#include "timeout-internal.h"
 #include "unhandled-internal.h"
 
 /* Deliveries nested deeper than this are queued.  The figure trades the stack
@@ -33,13 +31,31 @@
 
 /* When there is a turn, where that is no time of the clock. */
 #define EVDEFER_BASE_AT_ONCE 0
-#define EVDEFER_BASE_NEVER UINT64_MAX
+#define EVDEFER_BASE_NEVER EVALARM_NEVER
 
 /* How long a turn of the loop may take, in nanoseconds, before it polls again. */
 #define EVDEFER_BASE_TURN_NS 1000000
 
-struct evdeferred;
+struct evdefer_base;
 struct event;
+
+/* What a part of the library keeps for each base that uses it: the first member
+ * of that. */
+struct evdefer_base_part {
+	const struct evdefer_base_part_type *type;
+	struct evdefer_base_part *next;
+	struct evdefer_base *base;
+};
+
+struct evdefer_base_part_type {
+	size_t size;
+	/* Its memory is all zeros but for the above. */
+	void (*init)(struct evdefer_base_part *part);
+	/* The base has left its loop.  NULL if that does not matter. */
+	void (*close)(struct evdefer_base_part *part);
+	/* Gives up all but its memory. */
+	void (*destroy)(struct evdefer_base_part *part);
+};
 
 struct evdefer_base {
 	struct evlist ready;
@@ -54,18 +70,13 @@ struct evdefer_base {
 	size_t users;	     /* that need it, besides the Deferreds */
 	struct evpool deferreds;
 	struct evpool links;
-	struct evpool hold_pool;
-	struct evpool ask_pool;
-	struct evpool objects; /* of queues */
-	struct evholds holds;
+	struct evpool results;
 	struct event_base *event_base; /* NULL when closed */
 	struct event *turn;
-	struct evtimers timers;
+	struct evalarm *alarms;
+	struct evdefer_base_part *parts;
 	struct evunhandled unhandled;
-	uint64_t searches; /* for deadlocks, so far */
-	struct evlist
-	    combinations; /* with work to do, see combine-internal.h */
-	unsigned combining;
+	size_t timeouts; /* that run, or have run out */
 	bool debug;
 	pthread_t thread;
 };
@@ -137,12 +148,37 @@ evdefer_base_leave_(struct evdefer_base *base)
 /* Has the loop deliver what is in ready, after its next poll. */
 void evdefer_base_make_ready_(struct evdefer_base *base, struct evready *ready);
 
-/* Has a turn come at that time, by evdefer_base_now_(), or before.  0, or -1 with
- * ENOMEM. */
-int evdefer_base_wake_at_(struct evdefer_base *base, uint64_t time);
+/* Sets an alarm that was never set before. */
+void evdefer_base_add_alarm_(struct evdefer_base *base, struct evalarm *alarm);
 
-/* No turn is needed at any time; one that is due at once comes all the same. */
-void evdefer_base_sleep_(struct evdefer_base *base);
+int evdefer_base_change_alarm_(
+    struct evdefer_base *base, struct evalarm *alarm, uint64_t time);
+
+/* Has a turn come at that time, or before, or takes the alarm back with
+ * EVALARM_NEVER.  0, or -1 with ENOMEM; the alarm stays set then, and is tried again
+ * when any is set. */
+static inline int
+evdefer_base_set_alarm_(
+    struct evdefer_base *base, struct evalarm *alarm, uint64_t time)
+{
+	if (alarm->time == time && base->due <= time && base->is_set)
+		return 0;
+	return evdefer_base_change_alarm_(base, alarm, time);
+}
+
+struct evdefer_base_part *evdefer_base_find_part_(
+    struct evdefer_base *base, const struct evdefer_base_part_type *type);
+
+/* Finds or makes what a part of the library keeps for the base.  NULL with
+ * ENOMEM. */
+static inline struct evdefer_base_part *
+evdefer_base_get_part_(
+    struct evdefer_base *base, const struct evdefer_base_part_type *type)
+{
+	if (base->parts != NULL && base->parts->type == type)
+		return base->parts;
+	return evdefer_base_find_part_(base, type);
+}
 
 /* By the monotonic clock, in nanoseconds. */
 uint64_t evdefer_base_now_(void);

@@ -11,8 +11,6 @@
 #include "creation-internal.h"
 #include "deferred-internal.h"
 #include "link-internal.h"
-#include "queue-internal.h"
-#include "timeout-internal.h"
 
 void
 evdefer_base_wrong_thread_(void)
@@ -78,8 +76,8 @@ schedule(struct evdefer_base *base)
  * has to be in libevent's heap by now: it has its place there from then on, for when
  * it is set again.
  */
-int
-evdefer_base_wake_at_(struct evdefer_base *base, uint64_t time)
+static int
+wake_at(struct evdefer_base *base, uint64_t time)
 {
 	uint64_t now, us;
 	struct timeval delay = {0, 0};
@@ -110,11 +108,62 @@ unset_turn(struct evdefer_base *base)
 	base->is_set = false;
 }
 
-void
-evdefer_base_sleep_(struct evdefer_base *base)
+static uint64_t
+earliest(const struct evdefer_base *base)
 {
+	const struct evalarm *alarm;
+	uint64_t time = EVDEFER_BASE_NEVER;
+
+	for (alarm = base->alarms; alarm != NULL; alarm = alarm->next) {
+		if (alarm->time < time)
+			time = alarm->time;
+	}
+	return time;
+}
+
+void
+evdefer_base_add_alarm_(struct evdefer_base *base, struct evalarm *alarm)
+{
+	alarm->time = EVDEFER_BASE_NEVER;
+	alarm->next = base->alarms;
+	base->alarms = alarm;
+}
+
+int
+evdefer_base_change_alarm_(
+    struct evdefer_base *base, struct evalarm *alarm, uint64_t time)
+{
+	alarm->time = time;
+	time = earliest(base);
+	if (time != EVDEFER_BASE_NEVER)
+		return wake_at(base, time);
+	/* One that is due at once comes all the same. */
 	if (base->due != EVDEFER_BASE_AT_ONCE)
 		unset_turn(base);
+	return 0;
+}
+
+struct evdefer_base_part *
+evdefer_base_find_part_(
+    struct evdefer_base *base, const struct evdefer_base_part_type *type)
+{
+	struct evdefer_base_part *part;
+
+	for (part = base->parts; part != NULL; part = part->next) {
+		if (part->type == type)
+			return part;
+	}
+	part = calloc(1, type->size);
+	if (part == NULL) {
+		errno = ENOMEM;
+		return NULL;
+	}
+	part->type = type;
+	part->base = base;
+	part->next = base->parts;
+	base->parts = part;
+	type->init(part);
+	return part;
 }
 
 static bool
@@ -220,13 +269,29 @@ run_turn(struct evdefer_base *base, uint64_t now)
 static void
 set_next_turn(struct evdefer_base *base)
 {
+	uint64_t time;
+
 	base->due = EVDEFER_BASE_NEVER;
-	if (!evlist_empty_(&base->left) || !evlist_empty_(&base->ready))
+	if (!evlist_empty_(&base->left) || !evlist_empty_(&base->ready)) {
 		schedule(base);
-	else if (base->timers.count > 0)
-		evtimers_end_turn_(base);
-	else
+		return;
+	}
+	time = earliest(base);
+	if (time == EVDEFER_BASE_NEVER)
 		unset_turn(base);
+	else
+		wake_at(base, time);
+}
+
+static void
+ring_alarms(struct evdefer_base *base, uint64_t now)
+{
+	struct evalarm *alarm;
+
+	for (alarm = base->alarms; alarm != NULL; alarm = alarm->next) {
+		if (alarm->time <= now)
+			alarm->ring(alarm, now);
+	}
 }
 
 /* One between two polls.  Until its end there is none to be asked for. */
@@ -241,7 +306,7 @@ turn(evutil_socket_t fd, short what, void *arg)
 	evdefer_base_check_(base);
 	base->due = EVDEFER_BASE_AT_ONCE;
 	base->is_set = false;
-	evtimers_begin_turn_(base, now);
+	ring_alarms(base, now);
 	run_turn(base, now);
 	if (!evdefer_base_closed_(base))
 		set_next_turn(base);
@@ -262,7 +327,7 @@ evdefer_base_new(struct event_base *event_base)
 		goto no_memory;
 	base->event_base = event_base;
 	base->turn = evtimer_new(event_base, turn, base);
-	if (base->turn == NULL || evunhandled_init_(base) == -1)
+	if (base->turn == NULL)
 		goto no_memory;
 
 	base->users = 1; /* until evdefer_base_free() */
@@ -272,18 +337,13 @@ evdefer_base_new(struct event_base *event_base)
 	evlist_init_(&base->left);
 	base->due = EVDEFER_BASE_NEVER;
 	base->priority = base->turn_priority = -1;
-	evtimers_init_(&base->timers);
-	evlist_init_(&base->combinations);
 	evpool_init_(&base->deferreds, sizeof(struct evdeferred));
 	evpool_init_(&base->links, sizeof(struct evlink));
-	evpool_init_(&base->hold_pool, sizeof(struct evhold));
-	evpool_init_(&base->ask_pool, sizeof(struct evask));
-	evpool_init_(&base->objects, sizeof(struct evobject));
+	evpool_init_(&base->results, sizeof(struct evresult_node));
+	evunhandled_init_(base);
 	return base;
 
 no_memory:
-	if (base != NULL && base->turn != NULL)
-		event_free(base->turn);
 	free(base);
 	errno = ENOMEM;
 	return NULL;
@@ -292,6 +352,8 @@ no_memory:
 void
 evdefer_base_free(struct evdefer_base *base)
 {
+	struct evdefer_base_part *part;
+
 	/* A second time: from inside the first, whose deliveries these are. */
 	if (base == NULL || evdefer_base_closed_(base))
 		return;
@@ -300,7 +362,10 @@ evdefer_base_free(struct evdefer_base *base)
 	base->due = EVDEFER_BASE_AT_ONCE; /* none will come */
 	event_free(base->turn);
 	evunhandled_leave_loop_(base);
-	evtimers_close_(base);
+	for (part = base->parts; part != NULL; part = part->next) {
+		if (part->type->close != NULL)
+			part->type->close(part);
+	}
 	base->depth++;
 	move(&base->nested, &base->left);
 	while (deliver_one(base, true))
@@ -312,15 +377,17 @@ evdefer_base_free(struct evdefer_base *base)
 void
 evdefer_base_destroy_unused_(struct evdefer_base *base)
 {
+	struct evdefer_base_part *part;
+
 	if (base->users > 0 || base->depth > 0 ||
-	    !evpool_is_unused_(&base->deferreds) ||
-	    !evpool_is_unused_(&base->ask_pool))
+	    !evpool_is_unused_(&base->deferreds))
 		return;
-	evtimers_destroy_(&base->timers);
-	evholds_destroy_(&base->holds);
-	evpool_destroy_(&base->objects);
-	evpool_destroy_(&base->ask_pool);
-	evpool_destroy_(&base->hold_pool);
+	while ((part = base->parts) != NULL) {
+		base->parts = part->next;
+		part->type->destroy(part);
+		free(part);
+	}
+	evpool_destroy_(&base->results);
 	evpool_destroy_(&base->links);
 	evpool_destroy_(&base->deferreds);
 	free(base);

@@ -1,14 +1,20 @@
 /* SPDX-License-Identifier: MIT */
-#include "combine-internal.h"
+/*
+ * A combination of Deferreds, and what it fires with: one block of memory.
+ *
+ * Each input, a part, has a link that brings its result here, and was detached
+ * so that it goes by itself when its links are through.  Combinations may
+ * be parts of combinations, a million deep: what goes down from a combination
+ * to its parts (cancelling, freeing, disposing of results) nests only so far,
+ * and is then queued for the outermost to do.
+ */
+#include <evdefer/combine.h>
 
 #include <errno.h>
 #include <stdint.h>
 #include <stdlib.h>
 
-#include "base-internal.h"
-#include "deferred-internal.h"
 #include "link-internal.h"
-#include "result-internal.h"
 
 #define LIST_FLAGS                                                             \
 	(EVDEFERRED_LIST_FIRE_ON_ONE_CALLBACK |                                \
@@ -25,6 +31,57 @@
 #define FREE 0x2u
 #define CLEAR 0x4u
 
+/* All of a base. */
+struct evcombining {
+	struct evdefer_base_part part;
+	struct evlist queue; /* combinations that have work to do */
+	unsigned depth;
+};
+
+struct evpart {
+	struct evresults *all; /* NULL once its link has run */
+	struct evdeferred *d;  /* the same; also once it was freed */
+	union {
+		struct evlink *link; /* until it has run */
+		struct evresult result;
+	} u;
+};
+
+struct evresults {
+	struct evlist node; /* in combining->queue while work is due */
+	struct evdefer_base *base;
+	struct evcombining *combining;
+	struct evdeferred *d; /* to be fired; NULL once that is over */
+	/* d, all pending parts together, who has the results.  If only the parts
+	 * are left, they are let go. */
+	size_t refs;
+	size_t total;
+	size_t pending; /* parts whose link has not run */
+	size_t first;	/* what is to be seen from outside */
+	size_t count;
+	unsigned flags;
+	unsigned due;	/* work to do */
+	bool decided;	/* what comes from now on is dropped */
+	bool cancelled; /* because one has failed */
+	bool shown;	/* somebody has the results, and will free them */
+	struct evpart parts[];
+};
+
+static void
+init_combining(struct evdefer_base_part *part)
+{
+	evlist_init_(&EVLIST_ELEMENT(part, struct evcombining, part)->queue);
+}
+
+static void
+destroy_combining(struct evdefer_base_part *part)
+{
+	(void)part;
+}
+
+static const struct evdefer_base_part_type combining_type = {
+    sizeof(struct evcombining), init_combining, NULL, destroy_combining};
+
 /*
  * Work on all parts.
  */
@@ -36,7 +93,7 @@ is_pending(const struct evpart *part)
 }
 
 static struct evresult
-consume(struct evfailure *failure, void *arg)
+consume_error(struct evfailure *failure, void *arg)
 {
 	(void)failure, (void)arg;
 	return evresult_value(NULL);
@@ -55,9 +112,9 @@ let_parts_go(struct evresults *all)
 		if (!is_pending(&all->parts[i]))
 			continue;
 		link = all->parts[i].u.link;
-		link->kind = EVLINK_CALLBACKS;
-		link->u.fns.callback = NULL;
-		link->u.fns.errback = consumes ? consume : NULL;
+		link->type = NULL;
+		link->callback = NULL;
+		link->errback = consumes ? consume_error : NULL;
 	}
 }
 
@@ -124,53 +181,51 @@ work_now(struct evresults *all)
 static void
 work(struct evresults *all, unsigned what)
 {
+	struct evcombining *combining = all->combining;
 	struct evdefer_base *base = all->base;
 	struct evresults *next;
 
 	all->due |= what;
-	if (base->combining >= EVDEFER_BASE_MAX_DEPTH) {
+	if (combining->depth >= EVDEFER_BASE_MAX_DEPTH) {
 		if (evlist_empty_(&all->node)) {
 			all->refs++;
-			evlist_append_(&base->combinations, &all->node);
+			evlist_append_(&combining->queue, &all->node);
 		}
 		return;
 	}
 	evdefer_base_use_(base);
 	all->refs++;
-	base->combining++;
+	combining->depth++;
 	work_now(all);
 	unref(all);
-	while (base->combining == 1 && !evlist_empty_(&base->combinations)) {
+	while (combining->depth == 1 && !evlist_empty_(&combining->queue)) {
 		next = EVLIST_ELEMENT(
-		    evlist_pop_(&base->combinations), struct evresults, node);
+		    evlist_pop_(&combining->queue), struct evresults, node);
 		work_now(next);
 		unref(next);
 	}
-	base->combining--;
+	combining->depth--;
 	evdefer_base_unuse_(base);
 }
 
-void
-evcombine_leave_(struct evdeferred *d, void *arg)
+/* The canceller.  While the Deferred is not freed it fires with what its parts
+ * answer, unless there are none. */
+static void
+leave_or_cancel(struct evdeferred *d, void *arg)
 {
 	struct evresults *all = arg;
 
-	(void)d;
+	if ((d->flags & (EVDEFERRED_ANSWERS | EVDEFERRED_FREED)) ==
+	    EVDEFERRED_ANSWERS) {
+		if (!all->decided)
+			work(all, CANCEL);
+		return;
+	}
 	all->d = NULL;
 	all->decided = true;
 	all->count = 0;
 	work(all, FREE | CLEAR);
 	unref(all);
-}
-
-bool
-evcombine_cancel_(struct evresults *all)
-{
-	if (all->total == 0)
-		return false;
-	if (!all->decided)
-		work(all, CANCEL);
-	return true;
 }
 
 /*
@@ -325,13 +380,14 @@ share(struct evresult result)
 {
 	if (evresult_is_failure_(result))
 		return evresult_take_(evresult_from_failure(result.data));
-	if (evresult_is_ask_(result))
-		return evresult_value(evask_value_(result.data));
+	if (evresult_is_grant_(result))
+		return evresult_value(((struct evgrant *)result.data)->value);
 	return evresult_value(result.data);
 }
 
-struct evresult
-evcombine_arrive_(struct evpart *part, struct evresult result)
+/* Takes the result of a part, and returns what goes on down its chain. */
+static struct evresult
+arrive(struct evpart *part, struct evresult result)
 {
 	struct evresults *all = part->all;
 	const bool last = --all->pending == 0;
@@ -357,12 +413,21 @@ evcombine_arrive_(struct evpart *part, struct evresult result)
 	return rest;
 }
 
-void
-evcombine_drop_(struct evpart *part)
+static void
+run_part(const struct evlink *link, struct evdeferred *d)
 {
-	evresult_dispose(
-	    evcombine_arrive_(part, evresult_fixed_(EVFAILURE_CANCELLED)));
+	d->u.result = arrive(link->object, evlink_take_(d));
 }
+
+static void
+drop_part(const struct evlink *link, struct evdeferred *d)
+{
+	(void)d;
+	evresult_dispose(
+	    arrive(link->object, evresult_fixed_(EVFAILURE_CANCELLED)));
+}
+
+static const struct evlink_type part_link = {run_part, drop_part};
 
 /*
  * Making.
@@ -392,8 +457,12 @@ check(const struct evdefer_base *base, struct evdeferred *const *deferreds,
 static struct evresults *
 allocate(struct evdefer_base *base, size_t count)
 {
+	struct evdefer_base_part *part =
+	    evdefer_base_get_part_(base, &combining_type);
 	struct evresults *all;
 
+	if (part == NULL)
+		return NULL;
 	if (count > (SIZE_MAX - sizeof(*all)) / sizeof(all->parts[0]) ||
 	    (all = malloc(sizeof(*all) + count * sizeof(all->parts[0]))) ==
 		NULL) {
@@ -402,6 +471,7 @@ allocate(struct evdefer_base *base, size_t count)
 	}
 	evlist_init_(&all->node);
 	all->base = base;
+	all->combining = EVLIST_ELEMENT(part, struct evcombining, part);
 	all->d = NULL;
 	all->refs = count > 0 ? 2 : 1;
 	all->total = all->pending = count;
@@ -419,8 +489,8 @@ add_part(struct evresults *all, size_t i, struct evdeferred *d)
 
 	/* The memory was reserved. */
 	assert(link != NULL);
-	link->kind = EVLINK_PART;
-	link->u.part = &all->parts[i];
+	link->type = &part_link;
+	link->object = &all->parts[i];
 	all->parts[i].all = all;
 	all->parts[i].d = d;
 	all->parts[i].u.link = link;
@@ -434,7 +504,7 @@ start(struct evresults *all)
 
 	all->refs++;
 	for (i = 0; i < all->total; i++)
-		evdeferred_disown_(all->parts[i].d);
+		evdeferred_set_(all->parts[i].d, EVDEFERRED_DETACHED);
 	for (i = 0; i < all->total; i++) {
 		d = all->parts[i].d;
 		if (d != NULL)
@@ -460,11 +530,13 @@ combine(struct evdefer_base *base, struct evdeferred *const *deferreds,
 	all = allocate(base, count);
 	if (all == NULL)
 		return NULL;
-	d = evdeferred_new_private_(base, evcombine_leave_, all);
+	d = evdeferred_new_private_(base, leave_or_cancel, all);
 	if (d == NULL) {
 		free(all);
 		return NULL;
 	}
+	if (count > 0)
+		evdeferred_set_(d, EVDEFERRED_ANSWERS);
 	evdefer_base_use_(base);
 	all->d = d;
 	all->flags = flags;
@@ -524,14 +596,6 @@ part_at(const struct evresults *results, size_t i)
 	return &results->parts[results->first + i];
 }
 
-/* A grant whose owner has given it back meanwhile is none any more. */
-static bool
-is_withdrawn(struct evresult result)
-{
-	return evresult_is_ask_(result) &&
-	       ((const struct evask *)result.data)->hold == NULL;
-}
-
 size_t
 evresults_get_index(const struct evresults *results, size_t i)
 {
@@ -546,7 +610,7 @@ evresults_get(const struct evresults *results, size_t i)
 
 	if (part == NULL)
 		return evresult_value(NULL);
-	if (is_withdrawn(part->u.result))
+	if (evresult_is_taken_back_(part->u.result))
 		return evresult_fixed_(EVFAILURE_CANCELLED);
 	if (evresult_is_failure_(part->u.result))
 		return evresult_from_failure(part->u.result.data);
@@ -560,7 +624,7 @@ evresults_take(struct evresults *results, size_t i)
 
 	if (part == NULL)
 		return evresult_value(NULL);
-	if (is_withdrawn(part->u.result)) {
+	if (evresult_is_taken_back_(part->u.result)) {
 		evresult_dispose(take(part));
 		return evresult_fixed_(EVFAILURE_CANCELLED);
 	}

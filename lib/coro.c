@@ -1,12 +1,16 @@
 /* SPDX-License-Identifier: MIT */
-#include "coro-internal.h"
+/*
+ * A coroutine is the first link of its Deferred, and stays it until it has ended.
+ * A wait is a result that says so, which makes the chain wait; then the link runs
+ * again.  Cancel, free, loops of waits and the depth of the stack are thus the
+ * Deferred's business, and not thought of here.
+ */
+#include <evdefer/coro.h>
 
 #include <errno.h>
 #include <string.h>
 
-#include "base-internal.h"
-#include "deferred-internal.h"
-#include "result-internal.h"
+#include "link-internal.h"
 
 /* What went wrong is an error in the program. */
 #ifdef EVDEFER_DEBUG
@@ -15,17 +19,32 @@
 #define MISUSE(words) ((void)0)
 #endif
 
+/* Has it a wait that a cancel may end? */
+static bool
+has_begun(const struct evcoro *co)
+{
+	return co->at != EVCORO_START_;
+}
+
+static bool
+is_at_wait(const struct evcoro *co)
+{
+	return co->at > 0;
+}
+
 /* Calls the function of the coroutine, to go on there. */
 static struct evresult
-call(struct evcoro *co, int enter)
+call_function(struct evcoro *co, int enter)
 {
 	co->enter = enter;
 	co->at = EVCORO_RUNNING_;
 	return evresult_take_(co->fn(co, co->arg));
 }
 
-void
-evcoro_forget_last_(struct evcoro *co)
+/* Lets go of what the function has seen of the last wait, which may call one of
+ * the user's. */
+static void
+forget_last(struct evcoro *co)
 {
 	struct evfailure *failure = co->failure;
 
@@ -38,7 +57,7 @@ evcoro_forget_last_(struct evcoro *co)
 static void
 set_last(struct evcoro *co, struct evresult last)
 {
-	evcoro_forget_last_(co);
+	forget_last(co);
 	if (evresult_is_failure_(last))
 		co->failure = last.data;
 	else
@@ -57,7 +76,7 @@ refuse_wait(
 	else if (wait.data != own)
 		evdeferred_detach(wait.data);
 	set_last(co, evresult_fail(EINVAL, "a cleanup can't wait"));
-	return call(co, co->at);
+	return call_function(co, co->at);
 }
 
 /* Runs the cleanup, and gives what is the result of the coroutine then. */
@@ -70,8 +89,8 @@ clean_up(
 	set_last(co, evresult_is_failure_(result)
 			 ? evresult_from_failure(evfailure_ref(result.data))
 			 : evresult_value(NULL));
-	other = call(co, EVCORO_CLEANUP_);
-	while (co->at > 0)
+	other = call_function(co, EVCORO_CLEANUP_);
+	while (is_at_wait(co))
 		other = refuse_wait(co, own, other);
 	/* To the end of it, or there is none. */
 	if (co->at == EVCORO_ENDED_ || co->at == EVCORO_LOST_)
@@ -80,13 +99,15 @@ clean_up(
 	return other;
 }
 
-struct evresult
-evcoro_resume_(struct evcoro *co, struct evresult last)
+/* Begins or goes on, with a plain value or a failure that is taken over.
+ * Returns what to wait for, or what its body returned. */
+static struct evresult
+resume(struct evcoro *co, struct evresult last)
 {
 	struct evresult result;
 
 	set_last(co, last);
-	result = call(co, co->at);
+	result = call_function(co, co->at);
 	if (co->at != EVCORO_LOST_)
 		return result;
 	MISUSE("a coroutine waited inside of another switch");
@@ -94,8 +115,11 @@ evcoro_resume_(struct evcoro *co, struct evresult last)
 	    EINVAL, "a coroutine waited inside of another switch");
 }
 
-struct evresult
-evcoro_end_(
+/* Cleans up behind a body that has returned that.  Returns the result of the
+ * coroutine, which is gone then.  Its own Deferred is to be known where that
+ * still has a consumer. */
+static struct evresult
+end_coroutine(
     struct evcoro *co, const struct evdeferred *own, struct evresult result)
 {
 	void (*free_arg)(void *arg) = co->free_arg;
@@ -109,18 +133,54 @@ evcoro_end_(
 	return result;
 }
 
-void
-evcoro_drop_(struct evcoro *co)
+static void
+run_coroutine(const struct evlink *link, struct evdeferred *d)
 {
-	evresult_dispose(
-	    evcoro_end_(co, NULL, evresult_fixed_(EVFAILURE_CANCELLED)));
+	struct evcoro *co = link->object;
+	struct evresult result;
+
+	evlink_push_(d, link);
+	forget_last(co);
+	if ((d->flags & EVDEFERRED_CANCEL) && has_begun(co)) {
+		evdeferred_clear_(d, EVDEFERRED_CANCEL);
+		evresult_dispose(evlink_take_(d));
+		d->u.result = evresult_fixed_(EVFAILURE_CANCELLED);
+	}
+	/* By what has gone, whose owner may have, too: only the cleanup is left. */
+	if (d->flags & EVDEFERRED_FREED)
+		return;
+	evlink_check_grant_(d);
+	result = evlink_take_(d);
+	if (!evresult_is_failure_(result))
+		result = evresult_value(evresult_receive_(result));
+	d->base->deliveries++;
+	result = resume(co, result);
+	if (!is_at_wait(co)) {
+		result = end_coroutine(co, d, result);
+		evdeferred_clear_(d, EVDEFERRED_RESUMES);
+		evlink_pop_(d);
+	}
+	d->u.result = result;
 }
+
+/* In the middle of a wait, or before it has begun. */
+static void
+drop_coroutine(const struct evlink *link, struct evdeferred *d)
+{
+	evdeferred_clear_(d, EVDEFERRED_RESUMES);
+	evresult_dispose(end_coroutine(
+	    link->object, NULL, evresult_fixed_(EVFAILURE_CANCELLED)));
+}
+
+static const struct evlink_type coroutine_link = {
+    run_coroutine, drop_coroutine};
 
 struct evdeferred *
 evcoro_start(struct evdefer_base *base, struct evcoro *co, evcoro_fn fn,
     void *arg, void (*free_arg)(void *arg))
 {
 	struct evdeferred *d;
+	struct evlink *link;
 
 	if (base == NULL || co == NULL || fn == NULL) {
 		errno = EINVAL;
@@ -141,6 +201,10 @@ evcoro_start(struct evdefer_base *base, struct evcoro *co, evcoro_fn fn,
 	co->arg = arg;
 	co->free_arg = free_arg;
 	co->at = EVCORO_START_;
-	evdeferred_start_coro_(d, co);
+	link = evlink_append_(d);
+	link->type = &coroutine_link;
+	link->object = co;
+	evdeferred_set_(d, EVDEFERRED_RESUMES);
+	evdeferred_fire_(d, evresult_value(NULL));
 	return d;
 }

@@ -11,14 +11,13 @@
 #include <stdint.h>
 
 #include <evdefer/deferred.h>
-#include <evdefer/rwlock.h>
 
 #include "base-internal.h"
 #include "creation-internal.h"
 #include "list-internal.h"
 #include "pool-internal.h"
+#include "result-internal.h"
 
-struct evcoro;
 struct evlink;
 
 enum evdeferred_flags {
@@ -55,12 +54,24 @@ enum evdeferred_flags {
 	 * before. */
 	EVDEFERRED_TIMED_OUT = 0x1000,
 
+	/* Its canceller answers a cancel in its own time, or not at all: it is
+	 * called each time, and with EVDEFERRED_FREED set once that is all that
+	 * is left. */
+	EVDEFERRED_ANSWERS = 0x2000,
+	/* Its first link runs again with the result of each wait that it asks
+	 * for, until it is through, and takes a cancel at the next of them. */
+	EVDEFERRED_RESUMES = 0x4000,
+
 	/* The upper half counts the pauses, so that one look at the flags tells
 	 * whether anything holds the chain back. */
 	EVDEFERRED_PAUSE = 0x10000
 };
 
 #define EVDEFERRED_PAUSES UINT32_C(0xffff0000)
+
+/* Waits of a link that runs again which are over at once and go on in place;
+ * after these it queues behind others whose deliveries are nested too deeply. */
+#define EVDEFERRED_MAX_IN_A_ROW 64
 
 struct evdeferred {
 	union {
@@ -88,10 +99,59 @@ struct evdeferred {
 	uint32_t ticket; /* for the producer's queue */
 };
 
+static inline void
+evdeferred_set_(struct evdeferred *d, unsigned flags)
+{
+	d->flags |= flags;
+}
+
+static inline void
+evdeferred_clear_(struct evdeferred *d, unsigned flags)
+{
+	d->flags &= ~flags;
+}
+
 static inline unsigned
 evdeferred_pauses_(const struct evdeferred *d)
 {
 	return d->flags / EVDEFERRED_PAUSE;
+}
+
+static inline bool
+evdeferred_is_paused_(const struct evdeferred *d)
+{
+	return (d->flags & EVDEFERRED_PAUSES) != 0;
+}
+
+/* Has it fired, with nothing that keeps its links from running? */
+static inline bool
+evdeferred_can_run_(const struct evdeferred *d)
+{
+	const unsigned busy = EVDEFERRED_WAITING | EVDEFERRED_RUNNING |
+			      EVDEFERRED_QUEUED | EVDEFERRED_PAUSES;
+
+	return (d->flags & (EVDEFERRED_FIRED | busy)) == EVDEFERRED_FIRED;
+}
+
+/* Has all run that was to run, so that its result is the final one? */
+static inline bool
+evdeferred_is_complete_(const struct evdeferred *d)
+{
+	return evdeferred_can_run_(d) && d->links == NULL &&
+	       !evresult_is_deferred_(d->u.result);
+}
+
+/* Is there neither a link nor a result that somebody has to dispose of? */
+static inline bool
+evdeferred_is_empty_(const struct evdeferred *d)
+{
+	return d->links == NULL && d->u.result.dispose == NULL;
+}
+
+static inline bool
+evdeferred_is_stack_full_(const struct evdeferred *d)
+{
+	return d->base->depth >= EVDEFER_BASE_MAX_DEPTH;
 }
 
 /* Where it was made; only with evdefer_base_set_debug(). */
@@ -122,24 +182,6 @@ evdeferred_make_(struct evdefer_base *base, unsigned flags)
 	return d;
 }
 
-/* Runs a Deferred that was taken from base->nested. */
-void evdeferred_run_queued_(struct evdeferred *d);
-
-/* Disposes of its result. */
-void evdeferred_drop_result_(struct evdeferred *d);
-
-/* The same, and lets go of a Deferred that is at its end. */
-void evdeferred_bury_(struct evdeferred *d);
-
-/* Runs what can run by now, at once or from the queue. */
-void evdeferred_deliver_(struct evdeferred *d);
-
-/* Whether its consumer is a function of the user's, that may hand it over. */
-bool evdeferred_has_consumer_(const struct evdeferred *d);
-
-/* Detaches it, without running or ending anything now. */
-void evdeferred_disown_(struct evdeferred *d);
-
 /* evdeferred_new() for a part of the library: nobody but evdeferred_produce_()
  * may fire it. */
 struct evdeferred *evdeferred_new_private_(
@@ -148,19 +190,73 @@ struct evdeferred *evdeferred_new_private_(
 /* Fires one that was made so. */
 void evdeferred_produce_(struct evdeferred *d, struct evresult result);
 
-/* Fires a Deferred that was chained to another one, whose link ends here. */
-void evdeferred_fire_chained_(struct evdeferred *d, struct evresult result);
+/* Fires d, which has not fired and is not chained, with a result that was
+ * taken. */
+void evdeferred_fire_(struct evdeferred *d, struct evresult result);
 
-/* Starts a coroutine as the first link of d, which has neither fired nor links.
- * The memory of a link has to be there. */
-void evdeferred_start_coro_(struct evdeferred *d, struct evcoro *co);
+/* Runs what can run by now, at once or from the queue. */
+void evdeferred_deliver_(struct evdeferred *d);
+
+/* Runs a Deferred that was taken from base->nested. */
+void evdeferred_run_queued_(struct evdeferred *d);
+
+/* Before a link of d runs that was taken out of the chain, or never was in it; */
+static inline void
+evdeferred_begin_(struct evdeferred *d)
+{
+	evdefer_base_enter_(d->base);
+	evdeferred_set_(d, EVDEFERRED_RUNNING);
+}
+
+/* ... and after it: goes on with d and with all that wait for it, as far as they
+ * can go. */
+void evdeferred_run_on_(struct evdeferred *d);
+
+/* Whether its consumer is a function of the user's, that may hand it over. */
+static inline bool
+evdeferred_has_consumer_(const struct evdeferred *d)
+{
+	return d->waiter == NULL &&
+	       !(d->flags & (EVDEFERRED_FREED | EVDEFERRED_DETACHED));
+}
 
 /* Cancels it because a timeout of its own has run out. */
 void evdeferred_time_out_(struct evdeferred *d);
 
-/* Adds a link that on success runs body(arg) and disposes of the value that it
- * got when the result of the body is there, or when the link is dropped. */
-int evdeferred_add_with_(
-    struct evdeferred *d, evdeferred_body_fn body, void *arg);
+/* Takes the result away; d waits no longer. */
+struct evresult evdeferred_take_result_(struct evdeferred *d);
+
+/* Disposes of its result, and gives back a Deferred that was pinned at its end. */
+void evdeferred_bury_(struct evdeferred *d);
+
+static inline void
+evdeferred_give_back_(struct evdeferred *d)
+{
+	struct evdefer_base *base = d->base;
+
+	evpool_put_(&base->deferreds, d);
+	evdefer_base_collect_(base);
+}
+
+/* Calls a callback with the plain value that is there, and goes on. */
+static inline void
+evdeferred_call_(
+    struct evdeferred *d, evdeferred_callback_fn callback, void *arg)
+{
+	struct evdefer_base *base = d->base;
+
+	evdeferred_begin_(d);
+	d->u.result = callback(d->u.result.data, arg);
+	/* Nothing more has come of it, mostly. */
+	if (evdeferred_is_empty_(d) && d->waiter == NULL &&
+	    d->flags == (EVDEFERRED_FIRED | EVDEFERRED_RUNNING)) {
+		d->flags = EVDEFERRED_FIRED;
+		evdefer_base_leave_(base);
+		return;
+	}
+	evdeferred_clear_(d, EVDEFERRED_CALLED_OFF);
+	d->u.result = evresult_take_(d->u.result);
+	evdeferred_run_on_(d);
+}
 
 #endif

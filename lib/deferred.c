@@ -1,10 +1,23 @@
 /* SPDX-License-Identifier: MIT */
-#include "chain-internal.h"
+/*
+ * The Deferred: it is made, fires, runs its links, waits for others, and comes to
+ * an end.
+ */
+#include "deferred-internal.h"
 
 #include <errno.h>
 
+#include "link-internal.h"
+
 _Static_assert(sizeof(void *) != 8 || sizeof(struct evdeferred) == 64,
     "a Deferred fills one cache line");
+
+static void reap(struct evdeferred *d);
+static void pass_cancel(struct evdeferred *d);
+
+/*
+ * Making.
+ */
 
 static inline struct evdeferred *
 make(struct evdefer_base *base, evdeferred_canceller_fn canceller, void *arg)
@@ -55,6 +68,297 @@ evdeferred_new_private_(
 		evdeferred_set_(d, EVDEFERRED_PRIVATE);
 	return d;
 }
+
+/*
+ * Running.
+ */
+
+/* Gives the memory back once consumer and producer are done. */
+static void
+collect(struct evdeferred *d)
+{
+	const unsigned over = EVDEFERRED_FIRED | EVDEFERRED_FREED;
+	const unsigned needed = EVDEFERRED_RUNNING | EVDEFERRED_QUEUED |
+				EVDEFERRED_PINNED | EVDEFERRED_LATE;
+
+	if ((d->flags & (over | needed)) == over)
+		evdeferred_give_back_(d);
+}
+
+struct evresult
+evdeferred_take_result_(struct evdeferred *d)
+{
+	struct evresult result = d->u.result;
+	struct evdeferred *inner = result.data;
+
+	if (d->flags & EVDEFERRED_WAITING) {
+		inner->waiter = NULL;
+		evdeferred_clear_(d, EVDEFERRED_WAITING);
+	}
+	d->u.result = evresult_value(NULL);
+	return result;
+}
+
+/* It is about to fire without the Deferred that it is chained to, if it is. */
+static inline void
+leave_chain(struct evdeferred *d)
+{
+	if (d->flags & EVDEFERRED_CHAINED)
+		evlink_leave_chain_(d);
+}
+
+/* Does nobody want it any more? */
+static inline bool
+is_unwanted(const struct evdeferred *d)
+{
+	if (d->flags & EVDEFERRED_FREED)
+		return true;
+	return (d->flags & EVDEFERRED_DETACHED) && d->waiter == NULL &&
+	       evdeferred_is_complete_(d);
+}
+
+/*
+ * Would a wait of d for inner close a loop?  Only if inner is one of those that
+ * wait for d, which d finds going up, and as many steps down from inner lead
+ * to d.  The shorter way of the two tells, which keeps it cheap to build a long
+ * chain from either end.
+ */
+static bool
+closes_loop(const struct evdeferred *d, const struct evdeferred *inner)
+{
+	const struct evdeferred *up = d, *down = inner;
+
+	while (up != inner) {
+		if (up->waiter == NULL || !(down->flags & EVDEFERRED_WAITING))
+			return false;
+		up = up->waiter;
+		down = down->u.result.data;
+	}
+	return true;
+}
+
+/* Gives d the result of the Deferred that is its result, or makes it wait for
+ * that.  Whether it has one now. */
+static bool
+settle(struct evdeferred *d)
+{
+	struct evdeferred *inner = d->u.result.data;
+
+	if (inner == d) {
+		d->u.result = evresult_fixed_(EVFAILURE_LOOP);
+		return true;
+	}
+	if (inner->base != d->base) {
+		d->u.result = evresult_fixed_(EVFAILURE_NO_WAIT);
+		evdeferred_free(inner);
+		return true;
+	}
+	if (inner->waiter != NULL) {
+		d->u.result = evresult_fixed_(EVFAILURE_NO_WAIT);
+		return true;
+	}
+	if (closes_loop(d, inner)) {
+		/* Nobody is left to free inner, which was handed to d. */
+		d->u.result = evresult_fixed_(EVFAILURE_LOOP);
+		evdeferred_detach(inner);
+		return true;
+	}
+	if (!evdeferred_is_complete_(inner)) {
+		inner->waiter = d;
+		evdeferred_set_(d, EVDEFERRED_WAITING);
+		return false;
+	}
+	d->u.result = evdeferred_take_result_(inner);
+	evdeferred_set_(inner, EVDEFERRED_FREED);
+	collect(inner);
+	return true;
+}
+
+static void
+queue(struct evdeferred *d)
+{
+	evdeferred_set_(d, EVDEFERRED_QUEUED);
+	evlist_append_(&d->base->nested, &d->node);
+}
+
+/* Has d wait.  Whether it does; it does not if a cancel was to come, and what it
+ * then waits for knows an answer to that. */
+static bool
+wait_for_result(struct evdeferred *d)
+{
+	if (settle(d))
+		return false;
+	if (d->flags & EVDEFERRED_CANCEL) {
+		evdeferred_clear_(d, EVDEFERRED_CANCEL);
+		pass_cancel(d);
+	}
+	return (d->flags & EVDEFERRED_WAITING) != 0;
+}
+
+/* Is a callback next that gets a plain value?  Most links are that. */
+static inline bool
+is_call(const struct evdeferred *d)
+{
+	const struct evlink *first = d->links->next;
+
+	return first->type == NULL && first->callback != NULL &&
+	       evresult_is_plain_(d->u.result);
+}
+
+static inline void
+call(struct evdeferred *d)
+{
+	const struct evlink link = evlink_pop_(d);
+
+	evdeferred_clear_(d, EVDEFERRED_CALLED_OFF);
+	d->u.result = evresult_take_(link.callback(d->u.result.data, link.arg));
+}
+
+static void
+run_first(struct evdeferred *d)
+{
+	const struct evlink link = evlink_pop_(d);
+
+	evlink_run_(&link, d);
+}
+
+static void
+run_links(struct evdeferred *d)
+{
+	int in_a_row = 0;
+
+	while (!(d->flags & EVDEFERRED_FREED)) {
+		if (evresult_is_deferred_(d->u.result) && wait_for_result(d))
+			return;
+		if (d->links == NULL || evdeferred_is_paused_(d))
+			return;
+		if ((d->flags & EVDEFERRED_RESUMES) &&
+		    in_a_row++ == EVDEFERRED_MAX_IN_A_ROW) {
+			queue(d);
+			return;
+		}
+		if (is_call(d))
+			call(d);
+		else
+			run_first(d);
+	}
+}
+
+/* Gives the result of d to the Deferred that waits for it; d is done. */
+static struct evdeferred *
+hand_over(struct evdeferred *d)
+{
+	struct evdeferred *waiter = d->waiter;
+
+	d->waiter = NULL;
+	evdeferred_clear_(waiter, EVDEFERRED_WAITING);
+	waiter->u.result = evdeferred_take_result_(d);
+	if (d->flags & EVDEFERRED_CANCEL)
+		evdeferred_set_(waiter, EVDEFERRED_CANCEL);
+	evdeferred_set_(d, EVDEFERRED_FREED);
+	collect(d);
+	return evdeferred_can_run_(waiter) ? waiter : NULL;
+}
+
+/* What comes after the links: the Deferred that runs next, or NULL. */
+static struct evdeferred *
+finish(struct evdeferred *d)
+{
+	if (d->flags == (EVDEFERRED_FIRED | EVDEFERRED_FREED) &&
+	    evdeferred_is_empty_(d)) {
+		evdeferred_give_back_(d);
+		return NULL;
+	}
+	if (is_unwanted(d)) {
+		if (!(d->flags & EVDEFERRED_PINNED))
+			reap(d);
+		return NULL;
+	}
+	if (d->waiter != NULL && evdeferred_is_complete_(d))
+		return hand_over(d);
+	/* There was nothing to be cancelled. */
+	if (d->links == NULL && (d->flags & EVDEFERRED_WAITING) == 0)
+		evdeferred_clear_(d, EVDEFERRED_CANCEL);
+	return NULL;
+}
+
+void
+evdeferred_run_on_(struct evdeferred *d)
+{
+	struct evdefer_base *base = d->base;
+
+	for (;;) {
+		run_links(d);
+		evdeferred_clear_(d, EVDEFERRED_RUNNING);
+		d = finish(d);
+		if (d == NULL)
+			break;
+		evdeferred_set_(d, EVDEFERRED_RUNNING);
+	}
+	evdefer_base_leave_(base);
+}
+
+static inline void
+run(struct evdeferred *d)
+{
+	struct evlink link;
+
+	if (d->links != NULL && is_call(d)) {
+		link = evlink_pop_(d);
+		evdeferred_call_(d, link.callback, link.arg);
+		return;
+	}
+	evdeferred_begin_(d);
+	evdeferred_run_on_(d);
+}
+
+void
+evdeferred_deliver_(struct evdeferred *d)
+{
+	if (!evdeferred_can_run_(d) || (d->flags & EVDEFERRED_FREED))
+		return;
+	if (d->links == NULL && d->waiter == NULL &&
+	    !(d->flags & EVDEFERRED_DETACHED) &&
+	    !evresult_is_deferred_(d->u.result))
+		return;
+	if (!evdeferred_is_stack_full_(d)) {
+		run(d);
+		return;
+	}
+	queue(d);
+}
+
+void
+evdeferred_fire_(struct evdeferred *d, struct evresult result)
+{
+	d->u.result = result;
+	evdeferred_clear_(d, EVDEFERRED_PRIVATE | EVDEFERRED_ANSWERS);
+	evdeferred_set_(d, EVDEFERRED_FIRED);
+	if (evresult_is_deferred_(result)) {
+		/* Also where it is paused or has to queue: a cancel goes on to
+		 * the one that it waits for. */
+		evdeferred_set_(d, EVDEFERRED_RUNNING);
+		settle(d);
+		evdeferred_clear_(d, EVDEFERRED_RUNNING);
+		if (is_unwanted(d) && !(d->flags & EVDEFERRED_PINNED)) {
+			reap(d);
+			return;
+		}
+	}
+	evdeferred_deliver_(d);
+}
+
+void
+evdeferred_run_queued_(struct evdeferred *d)
+{
+	evdeferred_clear_(d, EVDEFERRED_QUEUED);
+	if (evdeferred_can_run_(d))
+		run(d);
+}
+
+/*
+ * Firing.
+ */
 
 void
 evdeferred_produce_(struct evdeferred *d, struct evresult result)
@@ -139,7 +443,7 @@ end_late(struct evdeferred *d, struct evresult result)
 	if (evresult_is_deferred_(result) && result.data == d)
 		result = evresult_fixed_(EVFAILURE_LOOP);
 	/* Before the user's function, which may free d as well. */
-	evdeferred_collect_(d);
+	collect(d);
 	evresult_dispose(result);
 }
 
@@ -152,7 +456,7 @@ fire_slowly(struct evdeferred *d, struct evresult result)
 		end_late(d, result);
 		return 0;
 	}
-	evdeferred_leave_chain_(d);
+	leave_chain(d);
 	evdeferred_fire_(d, evresult_take_(result));
 	return 0;
 }
@@ -197,13 +501,268 @@ evdeferred_has_fired(const struct evdeferred *d)
 	if (d == NULL)
 		return false;
 	evdefer_base_check_(d->base);
-	/* A coroutine is a link that runs from the beginning. */
-	return (d->flags & EVDEFERRED_FIRED) && evdeferred_coro_(d) == NULL;
+	return (d->flags & EVDEFERRED_FIRED) &&
+	       !(d->flags & EVDEFERRED_RESUMES);
+}
+
+/*
+ * Pausing.
+ */
+
+int
+evdeferred_pause(struct evdeferred *d)
+{
+	if (d == NULL) {
+		errno = EINVAL;
+		return -1;
+	}
+	evdefer_base_check_(d->base);
+	if ((d->flags & EVDEFERRED_PAUSES) == EVDEFERRED_PAUSES) {
+		errno = EOVERFLOW;
+		return -1;
+	}
+	d->flags += EVDEFERRED_PAUSE;
+	return 0;
+}
+
+int
+evdeferred_unpause(struct evdeferred *d)
+{
+	if (d == NULL) {
+		errno = EINVAL;
+		return -1;
+	}
+	evdefer_base_check_(d->base);
+	if (!evdeferred_is_paused_(d)) {
+		errno = EPERM;
+		return -1;
+	}
+	d->flags -= EVDEFERRED_PAUSE;
+	evdeferred_deliver_(d);
+	return 0;
+}
+
+/*
+ * The end.
+ */
+
+/* It has no links to run any more. */
+static void
+leave_queue(struct evdeferred *d)
+{
+	if (!(d->flags & EVDEFERRED_QUEUED))
+		return;
+	evlist_remove_(&d->node);
+	evdeferred_clear_(d, EVDEFERRED_QUEUED);
 }
 
 void
-evdeferred_fire_chained_(struct evdeferred *d, struct evresult result)
+evdeferred_bury_(struct evdeferred *d)
 {
-	evdeferred_clear_(d, EVDEFERRED_CHAINED);
-	evdeferred_fire_(d, result);
+	evresult_dispose(evdeferred_take_result_(d));
+	evdeferred_clear_(d, EVDEFERRED_PINNED);
+	collect(d);
+}
+
+/* Ends one Deferred that has fired and waits for none. */
+static void
+end(struct evdeferred *d)
+{
+	evdeferred_set_(d, EVDEFERRED_FREED | EVDEFERRED_PINNED);
+	leave_queue(d);
+	/* A link has asked to wait and d was freed meanwhile: first what it
+	 * would wait for, then what was held for that. */
+	if (evresult_is_deferred_(d->u.result))
+		evresult_dispose(evdeferred_take_result_(d));
+	evlink_drop_all_(d);
+	if (evunhandled_is_news_(d->u.result))
+		evunhandled_report_(d);
+	else
+		evdeferred_bury_(d);
+}
+
+/*
+ * Ends a Deferred that has fired, with all that it waits for.  From the
+ * innermost outwards: a lock that a link holds is given back only when what it
+ * was held for has been called off.  These may be a million, so no recursion.
+ */
+static void
+reap(struct evdeferred *d)
+{
+	const unsigned flags = EVDEFERRED_WAITING | EVDEFERRED_PINNED;
+	struct evdeferred *inner = d, *outer;
+
+	while ((inner->flags & flags) == EVDEFERRED_WAITING) {
+		evdeferred_set_(inner, EVDEFERRED_FREED | EVDEFERRED_PINNED);
+		inner = inner->u.result.data;
+	}
+	while (inner != d) {
+		outer = inner->waiter;
+		evdeferred_take_result_(outer);
+		evdeferred_free(inner);
+		evdeferred_clear_(outer, EVDEFERRED_PINNED);
+		inner = outer;
+	}
+	end(d);
+}
+
+/* Undoes a pin, and does what had to wait for that. */
+static void
+unpin(struct evdeferred *d)
+{
+	evdeferred_clear_(d, EVDEFERRED_PINNED);
+	if (is_unwanted(d))
+		reap(d);
+}
+
+/* Has the producer give up; it may fire d meanwhile. */
+static void
+call_off(struct evdeferred *d)
+{
+	if (d->u.canceller.fn != NULL)
+		d->u.canceller.fn(d, d->u.canceller.arg);
+	else if (!(d->flags & EVDEFERRED_CHAINED))
+		evdeferred_set_(d, EVDEFERRED_LATE);
+}
+
+/* Gets the producer out of a Deferred that was freed before it fired. */
+static void
+abandon(struct evdeferred *d)
+{
+	evdeferred_set_(d, EVDEFERRED_PINNED);
+	evlink_drop_all_(d);
+	if (!(d->flags & EVDEFERRED_FIRED))
+		call_off(d);
+	leave_chain(d);
+	/* Whatever it answered to being given up is no news. */
+	if (d->flags & EVDEFERRED_FIRED)
+		evresult_dispose(evdeferred_take_result_(d));
+	d->u.result = evresult_value(NULL);
+	evdeferred_set_(d, EVDEFERRED_FIRED);
+	evdeferred_clear_(d, EVDEFERRED_PINNED);
+}
+
+void
+evdeferred_free(struct evdeferred *d)
+{
+	if (d == NULL)
+		return;
+	evdefer_base_check_(d->base);
+	/* The usual end. */
+	if (d->flags == EVDEFERRED_FIRED && evdeferred_is_empty_(d)) {
+		evdeferred_give_back_(d);
+		return;
+	}
+	evdeferred_set_(d, EVDEFERRED_FREED);
+	if (d->flags & (EVDEFERRED_RUNNING | EVDEFERRED_PINNED))
+		return;
+	if (!(d->flags & EVDEFERRED_FIRED))
+		abandon(d);
+	reap(d);
+}
+
+void
+evdeferred_detach(struct evdeferred *d)
+{
+	if (d == NULL)
+		return;
+	evdefer_base_check_(d->base);
+	evdeferred_set_(d, EVDEFERRED_DETACHED);
+	if (is_unwanted(d) &&
+	    !(d->flags & (EVDEFERRED_RUNNING | EVDEFERRED_PINNED)))
+		reap(d);
+}
+
+/* One that has fired and waits for nothing.  If it is in a queue, or if it is for
+ * one whose first link runs again, that will go on, and takes the cancel then. */
+static void
+cancel_later(struct evdeferred *d, struct evdeferred *resuming)
+{
+	if (d->flags & EVDEFERRED_QUEUED)
+		evdeferred_set_(d, EVDEFERRED_CANCEL);
+	else if (resuming != NULL)
+		evdeferred_set_(resuming, EVDEFERRED_CANCEL);
+}
+
+/* Has the producer of one that has not fired give up. */
+static void
+cancel_now(struct evdeferred *d)
+{
+	/* Its canceller is at work. */
+	if (d->flags & EVDEFERRED_PINNED)
+		return;
+	if (d->flags & EVDEFERRED_ANSWERS) {
+		call_off(d);
+		return;
+	}
+	evdeferred_set_(d, EVDEFERRED_PINNED);
+	call_off(d);
+	if (!(d->flags & EVDEFERRED_FIRED)) {
+		leave_chain(d);
+		evdeferred_fire_(d, evresult_fixed_(EVFAILURE_CANCELLED));
+	}
+	unpin(d);
+}
+
+/* For timeouts that there are already. */
+static void
+note_cancel(struct evdeferred *d)
+{
+	if (d->base->timeouts == 0)
+		return;
+	evdeferred_clear_(d, EVDEFERRED_TIMED_OUT);
+	evdeferred_set_(d, EVDEFERRED_CALLED_OFF);
+}
+
+/* Cancels what d waits for, or d itself if it has not fired. */
+static void
+pass_cancel(struct evdeferred *d)
+{
+	struct evdeferred *resuming = NULL;
+
+	while (d->flags & EVDEFERRED_FIRED) {
+		if (d->flags & EVDEFERRED_RESUMES)
+			resuming = d;
+		if (!(d->flags & EVDEFERRED_WAITING)) {
+			cancel_later(d, resuming);
+			return;
+		}
+		d = d->u.result.data;
+		note_cancel(d);
+	}
+	cancel_now(d);
+}
+
+void
+evdeferred_cancel(struct evdeferred *d)
+{
+	if (d == NULL)
+		return;
+	evdefer_base_check_(d->base);
+	if (evdeferred_is_complete_(d))
+		return;
+	note_cancel(d);
+	pass_cancel(d);
+}
+
+/* Is its first link due, but held back by a pause? */
+static bool
+is_held_back(const struct evdeferred *d)
+{
+	const unsigned flags = EVDEFERRED_FIRED | EVDEFERRED_WAITING;
+
+	return evdeferred_is_paused_(d) &&
+	       (d->flags & flags) == EVDEFERRED_FIRED;
+}
+
+void
+evdeferred_time_out_(struct evdeferred *d)
+{
+	/* Whoever cancelled it before the time was over was first. */
+	if (!(d->flags & EVDEFERRED_CALLED_OFF))
+		evdeferred_set_(d, EVDEFERRED_TIMED_OUT);
+	if (is_held_back(d))
+		evdeferred_set_(d, EVDEFERRED_CANCEL);
+	else
+		pass_cancel(d);
 }

@@ -6,7 +6,6 @@
 #include "creation-internal.h"
 #include "deferred-internal.h"
 #include "result-internal.h"
-#include "rwlock-internal.h"
 #include "text-internal.h"
 
 static void
@@ -22,9 +21,9 @@ add_result(struct evtext *text, struct evresult result)
 		    evfailure_get_code(failure),
 		    strerror(evfailure_get_code(failure)),
 		    evfailure_get_message(failure));
-	} else if (evresult_is_ask_(result)) {
+	} else if (evresult_is_grant_(result)) {
 		evtext_add_(text, "fired with a grant of %p",
-		    evask_value_(result.data));
+		    ((struct evgrant *)result.data)->value);
 	} else {
 		evtext_add_(text, "fired with %p", result.data);
 	}
@@ -83,36 +82,5 @@ evdefer_base_describe_creation(
 	if (base->debug && base->unhandled.reported != NULL)
 		evcreation_describe_(
 		    evdeferred_creation_(base->unhandled.reported), &text);
-	return evtext_length_(&text);
-}
-
-static const char *
-state_of(const struct evrwlock_stats *stats)
-{
-	if (stats->writers_inside > 0)
-		return stats->readers_inside > 0 ? "writing and reading"
-						 : "writing";
-	return stats->readers_inside > 0 ? "reading" : "free";
-}
-
-int
-evrwlock_describe(const struct evrwlock *lock, char *buffer, size_t size)
-{
-	struct evrwlock_stats stats;
-	struct evtext text;
-
-	if (lock == NULL || (buffer == NULL && size > 0)) {
-		errno = EINVAL;
-		return -1;
-	}
-	evdefer_base_check_(lock->gate.base);
-	evrwlock_get_stats(lock, &stats);
-	evtext_init_(&text, buffer, size);
-	evtext_add_(&text,
-	    "%s (%p): %s%s, inside: %zu readers, %zu writers, "
-	    "waiting: %zu readers, %zu writers",
-	    evrwlock_get_name(lock), (const void *)lock, state_of(&stats),
-	    lock->gate.closed ? " and closed" : "", stats.readers_inside,
-	    stats.writers_inside, stats.readers_waiting, stats.writers_waiting);
 	return evtext_length_(&text);
 }

@@ -4,19 +4,21 @@
 #include "base-internal.h"
 #include "deferred-internal.h"
 #include "timeout-internal.h"
+#include "with-internal.h"
 
 static void
-stop(struct evdeferred *d, void *arg)
+stop_delay(struct evdeferred *d, void *arg)
 {
-	evtimeout_stop_(d->base, arg);
+	(void)d;
+	evtimeout_stop_(arg);
 }
 
 static void
-expire(struct evtimeout *timeout)
+end_delay(struct evtimeout *timeout)
 {
 	struct evdeferred *d = timeout->deferred;
 
-	evtimeout_stop_(d->base, timeout);
+	evtimeout_stop_(timeout);
 	evdeferred_produce_(d, evresult_value(NULL));
 }
 
@@ -34,10 +36,10 @@ evdeferred_later(struct evdefer_base *base, const struct timeval *delay,
 	evdefer_base_check_(base);
 	if (evtimeout_check_(base, delay) == -1)
 		return NULL;
-	d = evdeferred_new_private_(base, stop, NULL);
+	d = evdeferred_new_private_(base, stop_delay, NULL);
 	if (d == NULL)
 		return NULL;
-	timeout = evtimeout_start_(d, delay, expire);
+	timeout = evtimeout_start_(d, delay, end_delay);
 	if (timeout == NULL) {
 		evdeferred_produce_(d, evresult_value(NULL));
 		evdeferred_free(d);

@@ -2,59 +2,46 @@
 /*
  * One link of a chain.  A Deferred points to its last link and that to the
  * first, so that a chain costs the Deferred one pointer.
+ *
+ * Most links are a callback and an errback, and have no type.  Every other kind is
+ * a type in the file that it belongs to, which knows what is in the other members.
  */
 #ifndef EVDEFER_LINK_INTERNAL_H
 #define EVDEFER_LINK_INTERNAL_H
 
 #include <evdefer/deferred.h>
-#include <evdefer/rwlock.h>
 
 #include "base-internal.h"
 #include "deferred-internal.h"
 #include "pool-internal.h"
-
-struct evcoro;
-struct evpart;
-struct evtimeout;
-
-enum evlink_kind {
-	EVLINK_CALLBACKS,
-	EVLINK_BOTH,
-	EVLINK_CHAIN,
-	EVLINK_CORO,
-	EVLINK_PART,
-	EVLINK_TIMEOUT,
-	/* Runs a body that owns the value, and turns into ... */
-	EVLINK_WITH,
-	/* ... this one, which disposes of that value when the body is through.  Also
-	 * behind a link that owns its argument. */
-	EVLINK_FINALLY
-};
+#include "result-internal.h"
 
 struct evlink {
 	struct evlink *next;
+	const struct evlink_type *type; /* NULL: a callback and an errback */
 	union {
-		struct {
-			evdeferred_callback_fn callback;
-			evdeferred_errback_fn errback;
-		} fns;
+		evdeferred_callback_fn callback;
 		evdeferred_both_fn both;
-		struct {
-			struct evdeferred *other; /* NULL once it has gone */
-			struct evlink *prev;	  /* unless it is the first */
-		} chain;
-		struct evcoro *coro;
-		struct evpart *part;
-		struct {
-			struct evtimeout *timeout;
-			evdeferred_both_fn
-			    both; /* for who timed out, or NULL */
-		} timed;
 		evdeferred_body_fn body;
-		struct evresult held;
-	} u;
+		void *object;
+	};
+	union {
+		evdeferred_errback_fn errback;
+		evdeferred_both_fn instead;
+		void (*dispose)(void *data);
+		struct evlink *prev;
+	};
 	void *arg;
-	enum evlink_kind kind;
+};
+
+struct evlink_type {
+	/* Gets the result of d, and leaves there what goes on down the chain.  The
+	 * link was taken out, and its memory given back: one that is pushed right
+	 * then has it. */
+	void (*run)(const struct evlink *link, struct evdeferred *d);
+	/* The same for one that will never run.  NULL if it has nothing to let go
+	 * of. */
+	void (*drop)(const struct evlink *link, struct evdeferred *d);
 };
 
 /* All but the place in the chain.  Word by word: the processor would have to
@@ -62,10 +49,10 @@ struct evlink {
 static inline void
 evlink_copy_(struct evlink *to, const struct evlink *from)
 {
-	to->u.fns.callback = from->u.fns.callback;
-	to->u.fns.errback = from->u.fns.errback;
+	to->type = from->type;
+	to->callback = from->callback;
+	to->errback = from->errback;
 	to->arg = from->arg;
-	to->kind = from->kind;
 }
 
 /* Puts a link at the end of the chain, to be filled in at once.  NULL with
@@ -103,19 +90,55 @@ evlink_pop_(struct evdeferred *d)
 	return link;
 }
 
-/* Puts a link that fires other at the end of the chain of d.  0, or -1 with
+/* Puts a link before all others.  Cannot fail where a link runs that was taken
+ * out of the chain, as long as no function of the user's has run since. */
+void evlink_push_(struct evdeferred *d, const struct evlink *link);
+
+/* Adds a link, which runs at once where the result is there.  0, or -1 with
  * ENOMEM. */
-int evlink_append_chain_(struct evdeferred *d, struct evdeferred *other);
+int evlink_add_(struct evdeferred *d, const struct evlink *link);
+
+/* The same, but the link takes its place in the chain even where it runs at
+ * once. */
+int evlink_add_kept_(struct evdeferred *d, const struct evlink *link);
+
+/* Takes the result of d for a link that runs, or for its function.  Meanwhile d
+ * has none. */
+static inline struct evresult
+evlink_take_(struct evdeferred *d)
+{
+	struct evresult result = d->u.result;
+
+	d->u.result = evresult_value(NULL);
+	return result;
+}
+
+/* A grant that was taken back meanwhile is a failure now. */
+static inline void
+evlink_check_grant_(struct evdeferred *d)
+{
+	const struct evresult result = d->u.result;
+
+	if (!evresult_is_taken_back_(result))
+		return;
+	d->u.result = evresult_fixed_(EVFAILURE_CANCELLED);
+	evresult_dispose(result);
+}
+
+/* Calls a both function with the result of d; what it returns is the result of d
+ * afterwards. */
+void evlink_call_both_(
+    evdeferred_both_fn both, void *arg, struct evdeferred *d);
+
+/* A link that disposes of a result, in arg and dispose, when it is reached or
+ * dropped. */
+extern const struct evlink_type evlink_finally_;
 
 /* Takes other, which is chained, from the link that would have fired it. */
 void evlink_leave_chain_(struct evdeferred *other);
 
-/* Runs a link that was taken out of d (or never was in it): it gets the result
- * of d, and what it returns is the result of d afterwards. */
+/* Runs a link that was taken out of d, or never was in it. */
 void evlink_run_(const struct evlink *link, struct evdeferred *d);
-
-/* Takes the first link out, and runs it. */
-void evlink_run_first_(struct evdeferred *d);
 
 /* Takes all links out of the chain without running them. */
 void evlink_drop_all_(struct evdeferred *d);

@@ -1,66 +1,32 @@
 /* SPDX-License-Identifier: MIT */
+/*
+ * The chain of a Deferred: how its links are added, run and dropped.
+ */
 #include "link-internal.h"
 
 #include <errno.h>
 
-#include "base-internal.h"
-#include "combine-internal.h"
-#include "coro-internal.h"
-#include "deferred-internal.h"
-#include "hold-internal.h"
-#include "pool-internal.h"
-#include "result-internal.h"
-#include "timeout-internal.h"
-
-/* Hands the result of d on.  While its receiver runs, d has none. */
-static struct evresult
-take_result(struct evdeferred *d)
-{
-	struct evresult result = d->u.result;
-
-	d->u.result = evresult_value(NULL);
-	return result;
-}
-
-/* The value of a result, as a callback receives it. */
-static void *
-receive(struct evresult result)
-{
-	if (evresult_is_ask_(result))
-		return evask_receive_(result.data);
-	return result.data;
-}
-
-/* A grant whose owner has given it back meanwhile is none any more. */
-static void
-check_grant(struct evdeferred *d)
-{
-	struct evask *ask = d->u.result.data;
-
-	if (!evresult_is_ask_(d->u.result) || ask->hold != NULL)
-		return;
-	d->u.result = evresult_fixed_(EVFAILURE_CANCELLED);
-	evask_unref_(ask);
-}
+/*
+ * Running.
+ */
 
 static void
-run_callbacks(const struct evlink *link, struct evdeferred *d)
+run_pair(const struct evlink *link, struct evdeferred *d)
 {
 	struct evresult result;
 
 	if (!evresult_is_failure_(d->u.result)) {
-		if (link->u.fns.callback == NULL)
+		if (link->callback == NULL)
 			return;
-		result = take_result(d);
+		result = evlink_take_(d);
 		d->u.result = evresult_take_(
-		    link->u.fns.callback(receive(result), link->arg));
+		    link->callback(evresult_receive_(result), link->arg));
 		return;
 	}
-	if (link->u.fns.errback == NULL)
+	if (link->errback == NULL)
 		return;
-	result = take_result(d);
-	d->u.result =
-	    evresult_take_(link->u.fns.errback(result.data, link->arg));
+	result = evlink_take_(d);
+	d->u.result = evresult_take_(link->errback(result.data, link->arg));
 	evfailure_unref(result.data);
 }
 
@@ -68,24 +34,24 @@ run_callbacks(const struct evlink *link, struct evdeferred *d)
 static void
 call_both_with_grant(evdeferred_both_fn both, void *arg, struct evdeferred *d)
 {
-	struct evresult result = take_result(d);
-	struct evask *ask = result.data;
+	struct evresult result = evlink_take_(d);
+	struct evgrant *grant = result.data;
 
-	evask_lend_(ask);
+	grant->type->lend(grant);
 	d->u.result = evresult_take_(both(result, arg));
-	evask_end_loan_(ask);
+	grant->type->end_loan(grant);
 }
 
-static void
-call_both(evdeferred_both_fn both, void *arg, struct evdeferred *d)
+void
+evlink_call_both_(evdeferred_both_fn both, void *arg, struct evdeferred *d)
 {
 	struct evresult result, lent;
 
-	if (evresult_is_ask_(d->u.result)) {
+	if (evresult_is_grant_(d->u.result)) {
 		call_both_with_grant(both, arg, d);
 		return;
 	}
-	result = take_result(d);
+	result = evlink_take_(d);
 	if (!evresult_is_failure_(result)) {
 		d->u.result = evresult_take_(both(result, arg));
 		return;
@@ -95,216 +61,18 @@ call_both(evdeferred_both_fn both, void *arg, struct evdeferred *d)
 	evfailure_unref(result.data);
 }
 
-/*
- * The link that fires another Deferred.  When that one goes, or is fired by
- * somebody else, the link has nothing left to do but to dispose of the result
- * that comes to it.  Behind another link of this kind none can come: then it
- * goes as well, so that any number of Deferreds may come and go in the chain of
- * one that lives long.  That takes the link before it.
- */
-
-int
-evlink_append_chain_(struct evdeferred *d, struct evdeferred *other)
-{
-	struct evlink *prev = d->links;
-	struct evlink *link = evlink_append_(d);
-
-	if (link == NULL)
-		return -1;
-	link->kind = EVLINK_CHAIN;
-	link->u.chain.other = other;
-	link->u.chain.prev = prev;
-	other->chain.from = d;
-	other->chain.link = link;
-	other->flags |= EVDEFERRED_CHAINED;
-	return 0;
-}
-
-static void
-remove_chain(struct evdeferred *d, struct evlink *link)
-{
-	struct evlink *prev = link->u.chain.prev;
-
-	prev->next = link->next;
-	if (d->links == link)
-		d->links = prev;
-	else if (link->next->kind == EVLINK_CHAIN)
-		link->next->u.chain.prev = prev;
-	evpool_put_(&d->base->links, link);
-}
-
-void
-evlink_leave_chain_(struct evdeferred *other)
-{
-	struct evdeferred *d = other->chain.from;
-	struct evlink *link = other->chain.link;
-
-	other->flags &= ~(uint32_t)EVDEFERRED_CHAINED;
-	link->u.chain.other = NULL;
-	if (link != d->links->next && link->u.chain.prev->kind == EVLINK_CHAIN)
-		remove_chain(d, link);
-}
-
-static void
-fire_other(const struct evlink *link, struct evresult result)
-{
-	if (link->u.chain.other != NULL)
-		evdeferred_fire_chained_(link->u.chain.other, result);
-	else
-		evresult_dispose(result);
-}
-
-static void
-run_timeout(const struct evlink *link, struct evdeferred *d)
-{
-	struct evresult result = d->u.result;
-
-	if (!evtimeout_stop_(d->base, link->u.timed.timeout) ||
-	    !(d->flags & EVDEFERRED_TIMED_OUT))
-		return;
-	if (link->u.timed.both != NULL) {
-		call_both(link->u.timed.both, link->arg, d);
-		return;
-	}
-	if (!evresult_is_failure_(result) ||
-	    evfailure_get_code(result.data) != ECANCELED)
-		return;
-	d->u.result = evresult_fixed_(EVFAILURE_TIMED_OUT);
-	evfailure_unref(result.data);
-}
-
-/* Puts a link before all others.  Cannot fail where a link runs that was taken
- * out of the chain, as long as no function of the user's has run since: its
- * memory was just given back. */
-static void
-push(struct evdeferred *d, const struct evlink *link)
-{
-	struct evlink *first = evpool_get_(&d->base->links);
-
-	assert(first != NULL);
-	*first = *link;
-	if (d->links == NULL) {
-		first->next = first;
-		d->links = first;
-	} else {
-		first->next = d->links->next;
-		d->links->next = first;
-		if (first->next->kind == EVLINK_CHAIN)
-			first->next->u.chain.prev = first;
-	}
-}
-
-static void
-run_with(const struct evlink *link, struct evdeferred *d)
-{
-	struct evlink finally = {.kind = EVLINK_FINALLY};
-
-	if (evresult_is_failure_(d->u.result))
-		return;
-	finally.u.held = take_result(d);
-	push(d, &finally);
-	d->u.result = evresult_take_(link->u.body(link->arg));
-}
-
-/* The link stays in its place until the coroutine has ended. */
-static void
-run_coro(const struct evlink *link, struct evdeferred *d)
-{
-	struct evcoro *co = link->u.coro;
-	struct evresult result;
-
-	push(d, link);
-	evcoro_forget_last_(co);
-	if ((d->flags & EVDEFERRED_CANCEL) && evcoro_has_begun_(co)) {
-		d->flags &= ~(uint32_t)EVDEFERRED_CANCEL;
-		evresult_dispose(take_result(d));
-		d->u.result = evresult_fixed_(EVFAILURE_CANCELLED);
-	}
-	/* By what has gone, whose owner may have, too: only the cleanup is left. */
-	if (d->flags & EVDEFERRED_FREED)
-		return;
-	check_grant(d);
-	result = take_result(d);
-	if (!evresult_is_failure_(result))
-		result = evresult_value(receive(result));
-	d->base->deliveries++;
-	result = evcoro_resume_(co, result);
-	if (!evcoro_is_waiting_(co)) {
-		result = evcoro_end_(co, d, result);
-		evlink_pop_(d);
-		d->u.result = result;
-	} else {
-		d->u.result = result;
-	}
-}
-
 void
 evlink_run_(const struct evlink *link, struct evdeferred *d)
 {
-	check_grant(d);
-	/* A coroutine that gets a value may still be about its cancel. */
-	if (!evresult_is_failure_(d->u.result) && link->kind != EVLINK_CORO)
-		d->flags &= ~(uint32_t)EVDEFERRED_CALLED_OFF;
-	switch (link->kind) {
-	case EVLINK_CALLBACKS:
-		run_callbacks(link, d);
-		break;
-	case EVLINK_BOTH:
-		call_both(link->u.both, link->arg, d);
-		break;
-	case EVLINK_CHAIN:
-		fire_other(link, take_result(d));
-		break;
-	case EVLINK_CORO:
-		run_coro(link, d);
-		break;
-	case EVLINK_PART:
-		d->u.result = evcombine_arrive_(link->u.part, take_result(d));
-		break;
-	case EVLINK_TIMEOUT:
-		run_timeout(link, d);
-		break;
-	case EVLINK_WITH:
-		run_with(link, d);
-		break;
-	case EVLINK_FINALLY:
-		evresult_dispose(link->u.held);
-		break;
-	}
-}
-
-void
-evlink_run_first_(struct evdeferred *d)
-{
-	const struct evlink link = evlink_pop_(d);
-
-	evlink_run_(&link, d);
-}
-
-static void
-drop(const struct evlink *link, struct evdeferred *d)
-{
-	switch (link->kind) {
-	case EVLINK_CHAIN:
-		fire_other(link, evresult_fixed_(EVFAILURE_CANCELLED));
-		break;
-	case EVLINK_CORO:
-		evcoro_drop_(link->u.coro);
-		break;
-	case EVLINK_PART:
-		evcombine_drop_(link->u.part);
-		break;
-	case EVLINK_TIMEOUT:
-		evtimeout_stop_(d->base, link->u.timed.timeout);
-		break;
-	case EVLINK_FINALLY:
-		evresult_dispose(link->u.held);
-		break;
-	case EVLINK_CALLBACKS:
-	case EVLINK_BOTH:
-	case EVLINK_WITH:
-		break;
-	}
+	evlink_check_grant_(d);
+	/* Where a link runs again, its cancel may still be under way. */
+	if (!evresult_is_failure_(d->u.result) &&
+	    !(d->flags & EVDEFERRED_RESUMES))
+		evdeferred_clear_(d, EVDEFERRED_CALLED_OFF);
+	if (link->type == NULL)
+		run_pair(link, d);
+	else
+		link->type->run(link, d);
 }
 
 void
@@ -314,6 +82,347 @@ evlink_drop_all_(struct evdeferred *d)
 
 	while (d->links != NULL) {
 		link = evlink_pop_(d);
-		drop(&link, d);
+		if (link.type != NULL && link.type->drop != NULL)
+			link.type->drop(&link, d);
 	}
+}
+
+/*
+ * A both function.
+ */
+
+static void
+run_both(const struct evlink *link, struct evdeferred *d)
+{
+	evlink_call_both_(link->both, link->arg, d);
+}
+
+static const struct evlink_type both_link = {run_both, NULL};
+
+/*
+ * A result that is disposed of in the end.
+ */
+
+static void
+end_finally(const struct evlink *link, struct evdeferred *d)
+{
+	const struct evresult held = {link->arg, link->dispose};
+
+	(void)d;
+	evresult_dispose(held);
+}
+
+const struct evlink_type evlink_finally_ = {end_finally, end_finally};
+
+/*
+ * The link that fires another Deferred.  When that one goes, or is fired by
+ * somebody else, the link has nothing left to do but to dispose of the result
+ * that comes to it.  Behind another link of this kind none can come: then it
+ * goes as well, so that any number of Deferreds may come and go in the chain of
+ * one that lives long.  That takes the link before it.
+ */
+
+static void
+fire_other(struct evdeferred *other, struct evresult result)
+{
+	if (other == NULL) {
+		evresult_dispose(result);
+		return;
+	}
+	evdeferred_clear_(other, EVDEFERRED_CHAINED);
+	evdeferred_fire_(other, result);
+}
+
+static void
+run_chain(const struct evlink *link, struct evdeferred *d)
+{
+	fire_other(link->object, evlink_take_(d));
+}
+
+static void
+drop_chain(const struct evlink *link, struct evdeferred *d)
+{
+	(void)d;
+	fire_other(link->object, evresult_fixed_(EVFAILURE_CANCELLED));
+}
+
+static const struct evlink_type chain_link = {run_chain, drop_chain};
+
+static int
+append_chain(struct evdeferred *d, struct evdeferred *other)
+{
+	struct evlink *prev = d->links;
+	struct evlink *link = evlink_append_(d);
+
+	if (link == NULL)
+		return -1;
+	link->type = &chain_link;
+	link->object = other;
+	link->prev = prev; /* unless it is the first */
+	other->chain.from = d;
+	other->chain.link = link;
+	evdeferred_set_(other, EVDEFERRED_CHAINED);
+	return 0;
+}
+
+static void
+remove_chain(struct evdeferred *d, struct evlink *link)
+{
+	struct evlink *prev = link->prev;
+
+	prev->next = link->next;
+	if (d->links == link)
+		d->links = prev;
+	else if (link->next->type == &chain_link)
+		link->next->prev = prev;
+	evpool_put_(&d->base->links, link);
+}
+
+void
+evlink_leave_chain_(struct evdeferred *other)
+{
+	struct evdeferred *d = other->chain.from;
+	struct evlink *link = other->chain.link;
+
+	evdeferred_clear_(other, EVDEFERRED_CHAINED);
+	link->object = NULL;
+	if (link != d->links->next && link->prev->type == &chain_link)
+		remove_chain(d, link);
+}
+
+/*
+ * Adding.
+ */
+
+void
+evlink_push_(struct evdeferred *d, const struct evlink *link)
+{
+	struct evlink *first = evpool_get_(&d->base->links);
+
+	assert(first != NULL);
+	evlink_copy_(first, link);
+	if (d->links == NULL) {
+		first->next = first;
+		d->links = first;
+		return;
+	}
+	first->next = d->links->next;
+	d->links->next = first;
+	if (first->next->type == &chain_link)
+		first->next->prev = first;
+}
+
+static inline void
+deliver_if_fired(struct evdeferred *d)
+{
+	if (d->flags & EVDEFERRED_FIRED)
+		evdeferred_deliver_(d);
+}
+
+int
+evlink_add_kept_(struct evdeferred *d, const struct evlink *link)
+{
+	struct evlink *last = evlink_append_(d);
+
+	if (last == NULL)
+		return -1;
+	evlink_copy_(last, link);
+	deliver_if_fired(d);
+	return 0;
+}
+
+/* Would a new link run at once?  Then it need not be kept. */
+static bool
+runs_at_once(const struct evdeferred *d)
+{
+	return evdeferred_is_complete_(d) && !evdeferred_is_stack_full_(d);
+}
+
+static void
+run_at_once(struct evdeferred *d, const struct evlink *link)
+{
+	evdeferred_begin_(d);
+	evlink_run_(link, d);
+	evdeferred_run_on_(d);
+}
+
+int
+evlink_add_(struct evdeferred *d, const struct evlink *link)
+{
+	evdefer_base_check_(d->base);
+	if (!runs_at_once(d))
+		return evlink_add_kept_(d, link);
+	run_at_once(d, link);
+	return 0;
+}
+
+/* Would a callback get the value at once, if that is one that it can get as it
+ * is?  A Deferred for a result is no such value, and not looked at. */
+static inline bool
+calls_at_once(const struct evdeferred *d)
+{
+	return evdeferred_can_run_(d) && d->links == NULL &&
+	       !evdeferred_is_stack_full_(d);
+}
+
+static EVDEFER_RARE_ int
+call_at_once(struct evdeferred *d, evdeferred_callback_fn callback, void *arg)
+{
+	evdefer_base_check_(d->base);
+	evdeferred_call_(d, callback, arg);
+	return 0;
+}
+
+static EVDEFER_RARE_ int
+add_slowly(struct evdeferred *d, evdeferred_callback_fn callback,
+    evdeferred_errback_fn errback, void *arg)
+{
+	const struct evlink link = {
+	    .callback = callback, .errback = errback, .arg = arg};
+
+	/* A grant that is received is a plain value from then on. */
+	if (callback != NULL && calls_at_once(d) &&
+	    evresult_is_grant_(d->u.result) &&
+	    !evresult_is_taken_back_(d->u.result)) {
+		d->u.result = evresult_value(evresult_receive_(d->u.result));
+		return call_at_once(d, callback, arg);
+	}
+	return evlink_add_(d, &link);
+}
+
+int
+evdeferred_add_callbacks(struct evdeferred *d, evdeferred_callback_fn callback,
+    evdeferred_errback_fn errback, void *arg)
+{
+	struct evlink *link;
+
+	if (d == NULL || (callback == NULL && errback == NULL)) {
+		errno = EINVAL;
+		return -1;
+	}
+	evdefer_base_check_(d->base);
+	if ((d->flags & EVDEFERRED_FIRED) || evpool_is_empty_(&d->base->links))
+		return add_slowly(d, callback, errback, arg);
+	link = evlink_append_(d);
+	link->type = NULL;
+	link->callback = callback;
+	link->errback = errback;
+	link->arg = arg;
+	return 0;
+}
+
+int
+evdeferred_add_callback(
+    struct evdeferred *d, evdeferred_callback_fn callback, void *arg)
+{
+	/* The usual case with a lock that was free, if it delivers fast. */
+	if (d != NULL && callback != NULL && calls_at_once(d) &&
+	    evresult_is_plain_(d->u.result))
+		return call_at_once(d, callback, arg);
+	return evdeferred_add_callbacks(d, callback, NULL, arg);
+}
+
+int
+evdeferred_add_errback(
+    struct evdeferred *d, evdeferred_errback_fn errback, void *arg)
+{
+	return evdeferred_add_callbacks(d, NULL, errback, arg);
+}
+
+int
+evdeferred_add_both(struct evdeferred *d, evdeferred_both_fn both, void *arg)
+{
+	const struct evlink link = {
+	    .type = &both_link, .both = both, .arg = arg};
+
+	if (d == NULL || both == NULL) {
+		errno = EINVAL;
+		return -1;
+	}
+	return evlink_add_(d, &link);
+}
+
+/* Its argument is freed by a link of its own behind it, when that is reached or
+ * dropped. */
+static int
+add_owned(
+    struct evdeferred *d, const struct evlink *link, void (*free_arg)(void *))
+{
+	struct evlink *last;
+
+	if (free_arg == NULL)
+		return evlink_add_(d, link);
+	evdefer_base_check_(d->base);
+	if (evpool_reserve_(&d->base->links, 2) == -1)
+		return -1;
+	evlink_copy_(evlink_append_(d), link);
+	last = evlink_append_(d);
+	last->type = &evlink_finally_;
+	last->arg = link->arg;
+	last->dispose = free_arg;
+	deliver_if_fired(d);
+	return 0;
+}
+
+int
+evdeferred_add_callbacks_owned(struct evdeferred *d,
+    evdeferred_callback_fn callback, evdeferred_errback_fn errback, void *arg,
+    void (*free_arg)(void *arg))
+{
+	const struct evlink link = {
+	    .callback = callback, .errback = errback, .arg = arg};
+
+	if (d == NULL || (callback == NULL && errback == NULL)) {
+		errno = EINVAL;
+		return -1;
+	}
+	return add_owned(d, &link, free_arg);
+}
+
+int
+evdeferred_add_both_owned(struct evdeferred *d, evdeferred_both_fn both,
+    void *arg, void (*free_arg)(void *arg))
+{
+	const struct evlink link = {
+	    .type = &both_link, .both = both, .arg = arg};
+
+	if (d == NULL || both == NULL) {
+		errno = EINVAL;
+		return -1;
+	}
+	return add_owned(d, &link, free_arg);
+}
+
+/* Why other can't be fired by a link of d, or 0. */
+static int
+chain_refusal(const struct evdeferred *d, const struct evdeferred *other)
+{
+	if (d == NULL || other == NULL || d == other || d->base != other->base)
+		return EINVAL;
+	if (other->flags & EVDEFERRED_CHAINED)
+		return EBUSY;
+	if (other->flags & EVDEFERRED_FIRED)
+		return EALREADY;
+	return other->flags & EVDEFERRED_PRIVATE ? EPERM : 0;
+}
+
+int
+evdeferred_chain(struct evdeferred *d, struct evdeferred *other)
+{
+	const struct evlink link = {.type = &chain_link, .object = other};
+	const int error = chain_refusal(d, other);
+
+	if (error != 0) {
+		errno = error;
+		return -1;
+	}
+	evdefer_base_check_(d->base);
+	if (runs_at_once(d)) {
+		run_at_once(d, &link);
+		return 0;
+	}
+	if (append_chain(d, other) == -1)
+		return -1;
+	deliver_if_fired(d);
+	return 0;
 }

@@ -8,13 +8,13 @@
 _Static_assert(EVMUTEX_FAST == EVSEMAPHORE_FAST, "flags are handed on");
 
 static struct evsemaphore *
-semaphore_of(struct evmutex *mutex)
+as_semaphore(struct evmutex *mutex)
 {
 	return (struct evsemaphore *)mutex;
 }
 
 static const struct evsemaphore *
-looked_at(const struct evmutex *mutex)
+as_const_semaphore(const struct evmutex *mutex)
 {
 	return (const struct evsemaphore *)mutex;
 }
@@ -28,25 +28,25 @@ evmutex_new(struct evdefer_base *base, unsigned flags)
 void
 evmutex_free(struct evmutex *mutex)
 {
-	evsemaphore_free(semaphore_of(mutex));
+	evsemaphore_free(as_semaphore(mutex));
 }
 
 struct evdeferred *
 evmutex_acquire(struct evmutex *mutex, struct evowner *owner)
 {
-	return evsemaphore_acquire(semaphore_of(mutex), owner);
+	return evsemaphore_acquire(as_semaphore(mutex), owner);
 }
 
 int
 evmutex_release(struct evmutex *mutex, struct evowner *owner)
 {
-	return evsemaphore_release(semaphore_of(mutex), owner);
+	return evsemaphore_release(as_semaphore(mutex), owner);
 }
 
 int
 evmutex_try(struct evmutex *mutex, struct evowner *owner)
 {
-	return evsemaphore_try(semaphore_of(mutex), owner);
+	return evsemaphore_try(as_semaphore(mutex), owner);
 }
 
 struct evdeferred *
@@ -54,17 +54,18 @@ evmutex_with(struct evmutex *mutex, struct evowner *owner,
     const struct timeval *patience, evdeferred_body_fn body, void *arg)
 {
 	return evsemaphore_with(
-	    semaphore_of(mutex), owner, patience, body, arg);
+	    as_semaphore(mutex), owner, patience, body, arg);
 }
 
 bool
 evmutex_is_locked(const struct evmutex *mutex)
 {
-	return mutex != NULL && evsemaphore_get_tokens(looked_at(mutex)) == 0;
+	return mutex != NULL &&
+	       evsemaphore_get_tokens(as_const_semaphore(mutex)) == 0;
 }
 
 void
 evmutex_get_stats(const struct evmutex *mutex, struct evsemaphore_stats *stats)
 {
-	evsemaphore_get_stats(looked_at(mutex), stats);
+	evsemaphore_get_stats(as_const_semaphore(mutex), stats);
 }

@@ -6,13 +6,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base-internal.h"
-#include "rwlock-internal.h"
-
 struct evowner *
 evowner_new(struct evdefer_base *base, const char *name)
 {
 	const size_t size = name != NULL ? strlen(name) + 1 : 32;
+	struct evholds *table;
 	struct evowner *owner;
 
 	if (base == NULL) {
@@ -20,7 +18,8 @@ evowner_new(struct evdefer_base *base, const char *name)
 		return NULL;
 	}
 	evdefer_base_check_(base);
-	owner = calloc(1, sizeof(*owner) + size);
+	table = evholds_of_(base);
+	owner = table != NULL ? calloc(1, sizeof(*owner) + size) : NULL;
 	if (owner == NULL) {
 		errno = ENOMEM;
 		return NULL;
@@ -31,15 +30,16 @@ evowner_new(struct evdefer_base *base, const char *name)
 	else
 		snprintf(owner->name, size, "owner %p", (void *)owner);
 	evlist_init_(&owner->holds);
-	evlist_init_(&owner->asks);
+	evlist_init_(&owner->requests);
 	owner->base = base;
+	owner->table = table;
 	evdefer_base_use_(base);
 	return owner;
 }
 
 /* Grants that were fired are worth nothing to the callbacks still to come. */
 static void
-void_delivered(struct evowner *owner)
+take_back_delivered(struct evowner *owner)
 {
 	struct evlist *node;
 	struct evhold *hold;
@@ -48,47 +48,47 @@ void_delivered(struct evowner *owner)
 	     node = node->next) {
 		hold = EVLIST_ELEMENT(node, struct evhold, owner_node);
 		while (!evlist_empty_(&hold->delivered))
-			evask_detach_(EVLIST_ELEMENT(
-			    hold->delivered.next, struct evask, node));
+			evrequest_take_back_(EVLIST_ELEMENT(
+			    hold->delivered.next, struct evrequest, node));
 	}
 }
 
 /* Gives up all that it waits for.  First all of it and only then the callbacks,
  * whose releases could else grant what it still waits for. */
 static void
-give_up(struct evowner *owner)
+stop_waiting(struct evowner *owner)
 {
 	struct evlist given_up;
-	struct evask *ask;
+	struct evrequest *request;
 
 	evlist_init_(&given_up);
-	while (!evlist_empty_(&owner->asks)) {
-		ask =
-		    EVLIST_ELEMENT(owner->asks.next, struct evask, owner_node);
-		evrwlock_withdraw_(ask);
-		evlist_append_(&given_up, &ask->owner_node);
+	while (!evlist_empty_(&owner->requests)) {
+		request = EVLIST_ELEMENT(
+		    owner->requests.next, struct evrequest, owner_node);
+		evrequest_withdraw_(request);
+		evlist_append_(&given_up, &request->owner_node);
 	}
 	while (!evlist_empty_(&given_up)) {
-		ask = EVLIST_ELEMENT(
-		    evlist_pop_(&given_up), struct evask, owner_node);
-		evdeferred_cancel(ask->d);
+		request = EVLIST_ELEMENT(
+		    evlist_pop_(&given_up), struct evrequest, owner_node);
+		evdeferred_cancel(request->d);
 	}
 }
 
 static void
-give_back(struct evhold *hold)
+give_all_back(struct evhold *hold)
 {
-	struct evrwlock *lock = hold->lock;
+	struct evlock *lock = hold->lock;
 	enum evmode mode;
 
 	for (mode = EVMODE_READ; mode <= EVMODE_WRITE; mode++) {
 		while (hold->inside.of[mode] > 0) {
 			evhold_exit_(hold, mode);
-			lock->sides[mode].inside--;
+			lock->type->leave(lock, mode);
 		}
 	}
 	evhold_tidy_(hold);
-	evgate_changed_(&lock->gate);
+	evwaitqueue_changed_(&lock->queue);
 }
 
 void
@@ -102,10 +102,10 @@ evowner_free(struct evowner *owner)
 	base = owner->base;
 	evdefer_base_check_(base);
 	owner->freed = true;
-	void_delivered(owner);
-	give_up(owner);
+	take_back_delivered(owner);
+	stop_waiting(owner);
 	while (!evlist_empty_(&owner->holds))
-		give_back(EVLIST_ELEMENT(
+		give_all_back(EVLIST_ELEMENT(
 		    owner->holds.next, struct evhold, owner_node));
 	free(owner);
 	evdefer_base_unuse_(base);

@@ -4,19 +4,18 @@
  * fires it takes the first one.  So a get that leaves before takes none away
  * from the others, and what comes first stays first.
  */
-#include "queue-internal.h"
+#include <evdefer/queue.h>
 
 #include <errno.h>
 #include <stdlib.h>
 
-#include "gate-internal.h"
-#include "result-internal.h"
+#include "waitqueue-internal.h"
 
-_Static_assert(EVQUEUE_FAST == EVGATE_FAST, "flags are handed on");
+_Static_assert(EVQUEUE_FAST == EVWAITQUEUE_FAST, "flags are handed on");
 
 struct evqueue {
-	struct evgate gate;
-	struct evgate_line line;
+	struct evwaitqueue waiters;
+	struct evfifo fifo;
 	struct evlist objects;
 	size_t count; /* of objects, those promised too */
 	size_t size;
@@ -28,115 +27,109 @@ struct evqueue {
 };
 
 static struct evqueue *
-queue_of(struct evgate *gate)
+queue_of(struct evwaitqueue *waiters)
 {
-	return EVLIST_ELEMENT(gate, struct evqueue, gate);
+	return EVLIST_ELEMENT(waiters, struct evqueue, waiters);
 }
 
 /* How many objects are not promised.  No get waits where there are any. */
 static size_t
 queued(const struct evqueue *queue)
 {
-	return queue->count - queue->gate.undelivered;
+	return queue->count - queue->waiters.undelivered;
 }
 
-static struct evobject *
+static struct evresult_node *
 pop_first(struct evqueue *queue)
 {
 	queue->count--;
 	return EVLIST_ELEMENT(
-	    evlist_pop_(&queue->objects), struct evobject, node);
+	    evlist_pop_(&queue->objects), struct evresult_node, node);
 }
 
 /* What an object is, which is no more. */
 static struct evresult
-unwrap(struct evdefer_base *base, struct evobject *object)
+unwrap(struct evdefer_base *base, struct evresult_node *object)
 {
 	struct evresult result = object->result;
 
-	evpool_put_(&base->objects, object);
+	evpool_put_(&base->results, object);
 	return result;
-}
-
-void
-evobject_drop_(struct evdefer_base *base, struct evobject *object)
-{
-	evresult_dispose(unwrap(base, object));
 }
 
 static void
 drop_first(struct evqueue *queue)
 {
-	struct evobject *object = pop_first(queue);
+	struct evresult_node *object = pop_first(queue);
 
 	if (evunhandled_is_news_(object->result))
-		evunhandled_report_object_(queue->gate.base, object);
+		evunhandled_report_node_(queue->waiters.base, object);
 	else
-		evobject_drop_(queue->gate.base, object);
+		evresult_dispose(unwrap(queue->waiters.base, object));
 }
 
 /*
- * The gate's side.
+ * For the wait queue.
  */
 
 static void
-deliver(struct evgate *gate, struct evdeferred *d)
+deliver_object(struct evwaitqueue *waiters, struct evdeferred *d)
 {
-	struct evqueue *queue = queue_of(gate);
+	struct evqueue *queue = queue_of(waiters);
 
 	queue->got++;
-	evdeferred_produce_(d, unwrap(gate->base, pop_first(queue)));
+	evdeferred_produce_(d, unwrap(waiters->base, pop_first(queue)));
 }
 
 /* What it hands out is given away for good. */
 static bool
-is_held(const struct evgate *gate)
+is_object_held(const struct evwaitqueue *waiters)
 {
-	(void)gate;
+	(void)waiters;
 	return false;
 }
 
 static void
-admit(struct evgate *gate)
+admit_to_objects(struct evwaitqueue *waiters)
 {
-	struct evqueue *queue = queue_of(gate);
+	struct evqueue *queue = queue_of(waiters);
 
-	while (queue->line.length > 0 && queued(queue) > 0)
-		evgate_line_grant_(gate, &queue->line);
+	while (queue->fifo.length > 0 && queued(queue) > 0)
+		evfifo_grant_(waiters, &queue->fifo);
 	if (queued(queue) > queue->most_queued)
 		queue->most_queued = queued(queue);
 }
 
 static void
-fail_waiters(struct evgate *gate)
+fail_getters(struct evwaitqueue *waiters)
 {
-	struct evqueue *queue = queue_of(gate);
+	struct evqueue *queue = queue_of(waiters);
 
-	evgate_fail_all_(&gate->granted, &gate->undelivered);
-	evlist_remove_(&gate->ready.node);
-	evgate_fail_all_(&queue->line.list, &queue->line.length);
+	evwaitqueue_fail_all_(&waiters->granted, &waiters->undelivered);
+	evlist_remove_(&waiters->ready.node);
+	evwaitqueue_fail_all_(&queue->fifo.list, &queue->fifo.length);
 	while (queue->count > 0)
 		drop_first(queue);
 }
 
 static void
-destroy(struct evgate *gate)
+destroy_queue(struct evwaitqueue *waiters)
 {
-	free(queue_of(gate));
+	free(queue_of(waiters));
 }
 
-static const struct evgate_type gate_type = {
-    deliver, is_held, admit, fail_waiters, destroy};
+static const struct evwaitqueue_type waiters_type = {deliver_object,
+    is_object_held, admit_to_objects, fail_getters, destroy_queue};
 
 /* Leaving before the delivery: the canceller. */
 static void
-leave(struct evdeferred *d, void *arg)
+cancel_get(struct evdeferred *d, void *arg)
 {
 	struct evqueue *queue = arg;
 
 	queue->cancelled++;
-	evgate_line_leave_(&queue->gate, &queue->line, d);
-	evgate_changed_(&queue->gate);
+	evfifo_leave_(&queue->waiters, &queue->fifo, d);
+	evwaitqueue_changed_(&queue->waiters);
 }
 
 /*
@@ -149,10 +142,10 @@ refusal(const struct evqueue *queue)
 {
 	if (queue == NULL)
 		return EINVAL;
-	evdefer_base_check_(queue->gate.base);
-	if (!evgate_is_open_(&queue->gate))
+	evdefer_base_check_(queue->waiters.base);
+	if (!evwaitqueue_is_open_(&queue->waiters))
 		return ESHUTDOWN;
-	if (queue->line.length == 0 && queued(queue) >= queue->size)
+	if (queue->fifo.length == 0 && queued(queue) >= queue->size)
 		return ENOBUFS;
 	return 0;
 }
@@ -160,21 +153,21 @@ refusal(const struct evqueue *queue)
 int
 evqueue_put(struct evqueue *queue, struct evresult object)
 {
-	struct evobject *last;
+	struct evresult_node *last;
 	const int error = refusal(queue);
 
 	if (error != 0) {
 		errno = error;
 		return -1;
 	}
-	last = evpool_get_(&queue->gate.base->objects);
+	last = evpool_get_(&queue->waiters.base->results);
 	if (last == NULL)
 		return -1;
 	last->result = evresult_take_(object);
 	evlist_append_(&queue->objects, &last->node);
 	queue->count++;
 	queue->put++;
-	evgate_changed_(&queue->gate);
+	evwaitqueue_changed_(&queue->waiters);
 	return 0;
 }
 
@@ -187,19 +180,19 @@ evqueue_get(struct evqueue *queue)
 		errno = EINVAL;
 		return NULL;
 	}
-	if (!evgate_is_open_(&queue->gate))
-		return evgate_refuse_(&queue->gate);
-	if (queued(queue) == 0 && queue->line.length >= queue->backlog) {
+	if (!evwaitqueue_is_open_(&queue->waiters))
+		return evwaitqueue_refuse_(&queue->waiters);
+	if (queued(queue) == 0 && queue->fifo.length >= queue->backlog) {
 		errno = EAGAIN;
 		return NULL;
 	}
-	d = evdeferred_new_private_(queue->gate.base, leave, queue);
+	d = evdeferred_new_private_(queue->waiters.base, cancel_get, queue);
 	if (d == NULL)
 		return NULL;
 	if (queued(queue) > 0)
-		evgate_line_pass_(&queue->gate, d);
+		evfifo_pass_(&queue->waiters, d);
 	else
-		evgate_line_wait_(&queue->line, d);
+		evfifo_wait_(&queue->fifo, d);
 	return d;
 }
 
@@ -213,15 +206,15 @@ evqueue_new(
 {
 	struct evqueue *queue;
 
-	if (evgate_check_new_(base, flags) == -1)
+	if (evwaitqueue_check_new_(base, flags) == -1)
 		return NULL;
 	queue = calloc(1, sizeof(*queue));
 	if (queue == NULL) {
 		errno = ENOMEM;
 		return NULL;
 	}
-	evgate_init_(&queue->gate, &gate_type, base, flags);
-	evgate_line_init_(&queue->line);
+	evwaitqueue_init_(&queue->waiters, &waiters_type, base, flags);
+	evfifo_init_(&queue->fifo);
 	evlist_init_(&queue->objects);
 	queue->size = size;
 	queue->backlog = backlog;
@@ -232,7 +225,7 @@ void
 evqueue_free(struct evqueue *queue)
 {
 	if (queue != NULL)
-		evgate_close_(&queue->gate);
+		evwaitqueue_close_(&queue->waiters);
 }
 
 void
@@ -242,10 +235,10 @@ evqueue_get_stats(const struct evqueue *queue, struct evqueue_stats *stats)
 	if (queue == NULL)
 		return;
 	stats->queued = queued(queue);
-	stats->waiting = queue->line.length;
+	stats->waiting = queue->fifo.length;
 	stats->put = queue->put;
 	stats->got = queue->got;
 	stats->cancelled = queue->cancelled;
 	stats->most_queued = queue->most_queued;
-	stats->longest_queue = queue->line.longest;
+	stats->longest_queue = queue->fifo.longest;
 }

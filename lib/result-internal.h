@@ -12,8 +12,6 @@
 
 #include <evdefer/result.h>
 
-#include "hold-internal.h"
-
 enum evresult_kind {
 	/* A failure that the result holds a reference to. */
 	EVRESULT_FAILURE = 1,
@@ -22,8 +20,34 @@ enum evresult_kind {
 	EVRESULT_LENT,
 	/* A Deferred to wait for. */
 	EVRESULT_DEFERRED,
-	/* The grant of a lock to an owner: an ask. */
-	EVRESULT_ASK
+	/* A grant, see below. */
+	EVRESULT_GRANT
+};
+
+/*
+ * A grant is a value that can be taken back until somebody has received it.  It
+ * is the first member of whatever stands for it.
+ */
+struct evgrant {
+	const struct evgrant_type *type;
+	void *value; /* NULL once it was taken back */
+};
+
+struct evgrant_type {
+	/* A callback receives the value, which was not taken back; the grant
+	 * ends. */
+	void *(*receive)(struct evgrant *grant);
+	/* Somebody who has the result asks for its value, and owns that from then
+	 * on. */
+	void *(*get_value)(struct evgrant *grant);
+	/* Nobody will receive it. */
+	void (*dispose)(struct evgrant *grant);
+	/* Before and after a function that may pass the result on, keep it or ask
+	 * for its value; */
+	void (*lend)(struct evgrant *grant);
+	void (*end_loan)(struct evgrant *grant);
+	/* ... and where that, or who has kept it, passes it on. */
+	void (*pass_on)(struct evgrant *grant);
 };
 
 static inline struct evresult
@@ -65,7 +89,7 @@ enum evfailure_fixed {
 	EVFAILURE_NO_WAIT,
 	EVFAILURE_SHUT_DOWN,
 	EVFAILURE_UPGRADE,
-	EVFAILURE_CIRCLE,
+	EVFAILURE_CYCLE,
 	EVFAILURE_NO_MEMORY,
 	EVFAILURE_INVALID
 };
@@ -98,16 +122,34 @@ evresult_is_deferred_(struct evresult result)
 }
 
 static inline bool
-evresult_is_ask_(struct evresult result)
+evresult_is_grant_(struct evresult result)
 {
-	return evresult_has_kind_(result, EVRESULT_ASK);
+	return evresult_has_kind_(result, EVRESULT_GRANT);
+}
+
+/* Is it a grant that was taken back meanwhile? */
+static inline bool
+evresult_is_taken_back_(struct evresult result)
+{
+	return evresult_is_grant_(result) &&
+	       ((const struct evgrant *)result.data)->value == NULL;
 }
 
 /* A value that a callback gets as it is. */
 static inline bool
 evresult_is_plain_(struct evresult result)
 {
-	return (uintptr_t)result.dispose - 1 >= EVRESULT_ASK;
+	return (uintptr_t)result.dispose - 1 >= EVRESULT_GRANT;
+}
+
+/* The value of a result that is no failure, as a callback receives it. */
+static inline void *
+evresult_receive_(struct evresult result)
+{
+	struct evgrant *grant = result.data;
+
+	return evresult_is_grant_(result) ? grant->type->receive(grant)
+					  : result.data;
 }
 
 struct evresult evresult_take_special_(struct evresult result);

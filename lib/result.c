@@ -30,7 +30,7 @@ static const struct evfailure fixed[] = {
     [EVFAILURE_SHUT_DOWN] = FIXED(ESHUTDOWN, "the lock was closed"),
     [EVFAILURE_UPGRADE] =
 	FIXED(EDEADLK, "the owner reads the lock that it asks to write"),
-    [EVFAILURE_CIRCLE] =
+    [EVFAILURE_CYCLE] =
 	FIXED(EDEADLK, "the owner would wait for itself, through others"),
     [EVFAILURE_NO_MEMORY] = FIXED(ENOMEM, "out of memory"),
     [EVFAILURE_INVALID] = FIXED(EINVAL, "no failure was given"),
@@ -169,15 +169,13 @@ evresult_deferred(struct evdeferred *d)
 struct evresult
 evresult_take_special_(struct evresult result)
 {
-	struct evask *ask;
+	struct evgrant *grant = result.data;
 
-	if (evresult_has_kind_(result, EVRESULT_LENT)) {
-		result = evresult_of_kind_(
+	if (evresult_has_kind_(result, EVRESULT_LENT))
+		return evresult_of_kind_(
 		    EVRESULT_FAILURE, evfailure_ref(result.data));
-	} else if (evresult_is_ask_(result)) {
-		ask = result.data;
-		ask->lent = ask->kept = false;
-	}
+	if (evresult_is_grant_(result))
+		grant->type->pass_on(grant);
 	return result;
 }
 
@@ -196,10 +194,12 @@ evresult_is_deferred(struct evresult result)
 void *
 evresult_get_value(struct evresult result)
 {
+	struct evgrant *grant = result.data;
+
 	if (evresult_is_failure_(result) || evresult_is_deferred_(result))
 		return NULL;
-	if (evresult_is_ask_(result))
-		return evask_take_value_(result.data);
+	if (evresult_is_grant_(result))
+		return grant->type->get_value(grant);
 	return result.data;
 }
 
@@ -212,6 +212,8 @@ evresult_get_failure(struct evresult result)
 void
 evresult_dispose(struct evresult result)
 {
+	struct evgrant *grant = result.data;
+
 	if (result.dispose == NULL)
 		return;
 	if (evresult_is_plain_(result)) {
@@ -227,8 +229,8 @@ evresult_dispose(struct evresult result)
 	case EVRESULT_DEFERRED:
 		evdeferred_free(result.data);
 		break;
-	case EVRESULT_ASK:
-		evask_dispose_(result.data);
+	case EVRESULT_GRANT:
+		grant->type->dispose(grant);
 		break;
 	}
 }

@@ -1,141 +1,165 @@
 /* SPDX-License-Identifier: MIT */
-#include "rwlock-internal.h"
+#include <evdefer/rwlock.h>
 
 #include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "owner-internal.h"
-#include "result-internal.h"
+#include "lock-internal.h"
+#include "text-internal.h"
 
-static void leave_reader(struct evdeferred *d, void *arg);
-static void leave_writer(struct evdeferred *d, void *arg);
+_Static_assert(EVRWLOCK_FAST == EVWAITQUEUE_FAST, "flags are handed on");
+_Static_assert((int)EVRWLOCK_READ == (int)EVMODE_READ &&
+		   (int)EVRWLOCK_WRITE == (int)EVMODE_WRITE,
+    "modes are handed on");
+
+/*
+ * Two queues.  A waiter that is granted counts as inside from then on; all
+ * readers are granted in one step.  A reader waits if its ticket is higher than
+ * the last one granted.
+ */
+struct side {
+	struct evlist waiters;
+	size_t waiting; /* how many these are */
+	size_t inside;
+	size_t anonymous; /* of these, delivered to nobody in particular */
+	uint64_t granted; /* so far */
+};
+
+struct evrwlock {
+	struct evlock lock;
+	struct side sides[2]; /* by evmode */
+	uint32_t last_ticket;
+	uint32_t granted_ticket; /* of readers */
+	uint64_t cancelled;	 /* so far */
+	size_t longest_queue;	 /* so far */
+	char *name;
+};
+
+static void cancel_reader(struct evdeferred *d, void *arg);
+static void cancel_writer(struct evdeferred *d, void *arg);
 
 static struct evrwlock *
-lock_of(struct evgate *gate)
+rwlock_in(const struct evwaitqueue *queue)
 {
-	return EVLIST_ELEMENT(gate, struct evrwlock, gate);
+	return EVLIST_ELEMENT(queue, struct evrwlock, lock.queue);
 }
 
-struct evask *
-evrwlock_ask_of_(const struct evdeferred *d)
+static struct evrwlock *
+rwlock_of(const struct evlock *lock)
 {
-	return d->u.canceller.fn == evrwlock_leave_as_ ? d->u.canceller.arg
-						       : NULL;
+	return EVLIST_ELEMENT(lock, struct evrwlock, lock);
+}
+
+static size_t
+waiting_at(const struct evrwlock *lock)
+{
+	return lock->sides[EVMODE_READ].waiting +
+	       lock->sides[EVMODE_WRITE].waiting;
+}
+
+/* May one that is not inside come in without waiting? */
+static inline bool
+may_come_in(const struct evrwlock *lock, enum evmode mode)
+{
+	const struct side *readers = &lock->sides[EVMODE_READ];
+	const struct side *writers = &lock->sides[EVMODE_WRITE];
+
+	if (mode == EVMODE_READ)
+		return writers->inside + writers->waiting == 0;
+	return writers->inside + readers->inside == 0;
+}
+
+static inline void
+come_in(struct evrwlock *lock, enum evmode mode, size_t count)
+{
+	lock->sides[mode].inside += count;
+	lock->sides[mode].granted += count;
 }
 
 /* Readers are granted all at once, without a look at each. */
-static bool
-is_ticket_granted(const struct evdeferred *d, const struct evrwlock *lock)
+static inline bool
+is_ticket_granted(const struct evrwlock *lock, const struct evdeferred *d)
 {
 	return (int32_t)(d->ticket - lock->granted_ticket) <= 0;
 }
 
-bool
-evask_is_granted_(const struct evask *ask)
-{
-	if (ask->granted || ask->mode == EVMODE_WRITE)
-		return ask->granted;
-	return is_ticket_granted(ask->d, ask->lock);
-}
-
 /*
- * The gate's side.
+ * For the wait queue.
  */
 
 static void
-release_reader(void *lock)
+dispose_read(void *lock)
 {
 	evrwlock_reader_release(lock);
 }
 
 static void
-release_writer(void *lock)
+dispose_write(void *lock)
 {
 	evrwlock_writer_release(lock);
 }
 
-static void
-set_granted(struct evask *ask)
+static inline struct evresult
+anonymous_grant(struct evrwlock *lock, enum evmode mode)
 {
-	if (ask->granted)
-		return;
-	ask->granted = true;
-	evlist_remove_(&ask->node);
-	evlist_append_(&ask->hold->granted, &ask->node);
-	evhold_enter_(ask->hold, ask->mode);
+	lock->sides[mode].anonymous++;
+	return evresult_owned(
+	    lock, mode == EVMODE_READ ? dispose_read : dispose_write);
 }
 
 static void
-deliver(struct evgate *gate, struct evdeferred *d)
+deliver_lock(struct evwaitqueue *queue, struct evdeferred *d)
 {
-	struct evrwlock *lock = lock_of(gate);
-	struct evask *ask = evrwlock_ask_of_(d);
-	enum evmode mode;
+	struct evrwlock *lock = rwlock_in(queue);
 
-	if (ask == NULL) {
-		mode = d->u.canceller.fn == leave_reader ? EVMODE_READ
-							 : EVMODE_WRITE;
-		lock->sides[mode].anonymous++;
-		evdeferred_produce_(d,
-		    evresult_owned(lock,
-			mode == EVMODE_READ ? release_reader : release_writer));
-		return;
-	}
-	set_granted(ask);
-	evask_arrive_(ask);
-	evlist_remove_(&ask->node);
-	evlist_append_(&ask->hold->delivered, &ask->node);
-	ask->d = NULL;
-	evdeferred_produce_(d, evresult_of_kind_(EVRESULT_ASK, ask));
+	if (d->u.canceller.fn == cancel_reader)
+		evdeferred_produce_(d, anonymous_grant(lock, EVMODE_READ));
+	else if (d->u.canceller.fn == cancel_writer)
+		evdeferred_produce_(d, anonymous_grant(lock, EVMODE_WRITE));
+	else
+		evlock_deliver_(d);
 }
 
 static bool
-is_held(const struct evgate *gate)
+is_lock_held(const struct evwaitqueue *queue)
 {
-	const struct evrwlock *lock = lock_of((struct evgate *)gate);
+	const struct evrwlock *lock = rwlock_in(queue);
 
 	return lock->sides[EVMODE_READ].inside +
 		   lock->sides[EVMODE_WRITE].inside >
 	       0;
 }
 
-static struct evdeferred *
-pop_waiter(struct evrwlock_side *side)
-{
-	side->waiting--;
-	return EVLIST_ELEMENT(
-	    evlist_pop_(&side->queue), struct evdeferred, node);
-}
-
 static void
 grant_writer(struct evrwlock *lock)
 {
-	struct evdeferred *d = pop_waiter(&lock->sides[EVMODE_WRITE]);
-	struct evask *ask = evrwlock_ask_of_(d);
+	struct side *writers = &lock->sides[EVMODE_WRITE];
+	struct evdeferred *d = EVLIST_ELEMENT(
+	    evlist_pop_(&writers->waiters), struct evdeferred, node);
 
-	evrwlock_enter_(lock, EVMODE_WRITE, 1);
-	if (ask != NULL)
-		set_granted(ask);
-	evgate_grant_(&lock->gate, d);
+	writers->waiting--;
+	come_in(lock, EVMODE_WRITE, 1);
+	evlock_note_grant_(d);
+	evwaitqueue_grant_(&lock->lock.queue, d);
 }
 
 static void
 grant_readers(struct evrwlock *lock)
 {
-	struct evrwlock_side *readers = &lock->sides[EVMODE_READ];
+	struct side *readers = &lock->sides[EVMODE_READ];
 
-	evrwlock_enter_(lock, EVMODE_READ, readers->waiting);
+	come_in(lock, EVMODE_READ, readers->waiting);
 	lock->granted_ticket = lock->last_ticket;
-	evgate_grant_all_(&lock->gate, &readers->queue, readers->waiting);
+	evwaitqueue_grant_all_(
+	    &lock->lock.queue, &readers->waiters, readers->waiting);
 	readers->waiting = 0;
 }
 
 static void
-admit(struct evgate *gate)
+admit_to_lock(struct evwaitqueue *queue)
 {
-	struct evrwlock *lock = lock_of(gate);
+	struct evrwlock *lock = rwlock_in(queue);
 
 	if (lock->sides[EVMODE_WRITE].inside > 0)
 		return;
@@ -148,79 +172,56 @@ admit(struct evgate *gate)
 }
 
 static void
-fail_waiters(struct evrwlock_side *side)
+fail_lock_waiters(struct evwaitqueue *queue)
 {
-	struct evdeferred *d;
-	struct evask *ask;
+	struct side *readers = &rwlock_in(queue)->sides[EVMODE_READ];
+	struct side *writers = &rwlock_in(queue)->sides[EVMODE_WRITE];
 
-	while (side->waiting > 0) {
-		d = pop_waiter(side);
-		ask = evrwlock_ask_of_(d);
-		if (ask != NULL)
-			evask_forget_(ask);
-		evdeferred_produce_(d, evresult_fixed_(EVFAILURE_SHUT_DOWN));
-	}
+	evlock_fail_all_(&writers->waiters, &writers->waiting);
+	evlock_fail_all_(&readers->waiters, &readers->waiting);
 }
 
 static void
-fail_all_waiters(struct evgate *gate)
+destroy_lock(struct evwaitqueue *queue)
 {
-	fail_waiters(&lock_of(gate)->sides[EVMODE_WRITE]);
-	fail_waiters(&lock_of(gate)->sides[EVMODE_READ]);
-}
-
-static void
-destroy(struct evgate *gate)
-{
-	struct evrwlock *lock = lock_of(gate);
+	struct evrwlock *lock = rwlock_in(queue);
 
 	free(lock->name);
 	free(lock);
 }
 
-static const struct evgate_type gate_type = {
-    deliver, is_held, admit, fail_all_waiters, destroy};
+static const struct evwaitqueue_type queue_type = {
+    deliver_lock, is_lock_held, admit_to_lock, fail_lock_waiters, destroy_lock};
 
 /*
- * Leaving before the delivery: the cancellers.
+ * For owners.
  */
 
-void
-evrwlock_remove_(
-    struct evrwlock *lock, struct evdeferred *d, enum evmode mode, bool granted)
+static enum evanswer
+answer_to_owner(const struct evlock *of, unsigned inside, enum evmode mode)
 {
-	lock->cancelled++;
-	if (granted) {
-		evgate_withdraw_(&lock->gate, d);
-		lock->sides[mode].inside--;
-	} else {
-		evlist_remove_(&d->node);
-		lock->sides[mode].waiting--;
-	}
+	if (inside & EVMODE_BIT(EVMODE_WRITE))
+		return EVANSWER_ENTER;
+	if (inside & EVMODE_BIT(EVMODE_READ))
+		return mode == EVMODE_READ ? EVANSWER_ENTER : EVANSWER_DEADLOCK;
+	return may_come_in(rwlock_of(of), mode) ? EVANSWER_ENTER
+						: EVANSWER_WAIT;
 }
 
 static void
-leave_reader(struct evdeferred *d, void *arg)
+enter_lock(struct evlock *of, enum evmode mode)
 {
-	struct evrwlock *lock = arg;
-
-	evrwlock_remove_(lock, d, EVMODE_READ, is_ticket_granted(d, lock));
-	evgate_changed_(&lock->gate);
+	come_in(rwlock_of(of), mode, 1);
 }
 
-static void
-leave_writer(struct evdeferred *d, void *arg)
+static bool
+leave_lock(struct evlock *of, enum evmode mode)
 {
-	struct evrwlock *lock = arg;
+	struct evrwlock *lock = rwlock_of(of);
 
-	evrwlock_remove_(
-	    lock, d, EVMODE_WRITE, lock->gate.granted.next == &d->node);
-	evgate_changed_(&lock->gate);
+	lock->sides[mode].inside--;
+	return waiting_at(lock) > 0;
 }
-
-/*
- * Acquiring.
- */
 
 /* Tests take less. */
 #ifndef EVRWLOCK_TICKETS
@@ -232,43 +233,117 @@ leave_writer(struct evdeferred *d, void *arg)
 static void
 renumber(struct evrwlock *lock)
 {
-	struct evlist *queue, *node;
+	struct evlist *waiters, *node;
 	enum evmode mode;
 
 	lock->last_ticket = lock->granted_ticket;
 	for (mode = EVMODE_READ; mode <= EVMODE_WRITE; mode++) {
-		queue = &lock->sides[mode].queue;
-		for (node = queue->next; node != queue; node = node->next)
+		waiters = &lock->sides[mode].waiters;
+		for (node = waiters->next; node != waiters; node = node->next)
 			EVLIST_ELEMENT(node, struct evdeferred, node)->ticket =
 			    ++lock->last_ticket;
 	}
 }
 
-uint32_t
-evrwlock_draw_ticket_(struct evrwlock *lock)
+static uint32_t
+draw_ticket(struct evlock *of)
 {
+	struct evrwlock *lock = rwlock_of(of);
+
 	if (lock->last_ticket - lock->granted_ticket > EVRWLOCK_TICKETS)
 		renumber(lock);
 	return ++lock->last_ticket;
 }
 
-void
-evrwlock_enqueue_(struct evrwlock *lock, struct evdeferred *d, enum evmode mode)
+static void
+enqueue(struct evlock *of, struct evdeferred *d, enum evmode mode)
 {
-	evlist_append_(&lock->sides[mode].queue, &d->node);
+	struct evrwlock *lock = rwlock_of(of);
+
+	evlist_append_(&lock->sides[mode].waiters, &d->node);
 	lock->sides[mode].waiting++;
-	if (evrwlock_waiting_(lock) > lock->longest_queue)
-		lock->longest_queue = evrwlock_waiting_(lock);
+	if (waiting_at(lock) > lock->longest_queue)
+		lock->longest_queue = waiting_at(lock);
+}
+
+static void
+withdraw_from_lock(
+    struct evlock *of, struct evdeferred *d, enum evmode mode, bool granted)
+{
+	struct evrwlock *lock = rwlock_of(of);
+
+	lock->cancelled++;
+	if (granted) {
+		evwaitqueue_withdraw_(&of->queue, d);
+		lock->sides[mode].inside--;
+	} else {
+		evlist_remove_(&d->node);
+		lock->sides[mode].waiting--;
+	}
+}
+
+static bool
+is_reader_granted(const struct evlock *of, const struct evdeferred *d)
+{
+	return is_ticket_granted(rwlock_of(of), d);
+}
+
+static bool
+is_lock_awaited(const struct evlock *of)
+{
+	return waiting_at(rwlock_of(of)) > 0;
+}
+
+static const char *
+get_lock_name(const struct evlock *of)
+{
+	return evrwlock_get_name(rwlock_of(of));
+}
+
+static const struct evlock_type lock_type = {
+    .answer = answer_to_owner,
+    .enter = enter_lock,
+    .leave = leave_lock,
+    .draw_ticket = draw_ticket,
+    .enqueue = enqueue,
+    .withdraw = withdraw_from_lock,
+    .is_granted = is_reader_granted,
+    .is_awaited = is_lock_awaited,
+    .get_name = get_lock_name,
+};
+
+/*
+ * Acquiring, for nobody in particular.
+ */
+
+static void
+cancel_reader(struct evdeferred *d, void *arg)
+{
+	struct evrwlock *lock = arg;
+
+	withdraw_from_lock(
+	    &lock->lock, d, EVMODE_READ, is_ticket_granted(lock, d));
+	evwaitqueue_changed_(&lock->lock.queue);
+}
+
+static void
+cancel_writer(struct evdeferred *d, void *arg)
+{
+	struct evrwlock *lock = arg;
+
+	withdraw_from_lock(&lock->lock, d, EVMODE_WRITE,
+	    lock->lock.queue.granted.next == &d->node);
+	evwaitqueue_changed_(&lock->lock.queue);
 }
 
 static struct evdeferred *
 new_waiter(struct evrwlock *lock, enum evmode mode)
 {
-	struct evdeferred *d = evdeferred_new_private_(lock->gate.base,
-	    mode == EVMODE_READ ? leave_reader : leave_writer, lock);
+	struct evdeferred *d = evdeferred_new_private_(lock->lock.queue.base,
+	    mode == EVMODE_READ ? cancel_reader : cancel_writer, lock);
 
 	if (d != NULL)
-		d->ticket = evrwlock_draw_ticket_(lock);
+		d->ticket = draw_ticket(&lock->lock);
 	return d;
 }
 
@@ -278,7 +353,7 @@ wait_in_turn(struct evrwlock *lock, enum evmode mode)
 	struct evdeferred *d = new_waiter(lock, mode);
 
 	if (d != NULL)
-		evrwlock_enqueue_(lock, d, mode);
+		enqueue(&lock->lock, d, mode);
 	return d;
 }
 
@@ -292,9 +367,9 @@ enter_in_turn(struct evrwlock *lock, enum evmode mode)
 		return NULL;
 	if (mode == EVMODE_READ)
 		lock->granted_ticket = d->ticket;
-	evrwlock_enter_(lock, mode, 1);
-	evgate_grant_(&lock->gate, d);
-	evgate_hand_out_(&lock->gate);
+	come_in(lock, mode, 1);
+	evwaitqueue_grant_(&lock->lock.queue, d);
+	evwaitqueue_hand_out_(&lock->lock.queue);
 	return d;
 }
 
@@ -304,12 +379,10 @@ static inline struct evdeferred *
 enter_at_once(struct evrwlock *lock, enum evmode mode)
 {
 	struct evdeferred *d =
-	    evdeferred_make_(lock->gate.base, EVDEFERRED_FIRED);
+	    evdeferred_make_(lock->lock.queue.base, EVDEFERRED_FIRED);
 
-	d->u.result = evresult_owned(
-	    lock, mode == EVMODE_READ ? release_reader : release_writer);
-	evrwlock_enter_(lock, mode, 1);
-	lock->sides[mode].anonymous++;
+	d->u.result = anonymous_grant(lock, mode);
+	come_in(lock, mode, 1);
 	return d;
 }
 
@@ -320,12 +393,12 @@ acquire(struct evrwlock *lock, enum evmode mode)
 		errno = EINVAL;
 		return NULL;
 	}
-	evdefer_base_check_(lock->gate.base);
-	if (!evgate_is_open_(&lock->gate))
-		return evgate_refuse_(&lock->gate);
-	if (!evrwlock_may_enter_(lock, mode))
+	evdefer_base_check_(lock->lock.queue.base);
+	if (!evwaitqueue_is_open_(&lock->lock.queue))
+		return evwaitqueue_refuse_(&lock->lock.queue);
+	if (!may_come_in(lock, mode))
 		return wait_in_turn(lock, mode);
-	if (evrwlock_delivers_now_(lock))
+	if (evwaitqueue_delivers_now_(&lock->lock.queue))
 		return enter_at_once(lock, mode);
 	return enter_in_turn(lock, mode);
 }
@@ -342,21 +415,17 @@ evrwlock_writer_acquire(struct evrwlock *lock)
 	return acquire(lock, EVMODE_WRITE);
 }
 
-/*
- * Trying.
- */
-
-static int
-try(struct evrwlock *lock, enum evmode mode)
+static inline int
+try_acquire(struct evrwlock *lock, enum evmode mode)
 {
 	if (lock == NULL)
-		return evrwlock_refuse_(EINVAL);
-	evdefer_base_check_(lock->gate.base);
-	if (!evgate_is_open_(&lock->gate))
-		return evrwlock_refuse_(ESHUTDOWN);
-	if (!evrwlock_may_enter_(lock, mode))
-		return evrwlock_refuse_(EBUSY);
-	evrwlock_enter_(lock, mode, 1);
+		return evlock_refuse_(EINVAL);
+	evdefer_base_check_(lock->lock.queue.base);
+	if (!evwaitqueue_is_open_(&lock->lock.queue))
+		return evlock_refuse_(ESHUTDOWN);
+	if (!may_come_in(lock, mode))
+		return evlock_refuse_(EBUSY);
+	come_in(lock, mode, 1);
 	lock->sides[mode].anonymous++;
 	return 0;
 }
@@ -364,29 +433,26 @@ try(struct evrwlock *lock, enum evmode mode)
 int
 evrwlock_reader_try(struct evrwlock *lock)
 {
-	return try(lock, EVMODE_READ);
+	return try_acquire(lock, EVMODE_READ);
 }
 
 int
 evrwlock_writer_try(struct evrwlock *lock)
 {
-	return try(lock, EVMODE_WRITE);
+	return try_acquire(lock, EVMODE_WRITE);
 }
-
-/*
- * Releasing.
- */
 
 static inline int
 release(struct evrwlock *lock, enum evmode mode)
 {
 	if (lock == NULL)
-		return evrwlock_refuse_(EINVAL);
-	evdefer_base_check_(lock->gate.base);
+		return evlock_refuse_(EINVAL);
+	evdefer_base_check_(lock->lock.queue.base);
 	if (lock->sides[mode].anonymous == 0)
-		return evrwlock_refuse_(EPERM);
+		return evlock_refuse_(EPERM);
 	lock->sides[mode].anonymous--;
-	evrwlock_leave_(lock, mode);
+	lock->sides[mode].inside--;
+	evwaitqueue_left_(&lock->lock.queue, waiting_at(lock) > 0);
 	return 0;
 }
 
@@ -403,8 +469,61 @@ evrwlock_writer_release(struct evrwlock *lock)
 }
 
 /*
- * With: acquire, run, release.
+ * The one form for all.
  */
+
+static int
+check_form(const struct evrwlock *lock, enum evrwlock_mode mode)
+{
+	if (lock != NULL && (mode == EVRWLOCK_READ || mode == EVRWLOCK_WRITE))
+		return 0;
+	return evlock_refuse_(EINVAL);
+}
+
+struct evdeferred *
+evrwlock_acquire(
+    struct evrwlock *lock, struct evowner *owner, enum evrwlock_mode mode)
+{
+	if (check_form(lock, mode) == -1)
+		return NULL;
+	if (owner != NULL)
+		return evlock_acquire_(&lock->lock, owner, (enum evmode)mode);
+	return acquire(lock, (enum evmode)mode);
+}
+
+int
+evrwlock_try(
+    struct evrwlock *lock, struct evowner *owner, enum evrwlock_mode mode)
+{
+	if (check_form(lock, mode) == -1)
+		return -1;
+	if (owner != NULL)
+		return evlock_try_(&lock->lock, owner, (enum evmode)mode);
+	return try_acquire(lock, (enum evmode)mode);
+}
+
+int
+evrwlock_release(
+    struct evrwlock *lock, struct evowner *owner, enum evrwlock_mode mode)
+{
+	if (check_form(lock, mode) == -1)
+		return -1;
+	if (owner != NULL)
+		return evlock_release_(&lock->lock, owner, (enum evmode)mode);
+	return release(lock, (enum evmode)mode);
+}
+
+struct evdeferred *
+evrwlock_with(struct evrwlock *lock, struct evowner *owner,
+    enum evrwlock_mode mode, const struct timeval *patience,
+    evdeferred_body_fn body, void *arg)
+{
+	if (check_form(lock, mode) == -1 ||
+	    evwaitqueue_check_with_(&lock->lock.queue, patience, body) == -1)
+		return NULL;
+	return evwaitqueue_with_(
+	    evrwlock_acquire(lock, owner, mode), patience, body, arg);
+}
 
 struct evdeferred *
 evrwlock_with_reader(struct evrwlock *lock, evdeferred_body_fn body, void *arg)
@@ -427,18 +546,17 @@ evrwlock_new(struct evdefer_base *base, unsigned flags)
 {
 	struct evrwlock *lock;
 
-	if (evgate_check_new_(base, flags) == -1)
+	if (evwaitqueue_check_new_(base, flags) == -1)
 		return NULL;
 	lock = calloc(1, sizeof(*lock));
 	if (lock == NULL) {
 		errno = ENOMEM;
 		return NULL;
 	}
-	evgate_init_(&lock->gate, &gate_type, base, flags);
-	evlist_init_(&lock->sides[EVMODE_READ].queue);
-	evlist_init_(&lock->sides[EVMODE_WRITE].queue);
-	evlist_init_(&lock->holders);
-	evlist_init_(&lock->rivals);
+	evwaitqueue_init_(&lock->lock.queue, &queue_type, base, flags);
+	evlock_init_(&lock->lock, &lock_type);
+	evlist_init_(&lock->sides[EVMODE_READ].waiters);
+	evlist_init_(&lock->sides[EVMODE_WRITE].waiters);
 	return lock;
 }
 
@@ -446,7 +564,7 @@ void
 evrwlock_free(struct evrwlock *lock)
 {
 	if (lock != NULL)
-		evgate_close_(&lock->gate);
+		evwaitqueue_close_(&lock->lock.queue);
 }
 
 int
@@ -455,7 +573,7 @@ evrwlock_set_name(struct evrwlock *lock, const char *name)
 	char *copy = NULL;
 
 	if (lock == NULL)
-		return evrwlock_refuse_(EINVAL);
+		return evlock_refuse_(EINVAL);
 	if (name != NULL && (copy = strdup(name)) == NULL) {
 		errno = ENOMEM;
 		return -1;
@@ -486,7 +604,7 @@ evrwlock_is_writing(const struct evrwlock *lock)
 void
 evrwlock_get_stats(const struct evrwlock *lock, struct evrwlock_stats *stats)
 {
-	const struct evrwlock_side *readers, *writers;
+	const struct side *readers, *writers;
 
 	*stats = (struct evrwlock_stats){0};
 	if (lock == NULL)
@@ -501,4 +619,35 @@ evrwlock_get_stats(const struct evrwlock *lock, struct evrwlock_stats *stats)
 	stats->writers_granted = writers->granted;
 	stats->cancelled = lock->cancelled;
 	stats->longest_queue = lock->longest_queue;
+}
+
+static const char *
+lock_state(const struct evrwlock_stats *stats)
+{
+	if (stats->writers_inside > 0)
+		return stats->readers_inside > 0 ? "writing and reading"
+						 : "writing";
+	return stats->readers_inside > 0 ? "reading" : "free";
+}
+
+int
+evrwlock_describe(const struct evrwlock *lock, char *buffer, size_t size)
+{
+	struct evrwlock_stats stats;
+	struct evtext text;
+
+	if (lock == NULL || (buffer == NULL && size > 0)) {
+		errno = EINVAL;
+		return -1;
+	}
+	evdefer_base_check_(lock->lock.queue.base);
+	evrwlock_get_stats(lock, &stats);
+	evtext_init_(&text, buffer, size);
+	evtext_add_(&text,
+	    "%s (%p): %s%s, inside: %zu readers, %zu writers, "
+	    "waiting: %zu readers, %zu writers",
+	    evrwlock_get_name(lock), (const void *)lock, lock_state(&stats),
+	    lock->lock.queue.closed ? " and closed" : "", stats.readers_inside,
+	    stats.writers_inside, stats.readers_waiting, stats.writers_waiting);
+	return evtext_length_(&text);
 }

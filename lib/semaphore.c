@@ -4,129 +4,212 @@
 #include <errno.h>
 #include <stdlib.h>
 
-#include "gate-internal.h"
-#include "result-internal.h"
+#include "lock-internal.h"
 
-_Static_assert(EVSEMAPHORE_FAST == EVGATE_FAST, "flags are handed on");
+_Static_assert(EVSEMAPHORE_FAST == EVWAITQUEUE_FAST, "flags are handed on");
+
+/* An owner that has a token is inside in this mode, as others are not kept out by
+ * it alone. */
+#define MODE EVMODE_WRITE
 
 struct evsemaphore {
-	struct evgate gate;
-	struct evgate_line line;
+	struct evlock lock;
+	struct evfifo fifo;
 	size_t limit;
 	size_t inside;
-	size_t received; /* of those inside, the ones delivered */
+	size_t anonymous; /* of these, delivered to nobody in particular */
 	uint64_t granted;
 	uint64_t cancelled;
 };
 
+static void cancel_token(struct evdeferred *d, void *arg);
+
 static struct evsemaphore *
-semaphore_of(struct evgate *gate)
+semaphore_in(const struct evwaitqueue *queue)
 {
-	return EVLIST_ELEMENT(gate, struct evsemaphore, gate);
+	return EVLIST_ELEMENT(queue, struct evsemaphore, lock.queue);
+}
+
+static struct evsemaphore *
+semaphore_of(const struct evlock *lock)
+{
+	return EVLIST_ELEMENT(lock, struct evsemaphore, lock);
 }
 
 /* Nobody waits where this is true: whoever may enter has been let in. */
 static bool
-may_enter(const struct evsemaphore *semaphore)
+is_token_free(const struct evsemaphore *semaphore)
 {
 	return semaphore->inside < semaphore->limit;
 }
 
 static void
-enter(struct evsemaphore *semaphore)
+take_token(struct evsemaphore *semaphore)
 {
 	semaphore->inside++;
 	semaphore->granted++;
 }
 
 /*
- * The gate's side.
+ * For the wait queue.
  */
 
 static void
-release(void *semaphore)
+dispose_token(void *semaphore)
 {
 	evsemaphore_release(semaphore, NULL);
 }
 
 static void
-deliver(struct evgate *gate, struct evdeferred *d)
+deliver_token(struct evwaitqueue *queue, struct evdeferred *d)
 {
-	struct evsemaphore *semaphore = semaphore_of(gate);
+	struct evsemaphore *semaphore = semaphore_in(queue);
 
-	semaphore->received++;
-	evdeferred_produce_(d, evresult_owned(semaphore, release));
+	if (d->u.canceller.fn != cancel_token) {
+		evlock_deliver_(d);
+		return;
+	}
+	semaphore->anonymous++;
+	evdeferred_produce_(d, evresult_owned(semaphore, dispose_token));
 }
 
 static bool
-is_held(const struct evgate *gate)
+is_token_held(const struct evwaitqueue *queue)
 {
-	return semaphore_of((struct evgate *)gate)->inside > 0;
+	return semaphore_in(queue)->inside > 0;
 }
 
 static void
-admit(struct evgate *gate)
+admit_to_tokens(struct evwaitqueue *queue)
 {
-	struct evsemaphore *semaphore = semaphore_of(gate);
+	struct evsemaphore *semaphore = semaphore_in(queue);
 
-	while (semaphore->line.length > 0 && may_enter(semaphore)) {
-		enter(semaphore);
-		evgate_line_grant_(gate, &semaphore->line);
+	while (semaphore->fifo.length > 0 && is_token_free(semaphore)) {
+		take_token(semaphore);
+		evlock_note_grant_(evfifo_grant_(queue, &semaphore->fifo));
 	}
 }
 
 static void
-fail_waiters(struct evgate *gate)
+fail_token_waiters(struct evwaitqueue *queue)
 {
-	struct evsemaphore *semaphore = semaphore_of(gate);
+	struct evsemaphore *semaphore = semaphore_in(queue);
 
-	evgate_fail_all_(&semaphore->line.list, &semaphore->line.length);
+	evlock_fail_all_(&semaphore->fifo.list, &semaphore->fifo.length);
 }
 
 static void
-destroy(struct evgate *gate)
+destroy_semaphore(struct evwaitqueue *queue)
 {
-	free(semaphore_of(gate));
+	free(semaphore_in(queue));
 }
 
-static const struct evgate_type gate_type = {
-    deliver, is_held, admit, fail_waiters, destroy};
+static const struct evwaitqueue_type queue_type = {deliver_token, is_token_held,
+    admit_to_tokens, fail_token_waiters, destroy_semaphore};
 
-/* Leaving before the delivery: the canceller. */
-static void
-leave(struct evdeferred *d, void *arg)
+/*
+ * For owners.
+ */
+
+static enum evanswer
+answer_for_token(const struct evlock *of, unsigned inside, enum evmode mode)
 {
-	struct evsemaphore *semaphore = arg;
+	(void)inside;
+	(void)mode;
+	return is_token_free(semaphore_of(of)) ? EVANSWER_ENTER : EVANSWER_WAIT;
+}
 
+static void
+enter_semaphore(struct evlock *of, enum evmode mode)
+{
+	(void)mode;
+	take_token(semaphore_of(of));
+}
+
+static bool
+leave_semaphore(struct evlock *of, enum evmode mode)
+{
+	struct evsemaphore *semaphore = semaphore_of(of);
+
+	(void)mode;
+	semaphore->inside--;
+	return semaphore->fifo.length > 0;
+}
+
+/* One that is not put into the queue is granted. */
+static uint32_t
+draw_fifo_ticket(struct evlock *of)
+{
+	(void)of;
+	return EVFIFO_GRANTED;
+}
+
+static void
+enqueue_for_token(struct evlock *of, struct evdeferred *d, enum evmode mode)
+{
+	(void)mode;
+	evfifo_wait_(&semaphore_of(of)->fifo, d);
+}
+
+static void
+withdraw_from_tokens(
+    struct evlock *of, struct evdeferred *d, enum evmode mode, bool granted)
+{
+	struct evsemaphore *semaphore = semaphore_of(of);
+
+	(void)mode;
+	(void)granted;
 	semaphore->cancelled++;
-	if (evgate_line_leave_(&semaphore->gate, &semaphore->line, d))
+	if (evfifo_leave_(&of->queue, &semaphore->fifo, d))
 		semaphore->inside--;
-	evgate_changed_(&semaphore->gate);
 }
+
+static const struct evlock_type lock_type = {
+    .answer = answer_for_token,
+    .enter = enter_semaphore,
+    .leave = leave_semaphore,
+    .draw_ticket = draw_fifo_ticket,
+    .enqueue = enqueue_for_token,
+    .withdraw = withdraw_from_tokens,
+};
 
 /*
  * What it is for.
  */
 
+/* The canceller of who asks for nobody in particular. */
+static void
+cancel_token(struct evdeferred *d, void *arg)
+{
+	struct evsemaphore *semaphore = arg;
+
+	withdraw_from_tokens(&semaphore->lock, d, MODE, false);
+	evwaitqueue_changed_(&semaphore->lock.queue);
+}
+
 struct evdeferred *
 evsemaphore_acquire(struct evsemaphore *semaphore, struct evowner *owner)
 {
+	struct evwaitqueue *queue;
 	struct evdeferred *d;
 
-	if (semaphore == NULL || owner != NULL) {
+	if (semaphore == NULL) {
 		errno = EINVAL;
 		return NULL;
 	}
-	if (!evgate_is_open_(&semaphore->gate))
-		return evgate_refuse_(&semaphore->gate);
-	d = evdeferred_new_private_(semaphore->gate.base, leave, semaphore);
+	if (owner != NULL)
+		return evlock_acquire_(&semaphore->lock, owner, MODE);
+	queue = &semaphore->lock.queue;
+	if (!evwaitqueue_is_open_(queue))
+		return evwaitqueue_refuse_(queue);
+	d = evdeferred_new_private_(queue->base, cancel_token, semaphore);
 	if (d == NULL)
 		return NULL;
-	if (may_enter(semaphore)) {
-		enter(semaphore);
-		evgate_line_pass_(&semaphore->gate, d);
+	if (is_token_free(semaphore)) {
+		take_token(semaphore);
+		evfifo_pass_(queue, d);
 	} else {
-		evgate_line_wait_(&semaphore->line, d);
+		evfifo_wait_(&semaphore->fifo, d);
 	}
 	return d;
 }
@@ -134,44 +217,33 @@ evsemaphore_acquire(struct evsemaphore *semaphore, struct evowner *owner)
 int
 evsemaphore_release(struct evsemaphore *semaphore, struct evowner *owner)
 {
-	if (semaphore == NULL || owner != NULL) {
-		errno = EINVAL;
-		return -1;
-	}
-	evdefer_base_check_(semaphore->gate.base);
-	if (semaphore->received == 0) {
-		errno = EPERM;
-		return -1;
-	}
-	semaphore->received--;
-	semaphore->inside--;
-	evgate_changed_(&semaphore->gate);
-	return 0;
-}
-
-/* Why nobody gets a token without waiting, or 0. */
-static int
-refusal(const struct evsemaphore *semaphore)
-{
 	if (semaphore == NULL)
-		return EINVAL;
-	evdefer_base_check_(semaphore->gate.base);
-	if (!evgate_is_open_(&semaphore->gate))
-		return ESHUTDOWN;
-	return may_enter(semaphore) ? 0 : EBUSY;
+		return evlock_refuse_(EINVAL);
+	if (owner != NULL)
+		return evlock_release_(&semaphore->lock, owner, MODE);
+	evdefer_base_check_(semaphore->lock.queue.base);
+	if (semaphore->anonymous == 0)
+		return evlock_refuse_(EPERM);
+	semaphore->anonymous--;
+	evwaitqueue_left_(
+	    &semaphore->lock.queue, leave_semaphore(&semaphore->lock, MODE));
+	return 0;
 }
 
 int
 evsemaphore_try(struct evsemaphore *semaphore, struct evowner *owner)
 {
-	const int error = owner != NULL ? EINVAL : refusal(semaphore);
-
-	if (error != 0) {
-		errno = error;
-		return -1;
-	}
-	enter(semaphore);
-	semaphore->received++;
+	if (semaphore == NULL)
+		return evlock_refuse_(EINVAL);
+	if (owner != NULL)
+		return evlock_try_(&semaphore->lock, owner, MODE);
+	evdefer_base_check_(semaphore->lock.queue.base);
+	if (!evwaitqueue_is_open_(&semaphore->lock.queue))
+		return evlock_refuse_(ESHUTDOWN);
+	if (!is_token_free(semaphore))
+		return evlock_refuse_(EBUSY);
+	take_token(semaphore);
+	semaphore->anonymous++;
 	return 0;
 }
 
@@ -183,9 +255,10 @@ evsemaphore_with(struct evsemaphore *semaphore, struct evowner *owner,
 		errno = EINVAL;
 		return NULL;
 	}
-	if (evgate_check_with_(&semaphore->gate, patience, body) == -1)
+	if (evwaitqueue_check_with_(&semaphore->lock.queue, patience, body) ==
+	    -1)
 		return NULL;
-	return evgate_with_(
+	return evwaitqueue_with_(
 	    evsemaphore_acquire(semaphore, owner), patience, body, arg);
 }
 
@@ -198,7 +271,7 @@ evsemaphore_new(struct evdefer_base *base, size_t tokens, unsigned flags)
 {
 	struct evsemaphore *semaphore;
 
-	if (evgate_check_new_(base, flags) == -1)
+	if (evwaitqueue_check_new_(base, flags) == -1)
 		return NULL;
 	if (tokens == 0) {
 		errno = EINVAL;
@@ -209,8 +282,9 @@ evsemaphore_new(struct evdefer_base *base, size_t tokens, unsigned flags)
 		errno = ENOMEM;
 		return NULL;
 	}
-	evgate_init_(&semaphore->gate, &gate_type, base, flags);
-	evgate_line_init_(&semaphore->line);
+	evwaitqueue_init_(&semaphore->lock.queue, &queue_type, base, flags);
+	evlock_init_(&semaphore->lock, &lock_type);
+	evfifo_init_(&semaphore->fifo);
 	semaphore->limit = tokens;
 	return semaphore;
 }
@@ -219,7 +293,7 @@ void
 evsemaphore_free(struct evsemaphore *semaphore)
 {
 	if (semaphore != NULL)
-		evgate_close_(&semaphore->gate);
+		evwaitqueue_close_(&semaphore->lock.queue);
 }
 
 size_t
@@ -242,8 +316,8 @@ evsemaphore_get_stats(
 	if (semaphore == NULL)
 		return;
 	stats->inside = semaphore->inside;
-	stats->waiting = semaphore->line.length;
+	stats->waiting = semaphore->fifo.length;
 	stats->granted = semaphore->granted;
 	stats->cancelled = semaphore->cancelled;
-	stats->longest_queue = semaphore->line.longest;
+	stats->longest_queue = semaphore->fifo.longest;
 }

@@ -7,12 +7,27 @@
 #include <time.h>
 
 #include "base-internal.h"
-#include "deferred-internal.h"
+#include "link-internal.h"
 
 /* Longer than any process runs, and added to the time of day no overflow. */
 #define LONGEST_SECONDS (sizeof(time_t) > 4 ? INT32_MAX : 1 << 28)
 
 #define NOT_IN_HEAP SIZE_MAX
+
+/* All of a base. */
+struct evtimers {
+	struct evdefer_base_part part;
+	struct evalarm alarm; /* when the first is over */
+	struct evready ready; /* in the ready queue while some may be over */
+	struct evtimeout **heap;
+	size_t count;
+	size_t capacity;
+	uint64_t order; /* of the next one */
+	/* What was over when the turn began, of those that were there then. */
+	uint64_t due_end;
+	uint64_t due_order;
+	struct evpool pool;
+};
 
 /*
  * The heap.
@@ -65,9 +80,16 @@ move_down(struct evtimers *timers, struct evtimeout *timeout, size_t index)
 }
 
 static struct evtimeout *
-first(const struct evtimers *timers)
+first_timeout(const struct evtimers *timers)
 {
 	return timers->count > 0 ? timers->heap[0] : NULL;
+}
+
+/* When the first of them is over. */
+static uint64_t
+first_end(const struct evtimers *timers)
+{
+	return timers->count > 0 ? timers->heap[0]->end : EVALARM_NEVER;
 }
 
 static void
@@ -87,7 +109,7 @@ leave_heap(struct evtimers *timers, struct evtimeout *timeout)
 
 /* Makes room for one more.  0, or -1. */
 static int
-reserve(struct evtimers *timers)
+make_heap_room(struct evtimers *timers)
 {
 	const size_t capacity =
 	    timers->capacity > 0 ? 2 * timers->capacity : 16;
@@ -117,56 +139,53 @@ is_due(const struct evtimers *timers, const struct evtimeout *timeout)
 static void
 expire_first(struct evready *ready)
 {
-	struct evdefer_base *base =
-	    EVLIST_ELEMENT(ready, struct evdefer_base, timers.ready);
-	struct evtimers *timers = &base->timers;
-	struct evtimeout *timeout = first(timers);
+	struct evtimers *timers = EVLIST_ELEMENT(ready, struct evtimers, ready);
+	struct evtimeout *timeout = first_timeout(timers);
 
 	evlist_remove_(&ready->node);
 	if (timeout == NULL || !is_due(timers, timeout))
 		return;
 	/* They take turns with others that are ready. */
-	evlist_append_(&base->ready, &ready->node);
+	evlist_append_(&timers->part.base->ready, &ready->node);
 	leave_heap(timers, timeout);
+	/* The turn that is under way looks at it when it ends. */
+	timers->alarm.time = first_end(timers);
 	timeout->expired = true;
 	timeout->expire(timeout);
 }
 
-void
-evtimers_init_(struct evtimers *timers)
+/* A turn begins: what is over by now is to be delivered. */
+static void
+ring_timers(struct evalarm *alarm, uint64_t now)
 {
-	evlist_init_(&timers->ready.node);
-	timers->ready.deliver = expire_first;
-	evpool_init_(&timers->pool, sizeof(struct evtimeout));
-}
+	struct evtimers *timers = EVLIST_ELEMENT(alarm, struct evtimers, alarm);
 
-void
-evtimers_begin_turn_(struct evdefer_base *base, uint64_t now)
-{
-	struct evtimers *timers = &base->timers;
-
-	if (timers->count == 0 || first(timers)->end > now)
-		return;
 	timers->due_end = now;
 	timers->due_order = timers->order;
 	if (evlist_empty_(&timers->ready.node))
-		evlist_append_(&base->ready, &timers->ready.node);
+		evlist_append_(&timers->part.base->ready, &timers->ready.node);
 }
 
-void
-evtimers_end_turn_(struct evdefer_base *base)
+static void
+init_timers(struct evdefer_base_part *part)
 {
-	evdefer_base_wake_at_(base, first(&base->timers)->end);
+	struct evtimers *timers = EVLIST_ELEMENT(part, struct evtimers, part);
+
+	evlist_init_(&timers->ready.node);
+	timers->ready.deliver = expire_first;
+	timers->alarm.ring = ring_timers;
+	evdefer_base_add_alarm_(part->base, &timers->alarm);
+	evpool_init_(&timers->pool, sizeof(struct evtimeout));
 }
 
-void
-evtimers_close_(struct evdefer_base *base)
+static void
+close_timers(struct evdefer_base_part *part)
 {
-	struct evtimers *timers = &base->timers;
+	struct evtimers *timers = EVLIST_ELEMENT(part, struct evtimers, part);
 	struct evtimeout *timeout;
 
 	evlist_remove_(&timers->ready.node);
-	while ((timeout = first(timers)) != NULL) {
+	while ((timeout = first_timeout(timers)) != NULL) {
 		leave_heap(timers, timeout);
 		/* Nobody else will ever fire it. */
 		if (timeout->fires)
@@ -174,29 +193,28 @@ evtimers_close_(struct evdefer_base *base)
 	}
 }
 
-void
-evtimers_destroy_(struct evtimers *timers)
+static void
+destroy_timers(struct evdefer_base_part *part)
 {
+	struct evtimers *timers = EVLIST_ELEMENT(part, struct evtimers, part);
+
 	evpool_destroy_(&timers->pool);
 	free(timers->heap);
 }
+
+static const struct evdefer_base_part_type timers_type = {
+    sizeof(struct evtimers), init_timers, close_timers, destroy_timers};
 
 /*
  * One timeout.
  */
 
-bool
-evtimeout_is_valid_(const struct timeval *duration)
-{
-	return duration != NULL && duration->tv_sec >= 0 &&
-	       duration->tv_usec >= 0 && duration->tv_usec < 1000000;
-}
-
 int
 evtimeout_check_(
     const struct evdefer_base *base, const struct timeval *duration)
 {
-	if (!evtimeout_is_valid_(duration)) {
+	if (duration == NULL || duration->tv_sec < 0 || duration->tv_usec < 0 ||
+	    duration->tv_usec >= 1000000) {
 		errno = EINVAL;
 		return -1;
 	}
@@ -218,45 +236,142 @@ end_of(const struct timeval *duration)
 	       (uint64_t)duration->tv_usec * 1000;
 }
 
+static struct evtimeout *
+make_timeout(struct evdeferred *d)
+{
+	struct evdefer_base_part *part =
+	    evdefer_base_get_part_(d->base, &timers_type);
+	struct evtimers *timers = EVLIST_ELEMENT(part, struct evtimers, part);
+	struct evtimeout *timeout;
+
+	if (part == NULL || make_heap_room(timers) == -1)
+		return NULL;
+	timeout = evpool_get_(&timers->pool);
+	if (timeout == NULL)
+		return NULL;
+	d->base->timeouts++;
+	timeout->order = timers->order++;
+	timeout->timers = timers;
+	timeout->deferred = d;
+	timeout->expired = false;
+	timeout->fires = false;
+	return timeout;
+}
+
 struct evtimeout *
 evtimeout_start_(struct evdeferred *d, const struct timeval *duration,
     evtimeout_expire_fn expire)
 {
-	struct evdefer_base *base = d->base;
-	struct evtimers *timers = &base->timers;
-	struct evtimeout *timeout;
+	struct evtimeout *timeout = make_timeout(d);
+	struct evtimers *timers;
 
-	if (reserve(timers) == -1 ||
-	    (timeout = evpool_get_(&timers->pool)) == NULL)
-		goto no_memory;
+	if (timeout == NULL) {
+		errno = ENOMEM;
+		return NULL;
+	}
+	timers = timeout->timers;
 	timeout->end = end_of(duration);
-	timeout->order = timers->order++;
-	timeout->deferred = d;
 	timeout->expire = expire;
-	timeout->expired = false;
-	timeout->fires = false;
 	move_up(timers, timeout, timers->count++);
-	if (evdefer_base_wake_at_(base, first(timers)->end) == 0)
+	if (evdefer_base_set_alarm_(
+		d->base, &timers->alarm, first_end(timers)) == 0)
 		return timeout;
-	leave_heap(timers, timeout);
-	evpool_put_(&timers->pool, timeout);
-no_memory:
+	evtimeout_stop_(timeout);
 	errno = ENOMEM;
 	return NULL;
 }
 
+/* Where libevent lacks memory for the next turn, as others have taken the place of
+ * its event meanwhile, that is tried again whenever one starts or stops. */
 bool
-evtimeout_stop_(struct evdefer_base *base, struct evtimeout *timeout)
+evtimeout_stop_(struct evtimeout *timeout)
 {
-	struct evtimers *timers = &base->timers;
+	struct evtimers *timers = timeout->timers;
+	struct evdefer_base *base = timers->part.base;
 	const bool expired = timeout->expired;
 
 	if (timeout->index != NOT_IN_HEAP)
 		leave_heap(timers, timeout);
 	evpool_put_(&timers->pool, timeout);
-	if (timers->count == 0)
-		evdefer_base_sleep_(base);
-	else
-		evdefer_base_wake_at_(base, first(timers)->end);
+	base->timeouts--;
+	evdefer_base_set_alarm_(base, &timers->alarm, first_end(timers));
 	return expired;
+}
+
+/*
+ * The link that ends it.
+ */
+
+static void
+cancel_expired(struct evtimeout *timeout)
+{
+	evdeferred_time_out_(timeout->deferred);
+}
+
+static void
+run_timeout(const struct evlink *link, struct evdeferred *d)
+{
+	struct evresult result = d->u.result;
+
+	if (!evtimeout_stop_(link->object) ||
+	    !(d->flags & EVDEFERRED_TIMED_OUT))
+		return;
+	if (link->instead != NULL) {
+		evlink_call_both_(link->instead, link->arg, d);
+		return;
+	}
+	if (!evresult_is_failure_(result) ||
+	    evfailure_get_code(result.data) != ECANCELED)
+		return;
+	d->u.result = evresult_fixed_(EVFAILURE_TIMED_OUT);
+	evfailure_unref(result.data);
+}
+
+static void
+drop_timeout(const struct evlink *link, struct evdeferred *d)
+{
+	(void)d;
+	evtimeout_stop_(link->object);
+}
+
+static const struct evlink_type timeout_link = {run_timeout, drop_timeout};
+
+int
+evdeferred_add_timeout_both(struct evdeferred *d, const struct timeval *timeout,
+    evdeferred_both_fn both, void *arg)
+{
+	struct evtimeout *started;
+	struct evlink *link;
+
+	if (d == NULL) {
+		errno = EINVAL;
+		return -1;
+	}
+	evdefer_base_check_(d->base);
+	if (evtimeout_check_(d->base, timeout) == -1)
+		return -1;
+	if (evdeferred_is_complete_(d))
+		return 0;
+	/* First what can be kept if the rest fails. */
+	if (evpool_reserve_(&d->base->links, 1) == -1)
+		return -1;
+	started = evtimeout_start_(d, timeout, cancel_expired);
+	if (started == NULL)
+		return -1;
+	link = evlink_append_(d);
+	link->type = &timeout_link;
+	link->object = started;
+	link->instead = both;
+	link->arg = arg;
+	/* What was called off was so before this. */
+	evdeferred_clear_(d, EVDEFERRED_CALLED_OFF);
+	if (d->flags & EVDEFERRED_FIRED)
+		evdeferred_deliver_(d);
+	return 0;
+}
+
+int
+evdeferred_add_timeout(struct evdeferred *d, const struct timeval *timeout)
+{
+	return evdeferred_add_timeout_both(d, timeout, NULL, NULL);
 }

@@ -4,7 +4,7 @@
  *
  * The handler may drop failures itself.  These wait, where they are, until it
  * has returned: in their Deferreds, which go when that was reported, and in the
- * objects of queues.  So reports need no memory and are never nested.
+ * nodes of queues.  So reports need no memory and are never nested.
  */
 #ifndef EVDEFER_UNHANDLED_INTERNAL_H
 #define EVDEFER_UNHANDLED_INTERNAL_H
@@ -16,30 +16,37 @@
 #include <evdefer/result.h>
 
 #include "list-internal.h"
+#include "ready-internal.h"
 
 /* Failures of the handler that lead to the next ones are reported in a row this
  * often; and none that begins after so many reports. */
 #define EVUNHANDLED_ROUNDS 16
 #define EVUNHANDLED_MANY 256
 
-struct event;
+/* A result that is kept in a list. */
+struct evresult_node {
+	struct evlist node;
+	struct evresult result;
+};
+
 struct evdefer_base;
 struct evdeferred;
-struct evobject;
 
 struct evunhandled {
 	evdefer_base_unhandled_fn fn;
 	void *arg;
 	struct evlist deferreds; /* whose results are to be reported */
-	struct evlist objects;	 /* of queues, the same */
+	struct evlist results;	 /* of no Deferred, the same */
 	size_t count;		 /* in both lists */
 	bool busy;		 /* somebody up the stack reports them all */
 	const struct evdeferred *reported; /* to the handler, now */
-	struct event *again; /* reports what a handler goes on to drop */
+	/* For what a handler goes on to drop, which is rare: the alarm is the base's
+	 * from the first time on. */
+	struct evalarm again;
+	struct evready ready;
 };
 
-/* 0, or -1 where there is no memory.  The base has its event_base. */
-int evunhandled_init_(struct evdefer_base *base);
+void evunhandled_init_(struct evdefer_base *base);
 
 /* The base leaves its loop, in which it could go on. */
 void evunhandled_leave_loop_(struct evdefer_base *base);
@@ -51,8 +58,8 @@ bool evunhandled_is_news_(struct evresult result);
 /* Reports the result of a Deferred that is at its end and pinned, in no list. */
 void evunhandled_report_(struct evdeferred *d);
 
-/* The same for the object of a queue that is out of it. */
-void evunhandled_report_object_(
-    struct evdefer_base *base, struct evobject *object);
+/* The same for one of the base's results, which is in no list. */
+void evunhandled_report_node_(
+    struct evdefer_base *base, struct evresult_node *node);
 
 #endif

@@ -4,12 +4,9 @@
 #include <stdio.h>
 #include <string.h>
 
-#include <event2/event.h>
-
 #include "base-internal.h"
 #include "creation-internal.h"
 #include "deferred-internal.h"
-#include "queue-internal.h"
 #include "result-internal.h"
 #include "text-internal.h"
 
@@ -71,14 +68,17 @@ tell_first(struct evdefer_base *base, evdefer_base_unhandled_fn fn, void *arg)
 {
 	struct evunhandled *unhandled = &base->unhandled;
 	struct evdeferred *d;
-	struct evobject *object;
+	struct evresult_node *first;
+	struct evresult result;
 
 	unhandled->count--;
 	if (evlist_empty_(&unhandled->deferreds)) {
-		object = EVLIST_ELEMENT(
-		    evlist_pop_(&unhandled->objects), struct evobject, node);
-		fn(object->result.data, arg);
-		evobject_drop_(base, object);
+		first = EVLIST_ELEMENT(evlist_pop_(&unhandled->results),
+		    struct evresult_node, node);
+		result = first->result;
+		evpool_put_(&base->results, first);
+		fn(result.data, arg);
+		evresult_dispose(result);
 		return;
 	}
 	d = EVLIST_ELEMENT(
@@ -119,15 +119,34 @@ tell_log(struct evdefer_base *base)
 		tell_all(base, say_nothing, NULL);
 }
 
+#define PAUSE_NS 10000000
+
+static void
+wake_up(struct evalarm *again, uint64_t now)
+{
+	struct evdefer_base *base =
+	    EVLIST_ELEMENT(again, struct evdefer_base, unhandled.again);
+
+	(void)now;
+	again->time = EVALARM_NEVER;
+	if (evlist_empty_(&base->unhandled.ready.node))
+		evlist_append_(&base->ready, &base->unhandled.ready.node);
+}
+
 /* After a pause, so that a handler that fails each time leaves the processor to
  * others. */
 static void
 put_off(struct evdefer_base *base)
 {
-	static const struct timeval pause = {0, 10000};
+	struct evalarm *again = &base->unhandled.again;
 
+	if (!evdefer_base_closed_(base) && again->ring == NULL) {
+		again->ring = wake_up;
+		evdefer_base_add_alarm_(base, again);
+	}
 	if (evdefer_base_closed_(base) ||
-	    event_add(base->unhandled.again, &pause) == -1)
+	    evdefer_base_set_alarm_(
+		base, again, evdefer_base_now_() + PAUSE_NS) == -1)
 		tell_log(base);
 }
 
@@ -173,33 +192,30 @@ report_all(struct evdefer_base *base, void (*report)(struct evdefer_base *base))
 }
 
 static void
-go_on(evutil_socket_t fd, short what, void *arg)
+go_on(struct evready *ready)
 {
-	(void)fd;
-	(void)what;
-	report_all(arg, tell_in_rounds);
+	evlist_remove_(&ready->node);
+	report_all(EVLIST_ELEMENT(ready, struct evdefer_base, unhandled.ready),
+	    tell_in_rounds);
 }
 
-int
+void
 evunhandled_init_(struct evdefer_base *base)
 {
 	struct evunhandled *unhandled = &base->unhandled;
 
-	unhandled->again = evtimer_new(base->event_base, go_on, base);
-	if (unhandled->again == NULL)
-		return -1;
+	evlist_init_(&unhandled->ready.node);
+	unhandled->ready.deliver = go_on;
 	evlist_init_(&unhandled->deferreds);
-	evlist_init_(&unhandled->objects);
+	evlist_init_(&unhandled->results);
 	unhandled->fn = write_log;
 	unhandled->arg = base;
-	return 0;
 }
 
 void
 evunhandled_leave_loop_(struct evdefer_base *base)
 {
-	event_free(base->unhandled.again);
-	base->unhandled.again = NULL;
+	evlist_remove_(&base->unhandled.ready.node);
 	report_all(base, tell_log);
 }
 
@@ -215,7 +231,7 @@ evunhandled_report_(struct evdeferred *d)
 	}
 	begin(base);
 	tell(d, tell_handler, base);
-	evdeferred_drop_result_(d);
+	evresult_dispose(evdeferred_take_result_(d));
 	tell_in_rounds(base);
 	/* Not before: the free of d has not returned yet. */
 	evdeferred_bury_(d);
@@ -223,9 +239,9 @@ evunhandled_report_(struct evdeferred *d)
 }
 
 void
-evunhandled_report_object_(struct evdefer_base *base, struct evobject *object)
+evunhandled_report_node_(struct evdefer_base *base, struct evresult_node *node)
 {
-	evlist_append_(&base->unhandled.objects, &object->node);
+	evlist_append_(&base->unhandled.results, &node->node);
 	base->unhandled.count++;
 	report_all(base, tell_in_rounds);
 }

@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Does an owner that has asked for a lock, and has to wait, close a circle of
+ * Does an owner that has asked for a lock, and has to wait, close a cycle of
  * owners that wait for each other?
  *
- * A search in breadth from the owner, whose new ask is among the others by now.
+ * A search in breadth from the owner, whose new request is among the others by now.
  * Who waits for a lock waits for the owners that are inside.  Those who wait
  * for the same lock in front of it matter only if they wait for something else
  * as well: otherwise what they wait for are the same owners inside.  Of these,
- * the "rivals" of the lock, only writers stand in front of anybody: all of them
+ * the "blockers" of the lock, only writers stand in front of anybody: all of them
  * in front of a reader, and the older ones in front of a writer.
  *
- * The circle can only close at the owner where somebody waits for a lock that
+ * The cycle can only close at the owner where somebody waits for a lock that
  * it has.  With each step of the search goes one through these locks, so that
  * the shorter of both ways decides: an owner that has nothing else pays
  * nothing, nor does one that nobody waits for pay for a million who share a
@@ -21,22 +21,27 @@
 
 #include "owner-internal.h"
 #include "result-internal.h"
-#include "rwlock-internal.h"
 
 /* A search under way: owners that were found and not looked at. */
 struct search {
 	uint64_t number;
-	const struct evask *ask;   /* the new one */
-	struct evowner *owner;	   /* whose ask it is */
-	const struct evlist *hold; /* the next of its holds to look at */
-	bool awaited;		   /* somebody may wait for the owner */
+	const struct evrequest *request; /* the new one */
+	struct evowner *owner;		 /* whose request it is */
+	const struct evlist *hold;	 /* the next of its holds to look at */
+	bool awaited;			 /* somebody may wait for the owner */
 	struct evowner *first;
 	struct evowner *last;
 };
 
+static bool
+is_awaited(const struct evlock *lock)
+{
+	return lock->type->is_awaited != NULL && lock->type->is_awaited(lock);
+}
+
 /* Has it turned out that nobody waits for the owner?  One step of finding out. */
 static bool
-is_over(struct search *search)
+is_decided(struct search *search)
 {
 	const struct evhold *hold;
 
@@ -46,22 +51,22 @@ is_over(struct search *search)
 		return true;
 	hold = EVLIST_ELEMENT(search->hold, const struct evhold, owner_node);
 	search->hold = hold->owner_node.next;
-	/* Who waits for one thing only is nobody's rival. */
+	/* Who waits for one thing only is nobody's blocker. */
 	search->awaited =
-	    evrwlock_waiting_(hold->lock) > 0 &&
-	    (hold != search->ask->hold || search->owner->ask_count > 1);
+	    is_awaited(hold->lock) &&
+	    (hold != search->request->hold || search->owner->request_count > 1);
 	return false;
 }
 
 static void
 find(struct search *search, struct evowner *found, struct evowner *waiter,
-    const struct evask *ask, bool inside)
+    const struct evrequest *request, bool inside)
 {
 	if (found == waiter || found->seen == search->number)
 		return;
 	found->seen = search->number;
 	found->waiter = waiter;
-	found->wanted = ask;
+	found->wanted = request;
 	found->inside = inside;
 	found->queue_next = NULL;
 	if (search->last == NULL)
@@ -73,75 +78,78 @@ find(struct search *search, struct evowner *found, struct evowner *waiter,
 
 /* Finds those that are inside. */
 static void
-find_holders(
-    struct search *search, struct evowner *waiter, const struct evask *ask)
+find_holders(struct search *search, struct evowner *waiter,
+    const struct evrequest *request)
 {
-	struct evrwlock *lock = ask->lock;
+	struct evlock *lock = request->lock;
 	/* The owner does not wait for itself; others that wait for the same
 	 * lock may find it there. */
 	const uint64_t number = search->number + (waiter != search->owner);
 	struct evlist *node;
-	struct evask *granted;
+	struct evrequest *granted;
 
 	if (lock->seen >= number)
 		return;
 	lock->seen = number;
 	for (node = lock->holders.next;
-	     node != &lock->holders && !is_over(search); node = node->next)
+	     node != &lock->holders && !is_decided(search); node = node->next)
 		find(search,
 		    EVLIST_ELEMENT(node, struct evhold, lock_node)->owner,
-		    waiter, ask, true);
+		    waiter, request, true);
 	/* Readers that were granted together are not among the holders yet. */
-	for (node = lock->gate.granted.next;
-	     node != &lock->gate.granted && !is_over(search);
+	for (node = lock->queue.granted.next;
+	     node != &lock->queue.granted && !is_decided(search);
 	     node = node->next) {
-		granted = evrwlock_ask_of_(
+		granted = evrequest_of_(
 		    EVLIST_ELEMENT(node, struct evdeferred, node));
 		if (granted != NULL)
-			find(search, granted->hold->owner, waiter, ask, true);
+			find(search, granted->hold->owner, waiter, request,
+			    true);
 	}
 }
 
 static bool
-is_in_front(const struct evask *rival, const struct evask *ask)
+is_in_front(const struct evrequest *blocker, const struct evrequest *request)
 {
-	if (rival->granted)
+	if (blocker->state != EVREQUEST_WAITING)
 		return false;
-	return ask->mode == EVMODE_READ ||
-	       (int32_t)(rival->d->ticket - ask->d->ticket) < 0;
+	return request->mode == EVMODE_READ ||
+	       (int32_t)(blocker->d->ticket - request->d->ticket) < 0;
 }
 
 /* Finds those in front of it in the queue. */
 static void
-find_rivals(
-    struct search *search, struct evowner *waiter, const struct evask *ask)
+find_blockers(struct search *search, struct evowner *waiter,
+    const struct evrequest *request)
 {
 	struct evlist *node;
-	struct evask *rival;
+	struct evrequest *blocker;
 
-	for (node = ask->lock->rivals.next;
-	     node != &ask->lock->rivals && !is_over(search);
+	for (node = request->lock->blockers.next;
+	     node != &request->lock->blockers && !is_decided(search);
 	     node = node->next) {
-		rival = EVLIST_ELEMENT(node, struct evask, rival_node);
-		if (is_in_front(rival, ask))
-			find(search, rival->hold->owner, waiter, ask, false);
+		blocker = EVLIST_ELEMENT(node, struct evrequest, blocker_node);
+		if (is_in_front(blocker, request))
+			find(search, blocker->hold->owner, waiter, request,
+			    false);
 	}
 }
 
-/* Of several asks of an owner at one lock only that which will be granted first
+/* Of several requests of an owner at one lock only that which will be granted first
  * waits for others; the rest wait for their owner. */
 static bool
-is_first(const struct evask *ask)
+is_first(const struct evrequest *request)
 {
-	const struct evhold *hold = ask->hold;
-	const struct evlist *writes = &hold->queued[EVMODE_WRITE];
+	const struct evhold *hold = request->hold;
+	const struct evlist *writes = &hold->waiting[EVMODE_WRITE];
 
-	if (evask_is_granted_(ask) || hold->inside.of[EVMODE_READ] > 0 ||
+	if (evrequest_is_granted_(request) ||
+	    hold->inside.of[EVMODE_READ] > 0 ||
 	    hold->inside.of[EVMODE_WRITE] > 0)
 		return false;
-	if (ask->mode == EVMODE_READ && !evlist_empty_(writes))
+	if (request->mode == EVMODE_READ && !evlist_empty_(writes))
 		return false;
-	return hold->queued[ask->mode].next == &ask->node;
+	return hold->waiting[request->mode].next == &request->node;
 }
 
 /* Finds all that the waiter waits for. */
@@ -149,16 +157,19 @@ static void
 find_for(struct search *search, struct evowner *waiter)
 {
 	struct evlist *node;
-	struct evask *ask;
+	struct evrequest *request;
 
-	for (node = waiter->asks.next;
-	     node != &waiter->asks && !is_over(search); node = node->next) {
-		ask = EVLIST_ELEMENT(node, struct evask, owner_node);
+	for (node = waiter->requests.next;
+	     node != &waiter->requests && !is_decided(search);
+	     node = node->next) {
+		request = EVLIST_ELEMENT(node, struct evrequest, owner_node);
 		/* At a lock that is being closed all are about to fail. */
-		if (ask->lock->gate.closed || !is_first(ask))
+		if (request->lock->queue.closed ||
+		    request->lock->type->is_awaited == NULL ||
+		    !is_first(request))
 			continue;
-		find_holders(search, waiter, ask);
-		find_rivals(search, waiter, ask);
+		find_holders(search, waiter, request);
+		find_blockers(search, waiter, request);
 	}
 }
 
@@ -192,7 +203,7 @@ describe(struct evowner *owner)
 		    "%s%s waits to %s %s, %s %s", length > 0 ? "; " : "",
 		    waiter->name,
 		    holder->wanted->mode == EVMODE_READ ? "read" : "write",
-		    evrwlock_get_name(holder->wanted->lock),
+		    holder->wanted->lock->type->get_name(holder->wanted->lock),
 		    holder->inside ? "held by" : "behind", holder->name);
 		if (length >= sizeof(text))
 			break;
@@ -201,20 +212,20 @@ describe(struct evowner *owner)
 	result = evresult_fail(EDEADLK, "deadlock: %s", text);
 	/* Where there is no memory for the text, it is a deadlock all the same. */
 	if (evfailure_get_code(result.data) != EDEADLK)
-		return evresult_fixed_(EVFAILURE_CIRCLE);
+		return evresult_fixed_(EVFAILURE_CYCLE);
 	return result;
 }
 
 struct evresult
-evrwlock_check_deadlock_(const struct evask *ask)
+evrequest_check_cycle_(const struct evrequest *request)
 {
-	struct evowner *owner = ask->hold->owner;
-	struct search search = {.ask = ask, .owner = owner};
+	struct evowner *owner = request->hold->owner;
+	struct search search = {.request = request, .owner = owner};
 
-	search.number = owner->base->searches += 2;
+	search.number = owner->table->searches += 2;
 	search.hold = owner->holds.next;
 	find_for(&search, owner);
-	for (; search.first != NULL && !is_over(&search);
+	for (; search.first != NULL && !is_decided(&search);
 	     search.first = search.first->queue_next) {
 		if (search.first == owner)
 			return describe(owner);

@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A request is one acquire of an owner's, from the call until a callback receives
+ * the grant.  Once granted and delivered it travels down the chain as the value
+ * whose disposal releases the lock.
+ */
+#ifndef EVDEFER_REQUEST_INTERNAL_H
+#define EVDEFER_REQUEST_INTERNAL_H
+
+#include "hold-internal.h"
+#include "result-internal.h"
+
+enum evrequest_state {
+	/* In the queue of the lock.  Readers may have been granted from there, all
+	 * at once: their ticket tells. */
+	EVREQUEST_WAITING,
+	/* Inside, and to be told so. */
+	EVREQUEST_GRANTED,
+	/* Its Deferred has fired with it, and nobody has received that. */
+	EVREQUEST_DELIVERED,
+	/* A both function has that result.  It may pass it on, keep it or ask for
+	 * its value; */
+	EVREQUEST_LENT,
+	/* ... it has asked for the value, and still runs; */
+	EVREQUEST_TAKEN,
+	/* ... it has kept the result as it is. */
+	EVREQUEST_KEPT,
+	/* Received, disposed of or given up.  No result names it. */
+	EVREQUEST_OVER
+};
+
+struct evrequest {
+	struct evgrant grant;
+	struct evlist node;	    /* in the list of the hold for its state */
+	struct evlist owner_node;   /* in owner->requests until delivered */
+	struct evlist blocker_node; /* in lock->blockers, see cycle.c */
+	struct evhold *hold; /* NULL once it was taken back, or is over */
+	struct evlock *lock; /* may be gone then */
+	struct evholds *holds;
+	struct evdeferred *d; /* until it is delivered */
+	enum evmode mode;
+	enum evrequest_state state;
+	unsigned
+	    refs; /* its Deferred or the result, and a function it is lent to */
+};
+
+/* The request that an undelivered Deferred belongs to; NULL if it is nobody's in
+ * particular. */
+struct evrequest *evrequest_of_(const struct evdeferred *d);
+
+/* Was it granted, though it may not be delivered yet? */
+bool evrequest_is_granted_(const struct evrequest *request);
+
+/* Takes one that is not delivered out of the lock, and lets others in without
+ * telling them.  The cancel of its Deferred, which has to follow, tells them. */
+void evrequest_withdraw_(struct evrequest *request);
+
+/* Its owner gives back what was delivered: its result stands for nothing now. */
+void evrequest_take_back_(struct evrequest *request);
+
+/* A failure if the request, which is new and has to wait, closes a cycle of owners
+ * that wait for each other, else a value. */
+struct evresult evrequest_check_cycle_(const struct evrequest *request);
+
+#endif

@@ -1,0 +1,583 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Acquire, try and release for owners: who asks again for what it holds gets it,
+ * and who would wait for itself is told so.
+ */
+#include "request-internal.h"
+
+#include <errno.h>
+
+#include "owner-internal.h"
+
+static const struct evgrant_type grant_type;
+
+static void cancel_request(struct evdeferred *d, void *arg);
+
+struct evrequest *
+evrequest_of_(const struct evdeferred *d)
+{
+	return d->u.canceller.fn == cancel_request ? d->u.canceller.arg : NULL;
+}
+
+/*
+ * From state to state.
+ */
+
+static inline struct evlist *
+list_of(struct evrequest *request, enum evrequest_state state)
+{
+	if (request->hold == NULL || state == EVREQUEST_OVER)
+		return NULL;
+	if (state >= EVREQUEST_DELIVERED)
+		return &request->hold->delivered;
+	return state == EVREQUEST_GRANTED
+		   ? &request->hold->granted
+		   : &request->hold->waiting[request->mode];
+}
+
+void
+evrequest_take_back_(struct evrequest *request)
+{
+	evlist_remove_(&request->node);
+	request->hold = NULL;
+	request->grant.value = NULL;
+}
+
+static void
+move_to(struct evrequest *request, enum evrequest_state state)
+{
+	struct evlist *from = list_of(request, request->state);
+	struct evlist *to = list_of(request, state);
+
+	request->state = state;
+	if (to == from)
+		return;
+	if (to == NULL) {
+		evrequest_take_back_(request);
+		return;
+	}
+	evlist_remove_(&request->node);
+	evlist_append_(to, &request->node);
+}
+
+static void
+unref_request(struct evrequest *request)
+{
+	struct evholds *holds = request->holds;
+
+	if (--request->refs > 0)
+		return;
+	evpool_put_(&holds->requests, request);
+	evdefer_base_unuse_(holds->part.base);
+}
+
+/* Where nothing names it any more but a function that it is lent to. */
+static void
+end_request(struct evrequest *request)
+{
+	move_to(request, EVREQUEST_OVER);
+	unref_request(request);
+}
+
+bool
+evrequest_is_granted_(const struct evrequest *request)
+{
+	const struct evlock *lock = request->lock;
+
+	if (request->state != EVREQUEST_WAITING)
+		return true;
+	return request->mode == EVMODE_READ && lock->type->is_granted != NULL &&
+	       lock->type->is_granted(lock, request->d);
+}
+
+/*
+ * What waits.
+ */
+
+static struct evrequest *
+first_request(const struct evowner *owner)
+{
+	return EVLIST_ELEMENT(
+	    owner->requests.next, struct evrequest, owner_node);
+}
+
+/* Requests to write whose owner asks for something else as well: the only ones
+ * that a search for cycles has to look at in the queue of a lock. */
+static void
+add_blocker(struct evrequest *request)
+{
+	if (request->mode == EVMODE_WRITE)
+		evlist_append_(
+		    &request->lock->blockers, &request->blocker_node);
+}
+
+/* NULL with ENOMEM. */
+static inline struct evrequest *
+new_request(struct evhold *hold, enum evmode mode, enum evrequest_state state)
+{
+	struct evholds *holds = hold->owner->table;
+	struct evrequest *request = evpool_get_(&holds->requests);
+
+	if (request == NULL)
+		return NULL;
+	evdefer_base_use_(holds->part.base);
+	request->grant.type = &grant_type;
+	request->grant.value = hold->lock;
+	evlist_init_(&request->owner_node);
+	evlist_init_(&request->blocker_node);
+	request->hold = hold;
+	request->lock = hold->lock;
+	request->holds = holds;
+	request->d = NULL;
+	request->mode = mode;
+	request->state = state;
+	request->refs = 1;
+	evlist_append_(list_of(request, state), &request->node);
+	return request;
+}
+
+/* The same for one that is on its way, to its Deferred. */
+static struct evrequest *
+new_wait(struct evhold *hold, enum evmode mode, enum evrequest_state state)
+{
+	struct evowner *owner = hold->owner;
+	struct evrequest *request = new_request(hold, mode, state);
+
+	if (request == NULL)
+		return NULL;
+	request->lock->queue.users++;
+	if (++owner->request_count == 2)
+		add_blocker(first_request(owner));
+	if (owner->request_count >= 2)
+		add_blocker(request);
+	evlist_append_(&owner->requests, &request->owner_node);
+	return request;
+}
+
+/* It is delivered, or given up. */
+static void
+end_wait(struct evrequest *request)
+{
+	struct evowner *owner = request->hold->owner;
+
+	evlist_remove_(&request->owner_node);
+	evlist_remove_(&request->blocker_node);
+	if (--owner->request_count == 1)
+		evlist_remove_(&first_request(owner)->blocker_node);
+}
+
+/* Its Deferred has done with it. */
+static void
+leave_deferred(struct evrequest *request)
+{
+	request->d = NULL;
+	request->lock->queue.users--;
+}
+
+/* Comes to nothing, and so does its hold if that is all it had. */
+static void
+forget_request(struct evrequest *request)
+{
+	struct evhold *hold = request->hold;
+
+	end_wait(request);
+	leave_deferred(request);
+	end_request(request);
+	evhold_tidy_(hold);
+}
+
+void
+evlock_fail_all_(struct evlist *list, size_t *count)
+{
+	struct evrequest *request;
+	struct evdeferred *d;
+
+	while (*count > 0) {
+		--*count;
+		d = EVLIST_ELEMENT(evlist_pop_(list), struct evdeferred, node);
+		request = evrequest_of_(d);
+		if (request != NULL)
+			forget_request(request);
+		evdeferred_produce_(d, evresult_fixed_(EVFAILURE_SHUT_DOWN));
+	}
+}
+
+static void
+grant_request(struct evrequest *request)
+{
+	if (request->state == EVREQUEST_GRANTED)
+		return;
+	move_to(request, EVREQUEST_GRANTED);
+	evhold_enter_(request->hold, request->mode);
+}
+
+void
+evlock_note_grant_(const struct evdeferred *d)
+{
+	struct evrequest *request = evrequest_of_(d);
+
+	if (request != NULL)
+		grant_request(request);
+}
+
+void
+evlock_deliver_(struct evdeferred *d)
+{
+	struct evrequest *request = evrequest_of_(d);
+
+	grant_request(request);
+	end_wait(request);
+	leave_deferred(request);
+	move_to(request, EVREQUEST_DELIVERED);
+	evdeferred_produce_(
+	    d, evresult_of_kind_(EVRESULT_GRANT, &request->grant));
+}
+
+void
+evrequest_withdraw_(struct evrequest *request)
+{
+	struct evlock *lock = request->lock;
+	struct evhold *hold = request->hold;
+
+	lock->type->withdraw(
+	    lock, request->d, request->mode, evrequest_is_granted_(request));
+	if (request->state == EVREQUEST_GRANTED)
+		evhold_exit_(hold, request->mode);
+	end_wait(request);
+	move_to(request, EVREQUEST_OVER);
+	evhold_tidy_(hold);
+	if (!lock->queue.closed)
+		lock->queue.type->admit(&lock->queue);
+}
+
+static void
+cancel_request(struct evdeferred *d, void *arg)
+{
+	struct evrequest *request = arg;
+	struct evwaitqueue *queue = &request->lock->queue;
+
+	(void)d;
+	if (request->state != EVREQUEST_OVER)
+		evrequest_withdraw_(request);
+	/* Its owner, which is being freed, may have put it there. */
+	evlist_remove_(&request->owner_node);
+	leave_deferred(request);
+	unref_request(request);
+	evwaitqueue_changed_(queue);
+}
+
+/*
+ * What was delivered: the grant as a value.
+ */
+
+static struct evrequest *
+request_of(struct evgrant *grant)
+{
+	return EVLIST_ELEMENT(grant, struct evrequest, grant);
+}
+
+static void *
+receive_grant(struct evgrant *grant)
+{
+	struct evrequest *request = request_of(grant);
+	void *lock = grant->value;
+
+	if (request->hold != NULL)
+		request->hold->received.of[request->mode]++;
+	end_request(request);
+	return lock;
+}
+
+static void *
+get_grant_value(struct evgrant *grant)
+{
+	struct evrequest *request = request_of(grant);
+
+	if (request->state == EVREQUEST_DELIVERED ||
+	    request->state == EVREQUEST_KEPT)
+		return receive_grant(grant);
+	if (request->state == EVREQUEST_LENT)
+		move_to(request, EVREQUEST_TAKEN);
+	return grant->value;
+}
+
+static void
+give_back(struct evhold *hold, enum evmode mode)
+{
+	struct evlock *lock = hold->lock;
+
+	evhold_exit_(hold, mode);
+	evhold_tidy_(hold);
+	evwaitqueue_left_(&lock->queue, lock->type->leave(lock, mode));
+}
+
+static void
+dispose_grant(struct evgrant *grant)
+{
+	struct evrequest *request = request_of(grant);
+	struct evhold *hold = request->hold;
+	const enum evmode mode = request->mode;
+
+	if (request->state == EVREQUEST_OVER)
+		return;
+	end_request(request);
+	if (hold != NULL)
+		give_back(hold, mode);
+}
+
+static void
+lend_grant(struct evgrant *grant)
+{
+	struct evrequest *request = request_of(grant);
+
+	request->refs++;
+	move_to(request, EVREQUEST_LENT);
+}
+
+static void
+end_loan(struct evgrant *grant)
+{
+	struct evrequest *request = request_of(grant);
+
+	if (request->state == EVREQUEST_TAKEN)
+		receive_grant(grant);
+	else if (request->state == EVREQUEST_LENT)
+		move_to(request, EVREQUEST_KEPT);
+	unref_request(request);
+}
+
+static void
+pass_on_grant(struct evgrant *grant)
+{
+	struct evrequest *request = request_of(grant);
+
+	if (request->state != EVREQUEST_OVER)
+		move_to(request, EVREQUEST_DELIVERED);
+}
+
+static const struct evgrant_type grant_type = {receive_grant, get_grant_value,
+    dispose_grant, lend_grant, end_loan, pass_on_grant};
+
+/*
+ * Acquiring.
+ */
+
+/* Is the owner inside, known to it or not? */
+static bool
+is_inside_in(const struct evhold *hold, enum evmode mode)
+{
+	const struct evlist *waiting = &hold->waiting[mode];
+
+	if (hold->inside.of[mode] > 0)
+		return true;
+	return mode == EVMODE_READ && !evlist_empty_(waiting) &&
+	       evrequest_is_granted_(
+		   EVLIST_ELEMENT(waiting->next, struct evrequest, node));
+}
+
+/* What an owner gets that asks for the lock, by what it has there. */
+static enum evanswer
+answer_owner(
+    const struct evlock *lock, const struct evhold *hold, enum evmode mode)
+{
+	unsigned inside = 0;
+
+	if (hold != NULL && is_inside_in(hold, EVMODE_READ))
+		inside |= EVMODE_BIT(EVMODE_READ);
+	if (hold != NULL && is_inside_in(hold, EVMODE_WRITE))
+		inside |= EVMODE_BIT(EVMODE_WRITE);
+	return lock->type->answer(lock, inside, mode);
+}
+
+/* Undoes what came before memory ran out. */
+static struct evdeferred *
+give_up(struct evhold *hold, struct evrequest *request)
+{
+	if (request != NULL)
+		forget_request(request);
+	else
+		evhold_tidy_(hold);
+	errno = ENOMEM;
+	return NULL;
+}
+
+/* Puts a request into the queue, unless it would wait there for itself. */
+static void
+wait_for(struct evrequest *request)
+{
+	struct evlock *lock = request->lock;
+	struct evdeferred *d = request->d;
+	struct evresult cycle = evresult_value(NULL);
+
+	if (lock->type->is_awaited != NULL)
+		cycle = evrequest_check_cycle_(request);
+	if (!evresult_is_failure_(cycle)) {
+		lock->type->enqueue(lock, d, request->mode);
+		return;
+	}
+	forget_request(request);
+	evdeferred_produce_(d, cycle);
+}
+
+/* Makes the Deferred of an owner that may enter or has to wait. */
+static struct evdeferred *
+start_request(struct evhold *hold, enum evmode mode, enum evrequest_state state)
+{
+	struct evlock *lock = hold->lock;
+	struct evrequest *request = new_wait(hold, mode, state);
+	struct evdeferred *d;
+
+	if (request == NULL)
+		return give_up(hold, NULL);
+	d = evdeferred_new_private_(lock->queue.base, cancel_request, request);
+	if (d == NULL)
+		return give_up(hold, request);
+	request->d = d;
+	d->ticket = lock->type->draw_ticket(lock);
+	if (state == EVREQUEST_WAITING) {
+		wait_for(request);
+		return d;
+	}
+	evhold_enter_(hold, mode);
+	lock->type->enter(lock, mode);
+	evwaitqueue_grant_(&lock->queue, d);
+	evwaitqueue_hand_out_(&lock->queue);
+	return d;
+}
+
+/* Makes one that has fired: the same where nobody is before it, as no callback is
+ * there yet that could tell the difference. */
+static struct evdeferred *
+enter_at_once_for(struct evhold *hold, enum evmode mode)
+{
+	struct evlock *lock = hold->lock;
+	struct evrequest *request =
+	    new_request(hold, mode, EVREQUEST_DELIVERED);
+	struct evdeferred *d;
+
+	if (request == NULL)
+		return give_up(hold, NULL);
+	d = evdeferred_make_(lock->queue.base, EVDEFERRED_FIRED);
+	d->u.result = evresult_of_kind_(EVRESULT_GRANT, &request->grant);
+	evhold_enter_(hold, mode);
+	lock->type->enter(lock, mode);
+	return d;
+}
+
+static int
+check_owner(const struct evlock *lock, const struct evowner *owner)
+{
+	if (owner->base != lock->queue.base)
+		return evlock_refuse_(EINVAL);
+	evdefer_base_check_(owner->base);
+	return 0;
+}
+
+struct evdeferred *
+evlock_acquire_(struct evlock *lock, struct evowner *owner, enum evmode mode)
+{
+	struct evhold *hold;
+	enum evanswer answer;
+
+	if (check_owner(lock, owner) == -1)
+		return NULL;
+	if (!evwaitqueue_is_open_(&lock->queue) || owner->freed)
+		return evwaitqueue_refuse_(&lock->queue);
+	hold = evhold_find_(lock, owner);
+	answer = answer_owner(lock, hold, mode);
+	if (answer == EVANSWER_DEADLOCK)
+		return evdeferred_new_fired(
+		    lock->queue.base, evresult_fixed_(EVFAILURE_UPGRADE));
+	if (hold == NULL && (hold = evhold_new_(lock, owner)) == NULL)
+		return NULL;
+	if (answer == EVANSWER_WAIT)
+		return start_request(hold, mode, EVREQUEST_WAITING);
+	if (evwaitqueue_delivers_now_(&lock->queue))
+		return enter_at_once_for(hold, mode);
+	return start_request(hold, mode, EVREQUEST_GRANTED);
+}
+
+int
+evlock_try_(struct evlock *lock, struct evowner *owner, enum evmode mode)
+{
+	struct evhold *hold;
+
+	if (check_owner(lock, owner) == -1)
+		return -1;
+	if (!evwaitqueue_is_open_(&lock->queue) || owner->freed)
+		return evlock_refuse_(ESHUTDOWN);
+	hold = evhold_find_(lock, owner);
+	switch (answer_owner(lock, hold, mode)) {
+	case EVANSWER_WAIT:
+		return evlock_refuse_(EBUSY);
+	case EVANSWER_DEADLOCK:
+		return evlock_refuse_(EDEADLK);
+	case EVANSWER_ENTER:
+		break;
+	}
+	if (hold == NULL && (hold = evhold_new_(lock, owner)) == NULL)
+		return -1;
+	evhold_enter_(hold, mode);
+	hold->received.of[mode]++;
+	lock->type->enter(lock, mode);
+	return 0;
+}
+
+/*
+ * Releasing.
+ */
+
+/* A grant that a function has kept as a result, or whose value it has taken
+ * while it runs. */
+static struct evrequest *
+find_taken(const struct evhold *hold, enum evmode mode)
+{
+	struct evlist *node;
+	struct evrequest *request;
+
+	for (node = hold->delivered.next; node != &hold->delivered;
+	     node = node->next) {
+		request = EVLIST_ELEMENT(node, struct evrequest, node);
+		if (request->mode == mode &&
+		    (request->state == EVREQUEST_TAKEN ||
+			request->state == EVREQUEST_KEPT))
+			return request;
+	}
+	return NULL;
+}
+
+/* Takes one away from what the owner has received.  Whether there was one. */
+static bool
+take_hold(struct evhold *hold, enum evmode mode)
+{
+	struct evrequest *request;
+
+	if (hold->received.of[mode] > 0) {
+		hold->received.of[mode]--;
+		return true;
+	}
+	request = find_taken(hold, mode);
+	if (request == NULL)
+		return false;
+	/* What was kept is not to be used any more; what is lent may be passed
+	 * on. */
+	if (request->state == EVREQUEST_KEPT)
+		end_request(request);
+	else
+		evrequest_take_back_(request);
+	return true;
+}
+
+int
+evlock_release_(struct evlock *lock, struct evowner *owner, enum evmode mode)
+{
+	struct evhold *hold;
+
+	if (check_owner(lock, owner) == -1)
+		return -1;
+	hold = evhold_find_(lock, owner);
+	if (hold == NULL || !take_hold(hold, mode))
+		return evlock_refuse_(EPERM);
+	give_back(hold, mode);
+	return 0;
+}

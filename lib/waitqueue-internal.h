@@ -1,0 +1,151 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What every lock and queue of the library is built on: Deferreds that wait in
+ * lists, are granted, and are told so, at once or from the event loop.
+ *
+ * The lists of waiting Deferreds belong to whoever uses the wait queue; there may
+ * be several, for several kinds of waiters.  A Deferred that is granted goes from
+ * its list to that of the wait queue, and leaves it by being fired, the delivery.
+ */
+#ifndef EVDEFER_WAITQUEUE_INTERNAL_H
+#define EVDEFER_WAITQUEUE_INTERNAL_H
+
+#include "base-internal.h"
+#include "deferred-internal.h"
+
+struct evwaitqueue;
+
+struct evwaitqueue_type {
+	/* Fires a Deferred that was granted. */
+	void (*deliver)(struct evwaitqueue *queue, struct evdeferred *d);
+	/* Does anybody hold what it hands out? */
+	bool (*is_held)(const struct evwaitqueue *queue);
+	/* Grants to who may enter; not called on a closed one. */
+	void (*admit)(struct evwaitqueue *queue);
+	/* Fails all that wait, with evwaitqueue_fail_all_(). */
+	void (*fail_waiters)(struct evwaitqueue *queue);
+	/* Frees its memory. */
+	void (*destroy)(struct evwaitqueue *queue);
+};
+
+struct evwaitqueue {
+	struct evready ready; /* in the ready queue while any is granted */
+	struct evlist granted;
+	size_t undelivered; /* how many are in granted */
+	struct evdefer_base *base;
+	const struct evwaitqueue_type *type;
+	/* That need its memory: frames on the stack, and requests of owners. */
+	size_t users;
+	bool fast;
+	bool closed;
+};
+
+/* The one flag that all of them take. */
+#define EVWAITQUEUE_FAST 0x1u
+
+/* 0, or -1 with EINVAL or ESHUTDOWN. */
+int evwaitqueue_check_new_(const struct evdefer_base *base, unsigned flags);
+
+void evwaitqueue_init_(struct evwaitqueue *queue,
+    const struct evwaitqueue_type *type, struct evdefer_base *base,
+    unsigned flags);
+
+/* Fails those that wait; the memory goes when nobody holds anything. */
+void evwaitqueue_close_(struct evwaitqueue *queue);
+
+static inline bool
+evwaitqueue_is_open_(const struct evwaitqueue *queue)
+{
+	return !queue->closed && !evdefer_base_closed_(queue->base);
+}
+
+/* Would a grant be delivered at once, with none before it, and without anything
+ * that a new Deferred may lack? */
+static inline bool
+evwaitqueue_delivers_now_(const struct evwaitqueue *queue)
+{
+	return queue->fast && queue->undelivered == 0 &&
+	       evdeferred_can_make_(queue->base);
+}
+
+/* Puts one who is inside already where it will be told so. */
+static inline void
+evwaitqueue_grant_(struct evwaitqueue *queue, struct evdeferred *d)
+{
+	evlist_append_(&queue->granted, &d->node);
+	queue->undelivered++;
+}
+
+/* The same for all that are in a list, in one step. */
+static inline void
+evwaitqueue_grant_all_(
+    struct evwaitqueue *queue, struct evlist *list, size_t count)
+{
+	evlist_join_(&queue->granted, list);
+	queue->undelivered += count;
+}
+
+/* Takes back a grant that was not delivered. */
+void evwaitqueue_withdraw_(struct evwaitqueue *queue, struct evdeferred *d);
+
+/* Tells those who were granted: at once, or from the loop. */
+void evwaitqueue_hand_out_(struct evwaitqueue *queue);
+
+/* After somebody left: admits others and tells them; frees a closed one that
+ * nobody needs any more. */
+void evwaitqueue_changed_(struct evwaitqueue *queue);
+
+/* The same after one who held it left, where it is known whether others wait. */
+static inline void
+evwaitqueue_left_(struct evwaitqueue *queue, bool awaited)
+{
+	if (awaited || queue->closed || (queue->fast && queue->undelivered > 0))
+		evwaitqueue_changed_(queue);
+}
+
+/*
+ * Those who wait to be granted one by one, first come, first served.  Whether
+ * one was is what its ticket tells.
+ */
+struct evfifo {
+	struct evlist list;
+	size_t length;
+	size_t longest; /* so far */
+};
+
+enum evfifo_ticket { EVFIFO_WAITING, EVFIFO_GRANTED };
+
+void evfifo_init_(struct evfifo *fifo);
+
+/* Puts one at the end. */
+void evfifo_wait_(struct evfifo *fifo, struct evdeferred *d);
+
+/* Grants to one who need not wait, and tells it. */
+void evfifo_pass_(struct evwaitqueue *queue, struct evdeferred *d);
+
+/* Grants to the first, which it returns; evwaitqueue_hand_out_() is to follow. */
+struct evdeferred *evfifo_grant_(
+    struct evwaitqueue *queue, struct evfifo *fifo);
+
+/* Takes out one who waits or was granted.  Whether it was. */
+bool evfifo_leave_(
+    struct evwaitqueue *queue, struct evfifo *fifo, struct evdeferred *d);
+
+/* What evwaitqueue_with_() is given.  0, or -1 with EINVAL. */
+int evwaitqueue_check_with_(const struct evwaitqueue *queue,
+    const struct timeval *patience, evdeferred_body_fn body);
+
+/* Runs the body when the Deferred of an acquire is granted, before patience runs
+ * out if there is one, and disposes of the grant when the result of the body is
+ * there.  The same Deferred, or NULL with errno and the acquire taken back; NULL is
+ * passed on. */
+struct evdeferred *evwaitqueue_with_(struct evdeferred *acquired,
+    const struct timeval *patience, evdeferred_body_fn body, void *arg);
+
+/* A Deferred that has failed because it is closed. */
+struct evdeferred *evwaitqueue_refuse_(struct evwaitqueue *queue);
+
+/* Fails all in a list because it is closed. */
+void evwaitqueue_fail_all_(struct evlist *list, size_t *count);
+
+#endif

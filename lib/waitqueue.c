@@ -1,0 +1,245 @@
+/* SPDX-License-Identifier: MIT */
+#include "waitqueue-internal.h"
+
+#include <errno.h>
+
+#include "result-internal.h"
+#include "timeout-internal.h"
+#include "with-internal.h"
+
+static void
+deliver_first(struct evwaitqueue *queue)
+{
+	struct evdeferred *d = EVLIST_ELEMENT(
+	    evlist_pop_(&queue->granted), struct evdeferred, node);
+
+	queue->undelivered--;
+	queue->type->deliver(queue, d);
+}
+
+static void
+deliver_ready(struct evready *ready)
+{
+	struct evwaitqueue *queue =
+	    EVLIST_ELEMENT(ready, struct evwaitqueue, ready);
+
+	/* They take turns: one with many waiters does not hold up another. */
+	evlist_remove_(&ready->node);
+	if (queue->undelivered > 1)
+		evlist_append_(&queue->base->ready, &ready->node);
+	deliver_first(queue);
+}
+
+int
+evwaitqueue_check_new_(const struct evdefer_base *base, unsigned flags)
+{
+	if (base == NULL || (flags & ~EVWAITQUEUE_FAST) != 0) {
+		errno = EINVAL;
+		return -1;
+	}
+	evdefer_base_check_(base);
+	if (evdefer_base_closed_(base)) {
+		errno = ESHUTDOWN;
+		return -1;
+	}
+	return 0;
+}
+
+void
+evwaitqueue_init_(struct evwaitqueue *queue,
+    const struct evwaitqueue_type *type, struct evdefer_base *base,
+    unsigned flags)
+{
+	evdefer_base_use_(base);
+	evlist_init_(&queue->ready.node);
+	queue->ready.deliver = deliver_ready;
+	evlist_init_(&queue->granted);
+	queue->undelivered = 0;
+	queue->base = base;
+	queue->type = type;
+	queue->users = 0;
+	queue->fast = (flags & EVWAITQUEUE_FAST) != 0;
+	queue->closed = false;
+}
+
+static void
+collect_queue(struct evwaitqueue *queue)
+{
+	struct evdefer_base *base = queue->base;
+
+	if (!queue->closed || queue->users > 0 || queue->undelivered > 0 ||
+	    queue->type->is_held(queue))
+		return;
+	queue->type->destroy(queue);
+	evdefer_base_unuse_(base);
+}
+
+void
+evwaitqueue_close_(struct evwaitqueue *queue)
+{
+	evdefer_base_check_(queue->base);
+	queue->closed = true;
+	queue->users++;
+	queue->type->fail_waiters(queue);
+	queue->users--;
+	collect_queue(queue);
+}
+
+void
+evwaitqueue_withdraw_(struct evwaitqueue *queue, struct evdeferred *d)
+{
+	evlist_remove_(&d->node);
+	if (--queue->undelivered == 0)
+		evlist_remove_(&queue->ready.node);
+}
+
+static void
+hand_out_now(struct evwaitqueue *queue)
+{
+	evlist_remove_(&queue->ready.node);
+	queue->users++;
+	while (queue->undelivered > 0)
+		deliver_first(queue);
+	queue->users--;
+}
+
+/* What all of these nest too deeply is bounded together: it is one call. */
+static void
+hand_out_first(struct evwaitqueue *queue)
+{
+	evdefer_base_enter_(queue->base);
+	hand_out_now(queue);
+	evdefer_base_leave_(queue->base);
+}
+
+void
+evwaitqueue_hand_out_(struct evwaitqueue *queue)
+{
+	if (queue->fast || evdefer_base_closed_(queue->base)) {
+		if (queue->base->depth > 0)
+			hand_out_now(queue);
+		else
+			hand_out_first(queue);
+		return;
+	}
+	if (queue->undelivered > 0 && evlist_empty_(&queue->ready.node))
+		evdefer_base_make_ready_(queue->base, &queue->ready);
+}
+
+void
+evwaitqueue_changed_(struct evwaitqueue *queue)
+{
+	if (!queue->closed) {
+		queue->users++;
+		queue->type->admit(queue);
+		evwaitqueue_hand_out_(queue);
+		queue->users--;
+	}
+	collect_queue(queue);
+}
+
+struct evdeferred *
+evwaitqueue_refuse_(struct evwaitqueue *queue)
+{
+	return evdeferred_new_fired(
+	    queue->base, evresult_fixed_(EVFAILURE_SHUT_DOWN));
+}
+
+void
+evwaitqueue_fail_all_(struct evlist *list, size_t *count)
+{
+	while (!evlist_empty_(list)) {
+		--*count;
+		evdeferred_produce_(
+		    EVLIST_ELEMENT(evlist_pop_(list), struct evdeferred, node),
+		    evresult_fixed_(EVFAILURE_SHUT_DOWN));
+	}
+}
+
+void
+evfifo_init_(struct evfifo *fifo)
+{
+	evlist_init_(&fifo->list);
+	fifo->length = 0;
+	fifo->longest = 0;
+}
+
+void
+evfifo_wait_(struct evfifo *fifo, struct evdeferred *d)
+{
+	d->ticket = EVFIFO_WAITING;
+	evlist_append_(&fifo->list, &d->node);
+	if (++fifo->length > fifo->longest)
+		fifo->longest = fifo->length;
+}
+
+static void
+grant_alone(struct evwaitqueue *queue, struct evdeferred *d)
+{
+	d->ticket = EVFIFO_GRANTED;
+	evwaitqueue_grant_(queue, d);
+}
+
+void
+evfifo_pass_(struct evwaitqueue *queue, struct evdeferred *d)
+{
+	grant_alone(queue, d);
+	evwaitqueue_hand_out_(queue);
+}
+
+struct evdeferred *
+evfifo_grant_(struct evwaitqueue *queue, struct evfifo *fifo)
+{
+	struct evdeferred *d =
+	    EVLIST_ELEMENT(evlist_pop_(&fifo->list), struct evdeferred, node);
+
+	fifo->length--;
+	grant_alone(queue, d);
+	return d;
+}
+
+bool
+evfifo_leave_(
+    struct evwaitqueue *queue, struct evfifo *fifo, struct evdeferred *d)
+{
+	if (d->ticket == EVFIFO_GRANTED) {
+		evwaitqueue_withdraw_(queue, d);
+		return true;
+	}
+	evlist_remove_(&d->node);
+	fifo->length--;
+	return false;
+}
+
+int
+evwaitqueue_check_with_(const struct evwaitqueue *queue,
+    const struct timeval *patience, evdeferred_body_fn body)
+{
+	if (body == NULL) {
+		errno = EINVAL;
+		return -1;
+	}
+	evdefer_base_check_(queue->base);
+	/* On a closed base there is nothing to wait for, and none too late. */
+	if (patience == NULL || evtimeout_check_(queue->base, patience) == 0 ||
+	    errno == ESHUTDOWN)
+		return 0;
+	return -1;
+}
+
+struct evdeferred *
+evwaitqueue_with_(struct evdeferred *acquired, const struct timeval *patience,
+    evdeferred_body_fn body, void *arg)
+{
+	if (acquired == NULL)
+		return NULL;
+	/* The link of the timeout is before that of the body, and ends with the
+	 * wait. */
+	if ((patience == NULL || evdefer_base_closed_(acquired->base) ||
+		evdeferred_add_timeout(acquired, patience) == 0) &&
+	    evdeferred_add_with_(acquired, body, arg) == 0)
+		return acquired;
+	evdeferred_free(acquired);
+	errno = ENOMEM;
+	return NULL;
+}

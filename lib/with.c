@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The link that runs a body which owns the value: it gets to it, and disposes of
+ * it when the body has its result.
+ */
+#include "with-internal.h"
+
+#include "link-internal.h"
+
+static void
+run_body(const struct evlink *link, struct evdeferred *d)
+{
+	struct evlink finally = {.type = &evlink_finally_};
+
+	if (evresult_is_failure_(d->u.result))
+		return;
+	finally.arg = d->u.result.data;
+	finally.dispose = d->u.result.dispose;
+	d->u.result = evresult_value(NULL);
+	evlink_push_(d, &finally);
+	d->u.result = evresult_take_(link->body(link->arg));
+}
+
+static const struct evlink_type with_link = {run_body, NULL};
+
+int
+evdeferred_add_with_(struct evdeferred *d, evdeferred_body_fn body, void *arg)
+{
+	const struct evlink link = {
+	    .type = &with_link, .body = body, .arg = arg};
+
+	/* It needs the memory of a link for its second half. */
+	return evlink_add_kept_(d, &link);
+}
