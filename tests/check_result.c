@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* evdefer/result.h: section 3 of the design. */
+/* evdefer/result.h: values and failures, and who owns them. */
 #include "support.h"
 
 #include <errno.h>

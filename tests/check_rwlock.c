@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* evdefer/rwlock.h: section 5 of the design.  Most tests run once with each
- * way of delivery: _i is 0 for the loop's and 1 for EVRWLOCK_FAST. */
+/* evdefer/rwlock.h: who enters and when, grants, and closing.  Most tests run
+ * once with each way of delivery: _i is 0 for the loop's and 1 for
+ * EVRWLOCK_FAST. */
 #include "support.h"
 
 #include <errno.h>

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The reference: what locks, owners and asks are to do, written from section 5
- * of the design and the two headers and nothing else.  Plain arrays, no
- * pointers: it can be copied and compared.
+ * The reference: what locks, owners and requests are to do, written from what
+ * their two headers promise and nothing else.  Plain arrays, no pointers: it can
+ * be copied and compared.
  *
  * It does not foresee in which order callbacks come where the contract leaves
  * that open.  It is told of each one, and says whether it is allowed then; at
