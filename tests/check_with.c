@@ -17,7 +17,9 @@ enum kind {
 	OWNED_READ,
 	OWNED_WRITE,
 	SEMAPHORE,
+	OWNED_SEMAPHORE,
 	MUTEX,
+	OWNED_MUTEX,
 	KINDS,
 	BOTH_WAYS = 2 * KINDS
 };
@@ -32,6 +34,19 @@ static bool
 is_rwlock(void)
 {
 	return kind <= OWNED_WRITE;
+}
+
+static bool
+is_semaphore(void)
+{
+	return kind == SEMAPHORE || kind == OWNED_SEMAPHORE;
+}
+
+static bool
+is_owned(void)
+{
+	return kind == OWNED_READ || kind == OWNED_WRITE ||
+	       kind == OWNED_SEMAPHORE || kind == OWNED_MUTEX;
 }
 
 static enum evrwlock_mode
@@ -52,7 +67,7 @@ make(int i)
 	mutex = evmutex_new(base, fast ? EVMUTEX_FAST : 0);
 	ck_assert(lock != NULL && semaphore != NULL && mutex != NULL);
 	owner = NULL;
-	if (kind == OWNED_READ || kind == OWNED_WRITE) {
+	if (is_owned()) {
 		owner = evowner_new(base, "owner");
 		ck_assert_ptr_nonnull(owner);
 	}
@@ -71,7 +86,7 @@ with(const struct timeval *patience, evdeferred_body_fn body, void *arg)
 {
 	if (is_rwlock())
 		return evrwlock_with(lock, owner, mode(), patience, body, arg);
-	if (kind == SEMAPHORE)
+	if (is_semaphore())
 		return evsemaphore_with(semaphore, owner, patience, body, arg);
 	return evmutex_with(mutex, owner, patience, body, arg);
 }
@@ -82,7 +97,7 @@ occupy(void)
 {
 	if (is_rwlock())
 		ck_assert_int_eq(evrwlock_writer_try(lock), 0);
-	else if (kind == SEMAPHORE)
+	else if (is_semaphore())
 		ck_assert_int_eq(evsemaphore_try(semaphore, NULL), 0);
 	else
 		ck_assert_int_eq(evmutex_try(mutex, NULL), 0);
@@ -93,7 +108,7 @@ vacate(void)
 {
 	if (is_rwlock())
 		ck_assert_int_eq(evrwlock_writer_release(lock), 0);
-	else if (kind == SEMAPHORE)
+	else if (is_semaphore())
 		ck_assert_int_eq(evsemaphore_release(semaphore, NULL), 0);
 	else
 		ck_assert_int_eq(evmutex_release(mutex, NULL), 0);
@@ -105,9 +120,9 @@ stats(void)
 	struct evsemaphore_stats stats = {0};
 	struct evrwlock_stats of_lock;
 
-	if (kind == SEMAPHORE) {
+	if (is_semaphore()) {
 		evsemaphore_get_stats(semaphore, &stats);
-	} else if (kind == MUTEX) {
+	} else if (!is_rwlock()) {
 		evmutex_get_stats(mutex, &stats);
 	} else {
 		evrwlock_get_stats(lock, &of_lock);
@@ -693,7 +708,7 @@ START_TEST(deadlock_is_told_at_once_whatever_the_patience)
 	struct evdeferred *d;
 
 	make(_i);
-	if (owner != NULL) {
+	if (owner != NULL && is_rwlock()) {
 		ck_assert_int_eq(evrwlock_try(lock, owner, EVRWLOCK_READ), 0);
 		d = evrwlock_with(
 		    lock, owner, EVRWLOCK_WRITE, &patience, run, &work);
