@@ -4,16 +4,6 @@
 struct evrwlock *locks[3];
 struct evowner *ann, *bob, *cid;
 
-struct evrwlock *
-new_lock(int i)
-{
-	struct evrwlock *lock =
-	    evrwlock_new(base, i % 2 == 0 ? 0 : EVRWLOCK_FAST);
-
-	ck_assert_ptr_nonnull(lock);
-	return lock;
-}
-
 /* No ck_assert(): there are tests with a million of them. */
 struct evowner *
 new_owner(const char *name)

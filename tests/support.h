@@ -55,8 +55,9 @@ void *support_array(size_t count, size_t size);
 /* Leaves 256 KiB of stack to the process that runs the test. */
 void support_small_stack(void);
 
-/* How many for a test of scale. */
+/* How many for a test of scale, and the most that they may be. */
 size_t support_scale(void);
+extern size_t support_most;
 
 /* Some turns of the loop: each polls once, without waiting, and runs what is
  * active then. */

@@ -111,6 +111,16 @@ mode_of(int i)
 	return i % 2 == 0 ? EVRWLOCK_READ : EVRWLOCK_WRITE;
 }
 
+struct evrwlock *
+new_lock(int i)
+{
+	struct evrwlock *lock =
+	    evrwlock_new(base, i % 2 == 0 ? 0 : EVRWLOCK_FAST);
+
+	ck_assert_ptr_nonnull(lock);
+	return lock;
+}
+
 void
 lock_counts(const struct evrwlock *lock, size_t readers, size_t writers,
     size_t readers_wait, size_t writers_wait)
@@ -145,4 +155,12 @@ try_by_name(struct evrwlock *lock, enum evrwlock_mode mode)
 {
 	return mode == EVRWLOCK_READ ? evrwlock_reader_try(lock)
 				     : evrwlock_writer_try(lock);
+}
+
+struct evdeferred *
+with_by_name(struct evrwlock *lock, enum evrwlock_mode mode,
+    evdeferred_body_fn body, void *arg)
+{
+	return mode == EVRWLOCK_READ ? evrwlock_with_reader(lock, body, arg)
+				     : evrwlock_with_writer(lock, body, arg);
 }

@@ -47,6 +47,9 @@ struct evresult body_value(void *arg);
 /* By number: 0 and all other even ones read. */
 enum evrwlock_mode mode_of(int i);
 
+/* A lock that delivers from the loop, or at once where i is odd. */
+struct evrwlock *new_lock(int i);
+
 /* Checks how many are inside a lock and how many wait. */
 void lock_counts(const struct evrwlock *lock, size_t readers, size_t writers,
     size_t readers_wait, size_t writers_wait);
@@ -55,6 +58,8 @@ void lock_counts(const struct evrwlock *lock, size_t readers, size_t writers,
 struct evdeferred *acquire_by_name(struct evrwlock *, enum evrwlock_mode);
 int release_by_name(struct evrwlock *, enum evrwlock_mode);
 int try_by_name(struct evrwlock *, enum evrwlock_mode);
+struct evdeferred *with_by_name(
+    struct evrwlock *, enum evrwlock_mode, evdeferred_body_fn, void *);
 
 /* Frees the owner and forgets it. */
 void end_owner(struct evowner **owner);
