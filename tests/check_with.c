@@ -3,7 +3,7 @@
  * Acquire, run, release: what patience bounds, and what it does not.  How a body
  * holds what it runs under is in check_rwlock.c and check_semaphore.c.
  */
-#include "support.h"
+#include "waiters.h"
 
 #include <errno.h>
 #include <string.h>
@@ -141,21 +141,13 @@ counts(size_t inside, size_t waiting)
 	ck_assert_uint_eq(stats().waiting, waiting);
 }
 
-/* Lets the loop deliver. */
-static void
-settle(void)
-{
-	turns(3);
-}
-
 /* Nobody is inside or waits, for a lock or for a timer. */
 static void
 idle(void)
 {
 	settle();
 	counts(0, 0);
-	ck_assert_int_eq(
-	    event_base_get_num_events(loop, EVENT_BASE_COUNT_ADDED), 0);
+	ck_assert_int_eq(events(), 0);
 }
 
 static void
@@ -630,8 +622,7 @@ START_TEST(wait_for_what_is_closed_ends_with_eshutdown)
 	close_locks();
 	check_failed(&work, ESHUTDOWN);
 	settle();
-	ck_assert_int_eq(
-	    event_base_get_num_events(loop, EVENT_BASE_COUNT_ADDED), 0);
+	ck_assert_int_eq(events(), 0);
 	vacate();
 	evdeferred_free(d);
 	evowner_free(owner);
@@ -809,27 +800,6 @@ END_TEST
 
 /* The mode is a value. */
 
-static int
-release_by_name(enum evrwlock_mode how)
-{
-	return how == EVRWLOCK_READ ? evrwlock_reader_release(lock)
-				    : evrwlock_writer_release(lock);
-}
-
-static int
-try_by_name(enum evrwlock_mode how)
-{
-	return how == EVRWLOCK_READ ? evrwlock_reader_try(lock)
-				    : evrwlock_writer_try(lock);
-}
-
-static struct evdeferred *
-acquire_by_name(enum evrwlock_mode how)
-{
-	return how == EVRWLOCK_READ ? evrwlock_reader_acquire(lock)
-				    : evrwlock_writer_acquire(lock);
-}
-
 /* Acquires one way and releases the other. */
 START_TEST(functions_with_a_mode_and_those_that_name_it_are_one)
 {
@@ -845,18 +815,18 @@ START_TEST(functions_with_a_mode_and_those_that_name_it_are_one)
 	ck_assert_int_eq(seen.values, 1);
 	ck_assert_ptr_eq(seen.value, lock);
 	counts(1, 0);
-	ck_assert_int_eq(release_by_name(how), 0);
+	ck_assert_int_eq(release_by_name(lock, how), 0);
 	counts(0, 0);
 
-	d[1] = acquire_by_name(how);
+	d[1] = acquire_by_name(lock, how);
 	see(d[1], &seen);
 	settle();
 	ck_assert_int_eq(seen.values, 2);
 	ck_assert_int_eq(evrwlock_release(lock, NULL, how), 0);
 
 	ck_assert_int_eq(evrwlock_try(lock, NULL, how), 0);
-	ck_assert_int_eq(release_by_name(how), 0);
-	ck_assert_int_eq(try_by_name(how), 0);
+	ck_assert_int_eq(release_by_name(lock, how), 0);
+	ck_assert_int_eq(try_by_name(lock, how), 0);
 	ck_assert_int_eq(evrwlock_release(lock, NULL, how), 0);
 	evdeferred_free(d[0]);
 	done(d[1]);
