@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* evdefer/mutex.h.  What it has of the semaphore is tested there; _i is 0 for
  * delivery from the loop and 1 for EVMUTEX_FAST. */
-#include "support.h"
+#include "waiters.h"
 
 #include <errno.h>
 #include <string.h>
@@ -13,12 +13,6 @@ make(int i)
 {
 	mutex = evmutex_new(base, i == 0 ? 0 : EVMUTEX_FAST);
 	ck_assert_ptr_nonnull(mutex);
-}
-
-static void
-settle(void)
-{
-	turns(3);
 }
 
 static void
