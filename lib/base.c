@@ -177,7 +177,7 @@ deliver_nested(struct evdefer_base *base)
 }
 
 static bool
-deliver_ready(struct evdefer_base *base)
+deliver_first_ready(struct evdefer_base *base)
 {
 	struct evready *ready;
 
@@ -194,8 +194,8 @@ static bool
 deliver_one(struct evdefer_base *base, bool nested_first)
 {
 	if (nested_first)
-		return deliver_nested(base) || deliver_ready(base);
-	return deliver_ready(base) || deliver_nested(base);
+		return deliver_nested(base) || deliver_first_ready(base);
+	return deliver_first_ready(base) || deliver_nested(base);
 }
 
 /* Puts what is in one list, if anything, behind what is in another. */

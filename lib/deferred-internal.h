@@ -61,6 +61,8 @@ enum evdeferred_flags {
 	/* Its first link runs again with the result of each wait that it asks
 	 * for, until it is through, and takes a cancel at the next of them. */
 	EVDEFERRED_RESUMES = 0x4000,
+	/* Its producer, which tells its waiters apart by this, has marked it. */
+	EVDEFERRED_MARKED = 0x8000,
 
 	/* The upper half counts the pauses, so that one look at the flags tells
 	 * whether anything holds the chain back. */

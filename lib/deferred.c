@@ -332,7 +332,8 @@ void
 evdeferred_fire_(struct evdeferred *d, struct evresult result)
 {
 	d->u.result = result;
-	evdeferred_clear_(d, EVDEFERRED_PRIVATE | EVDEFERRED_ANSWERS);
+	evdeferred_clear_(
+	    d, EVDEFERRED_PRIVATE | EVDEFERRED_ANSWERS | EVDEFERRED_MARKED);
 	evdeferred_set_(d, EVDEFERRED_FIRED);
 	if (evresult_is_deferred_(result)) {
 		/* Also where it is paused or has to queue: a cancel goes on to

@@ -46,10 +46,23 @@ struct evrequest {
 
 /* The request that an undelivered Deferred belongs to; NULL if it is nobody's in
  * particular. */
-struct evrequest *evrequest_of_(const struct evdeferred *d);
+static inline struct evrequest *
+evrequest_of_(const struct evdeferred *d)
+{
+	return d->flags & EVDEFERRED_MARKED ? d->u.canceller.arg : NULL;
+}
 
 /* Was it granted, though it may not be delivered yet? */
-bool evrequest_is_granted_(const struct evrequest *request);
+static inline bool
+evrequest_is_granted_(const struct evrequest *request)
+{
+	const struct evlock *lock = request->lock;
+
+	if (request->state != EVREQUEST_WAITING)
+		return true;
+	return request->mode == EVMODE_READ && lock->type->is_granted != NULL &&
+	       lock->type->is_granted(lock, request->d);
+}
 
 /* Takes one that is not delivered out of the lock, and lets others in without
  * telling them.  The cancel of its Deferred, which has to follow, tells them. */

@@ -11,14 +11,6 @@
 
 static const struct evgrant_type grant_type;
 
-static void cancel_request(struct evdeferred *d, void *arg);
-
-struct evrequest *
-evrequest_of_(const struct evdeferred *d)
-{
-	return d->u.canceller.fn == cancel_request ? d->u.canceller.arg : NULL;
-}
-
 /*
  * From state to state.
  */
@@ -77,17 +69,6 @@ end_request(struct evrequest *request)
 {
 	move_to(request, EVREQUEST_OVER);
 	unref_request(request);
-}
-
-bool
-evrequest_is_granted_(const struct evrequest *request)
-{
-	const struct evlock *lock = request->lock;
-
-	if (request->state != EVREQUEST_WAITING)
-		return true;
-	return request->mode == EVMODE_READ && lock->type->is_granted != NULL &&
-	       lock->type->is_granted(lock, request->d);
 }
 
 /*
@@ -432,6 +413,7 @@ start_request(struct evhold *hold, enum evmode mode, enum evrequest_state state)
 	d = evdeferred_new_private_(lock->queue.base, cancel_request, request);
 	if (d == NULL)
 		return give_up(hold, request);
+	evdeferred_set_(d, EVDEFERRED_MARKED);
 	request->d = d;
 	d->ticket = lock->type->draw_ticket(lock);
 	if (state == EVREQUEST_WAITING) {

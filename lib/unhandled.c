@@ -168,14 +168,14 @@ tell_in_rounds(struct evdefer_base *base)
 
 /* The handler may free the base meanwhile. */
 static void
-begin(struct evdefer_base *base)
+begin_report(struct evdefer_base *base)
 {
 	base->unhandled.busy = true;
 	evdefer_base_use_(base);
 }
 
 static void
-end(struct evdefer_base *base)
+end_report(struct evdefer_base *base)
 {
 	base->unhandled.busy = false;
 	evdefer_base_unuse_(base);
@@ -186,9 +186,9 @@ report_all(struct evdefer_base *base, void (*report)(struct evdefer_base *base))
 {
 	if (base->unhandled.busy)
 		return;
-	begin(base);
+	begin_report(base);
 	report(base);
-	end(base);
+	end_report(base);
 }
 
 static void
@@ -229,13 +229,13 @@ evunhandled_report_(struct evdeferred *d)
 		base->unhandled.count++;
 		return;
 	}
-	begin(base);
+	begin_report(base);
 	tell(d, tell_handler, base);
 	evresult_dispose(evdeferred_take_result_(d));
 	tell_in_rounds(base);
 	/* Not before: the free of d has not returned yet. */
 	evdeferred_bury_(d);
-	end(base);
+	end_report(base);
 }
 
 void
