@@ -1,31 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /* What becomes of the inputs that are left when a combination has fired or was
  * freed. */
-#include "deferreds.h"
+#include "combinations.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-
-#define MANY 1000
-
-static const unsigned FIRST_VALUE = EVDEFERRED_LIST_FIRE_ON_ONE_CALLBACK;
-static const unsigned FIRST_ERROR = EVDEFERRED_LIST_FIRE_ON_ONE_ERRBACK;
-static const unsigned CONSUME = EVDEFERRED_LIST_CONSUME_ERRORS;
-static const unsigned CANCEL = EVDEFERRED_LIST_CANCEL_ON_ERROR;
-
-static struct evdeferred *in[MANY];
-
-static void
-make_inputs(size_t count)
-{
-	size_t i;
-
-	for (i = 0; i < count; i++) {
-		in[i] = evdeferred_new(base, NULL, NULL);
-		ck_assert_ptr_nonnull(in[i]);
-	}
-}
 
 static struct evresult
 free_results(void *value, void *arg)
@@ -59,7 +39,7 @@ START_TEST(writer_of_a_failed_gather_leaves_the_line)
 	evdeferred_callback(in[0], NULL);
 	in[0] = evrwlock_writer_acquire(lock);
 	d = evdeferred_gather(
-	    base, in, 2, _i == 0 ? CONSUME | CANCEL : CONSUME);
+	    base, in, 2, _i == 0 ? CONSUME | CANCEL_REST : CONSUME);
 	evdeferred_add_errback(d, try_to_read, lock);
 	evdeferred_errback(in[1], EIO, "no disk");
 	ck_assert_str_eq(trace, _i == 0 ? "in " : "out ");
@@ -76,9 +56,10 @@ END_TEST
 static struct evdeferred *
 for_first_error(int i, struct evdeferred **inputs, size_t count)
 {
-	return i == 0 ? evdeferred_gather(base, inputs, count, CONSUME | CANCEL)
+	return i == 0 ? evdeferred_gather(
+			    base, inputs, count, CONSUME | CANCEL_REST)
 		      : evdeferred_list(base, inputs, count,
-			    FIRST_ERROR | CONSUME | CANCEL);
+			    FIRST_ERROR | CONSUME | CANCEL_REST);
 }
 
 START_TEST(first_error_cancels_the_rest)
@@ -164,7 +145,7 @@ START_TEST(cleanup_of_a_cancelled_input_is_left_alone)
 	evdeferred_add_errback(in[0], clean_up, cleanup);
 	evdeferred_add_callback(in[0], trace_value, "clean ");
 	d = _i < 2 ? for_first_error(_i, in, 3)
-		   : evdeferred_list(base, in, 3, CONSUME | CANCEL);
+		   : evdeferred_list(base, in, 3, CONSUME | CANCEL_REST);
 	evdeferred_add_callback(d, free_results, NULL);
 	evdeferred_add_both(d, trace_both, "! ");
 	evdeferred_errback(in[1], EIO, "broken");
@@ -203,7 +184,7 @@ START_TEST(list_has_what_those_that_it_cancelled_answer)
 	in[0] = evdeferred_new(base, cancel_with_value, trace);
 	in[1] = evdeferred_new(base, NULL, NULL);
 	in[2] = evdeferred_new(base, trace_cancel, "2");
-	d = evdeferred_list(base, in, 3, CONSUME | CANCEL);
+	d = evdeferred_list(base, in, 3, CONSUME | CANCEL_REST);
 	evdeferred_add_callback(d, check_all, trace);
 	evdeferred_errback(in[1], EIO, "broken");
 	ck_assert_str_eq(trace, "2!");
@@ -216,7 +197,7 @@ START_TEST(last_error_has_none_to_cancel)
 	struct evdeferred *d;
 
 	make_inputs(2);
-	d = evdeferred_list(base, in, 2, CONSUME | CANCEL);
+	d = evdeferred_list(base, in, 2, CONSUME | CANCEL_REST);
 	ck_assert_ptr_nonnull(d);
 	evdeferred_add_callback(d, free_results, NULL);
 	evdeferred_callback(in[0], NULL);
@@ -244,7 +225,7 @@ START_TEST(canceller_of_an_input_frees_the_combination)
 	in[1] = evdeferred_new(base, NULL, NULL);
 	in[2] = evdeferred_new(base, trace_cancel, "2");
 	d = _i < 2 ? for_first_error(_i, in, 3)
-		   : evdeferred_list(base, in, 3, CONSUME | CANCEL);
+		   : evdeferred_list(base, in, 3, CONSUME | CANCEL_REST);
 	evdeferred_errback(in[1], EIO, "broken");
 	ck_assert_str_eq(trace, "freed 2");
 	ck_assert_ptr_null(d);
@@ -260,11 +241,11 @@ START_TEST(error_cancels_through_gathers_of_gathers)
 	for (d = deepest, i = 0; i < 100; i++) {
 		pair[0] = d;
 		pair[1] = evdeferred_succeed(base, NULL);
-		d = evdeferred_gather(base, pair, 2, CONSUME | CANCEL);
+		d = evdeferred_gather(base, pair, 2, CONSUME | CANCEL_REST);
 	}
 	pair[0] = d;
 	pair[1] = broken = evdeferred_new(base, NULL, NULL);
-	d = evdeferred_gather(base, pair, 2, CONSUME | CANCEL);
+	d = evdeferred_gather(base, pair, 2, CONSUME | CANCEL_REST);
 	evdeferred_add_errback(d, trace_failure, "!");
 	evdeferred_errback(broken, EIO, "broken");
 	ck_assert_str_eq(trace, "deep!");
@@ -284,30 +265,32 @@ static struct evdeferred *
 end_with_first_value(void)
 {
 	struct evdeferred *d =
-	    evdeferred_list(base, in, MANY, FIRST_VALUE | CONSUME);
+	    evdeferred_list(base, in, MOST_INPUTS, FIRST_VALUE | CONSUME);
 
 	evdeferred_add_callback(d, free_results, NULL);
-	evdeferred_callback(in[MANY / 2], NULL);
-	in[MANY / 2] = NULL;
+	evdeferred_callback(in[MOST_INPUTS / 2], NULL);
+	in[MOST_INPUTS / 2] = NULL;
 	return d;
 }
 
 static struct evdeferred *
 end_with_first_error(void)
 {
-	struct evdeferred *d = evdeferred_gather(base, in, MANY, CONSUME);
+	struct evdeferred *d =
+	    evdeferred_gather(base, in, MOST_INPUTS, CONSUME);
 
 	evdeferred_add_errback(d, trace_failure, "");
 	evdeferred_add_both(d, trace_both, "");
-	evdeferred_errback(in[MANY / 2], EIO, "broken");
-	in[MANY / 2] = NULL;
+	evdeferred_errback(in[MOST_INPUTS / 2], EIO, "broken");
+	in[MOST_INPUTS / 2] = NULL;
 	return d;
 }
 
 static struct evdeferred *
 end_with_a_cancel(void)
 {
-	struct evdeferred *d = evdeferred_gather(base, in, MANY, CONSUME);
+	struct evdeferred *d =
+	    evdeferred_gather(base, in, MOST_INPUTS, CONSUME);
 
 	evdeferred_cancel(d);
 	return d;
@@ -332,8 +315,9 @@ START_TEST(combination_that_is_over_keeps_nothing_for_the_rest)
 	long live;
 	int i;
 
-	ck_assert_int_eq(evdefer_base_reserve(base, 2 * MANY, 3 * MANY), 0);
-	make_inputs(MANY);
+	ck_assert_int_eq(
+	    evdefer_base_reserve(base, 2 * MOST_INPUTS, 3 * MOST_INPUTS), 0);
+	make_inputs(MOST_INPUTS);
 	left = evdeferred_new(base, NULL, NULL);
 	evdeferred_add_errback(in[0], clean_up, left);
 	evdeferred_pause(left);
@@ -343,7 +327,7 @@ START_TEST(combination_that_is_over_keeps_nothing_for_the_rest)
 	d = ends[_i]();
 	evdeferred_add_errback(d, take_failure, NULL);
 	evdeferred_free(d);
-	for (i = 1; i < MANY; i++)
+	for (i = 1; i < MOST_INPUTS; i++)
 		evdeferred_callback(in[i], NULL);
 	live = alloc_live() - live;
 	ck_assert_ptr_nonnull(d);
