@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "hold-internal.h"
 
+#include <errno.h>
 #include <stdlib.h>
 
 #include "owner-internal.h"
@@ -47,6 +48,7 @@ grow_table(struct evholds *holds)
 	buckets = calloc(holds->size, sizeof(struct evhold *));
 	if (buckets == NULL) {
 		holds->size = old_size;
+		errno = ENOMEM;
 		return old_size > 0 ? 0 : -1;
 	}
 	holds->buckets = buckets;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "pool-internal.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 
@@ -32,6 +33,7 @@ evpool_destroy_(struct evpool *pool)
 {
 	struct evpool_block *block;
 
+	assert(evpool_is_unused_(pool));
 	while ((block = pool->blocks) != NULL) {
 		pool->blocks = block->next;
 		free(block);

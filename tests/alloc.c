@@ -115,8 +115,9 @@ refuse(size_t size)
 	if (plan_at > 0 && pthread_equal(pthread_self(), plan_thread) &&
 	    is_due(&planned, plan_at, plan_onwards))
 		*plan_hit = due = true;
+	/* C does not ask malloc() to say why: whoever calls it has to. */
 	if (due)
-		errno = ENOMEM;
+		errno = 0;
 	return due;
 }
 
