@@ -13,7 +13,8 @@
  * EVDEFER_TEST_SCALE / 4000 is the number of worlds for each seed.
  */
 #include "dice.h"
-#include "support.h"
+#include "waiters.h"
+#include "worlds.h"
 
 #include <errno.h>
 #include <stdint.h>
@@ -27,16 +28,7 @@
 #define LOCKS 4
 #define OWNERS 3
 
-#define require(what)                                                          \
-	do {                                                                   \
-		if (!(what)) {                                                 \
-			alloc_fail_at(0, false);                               \
-			ck_abort_msg("world %lu: %s", world, #what);           \
-		}                                                              \
-	} while (0)
-
 enum type { LOCK, SEMAPHORE, MUTEX };
-enum mode { READ, WRITE };
 
 /* Who releases what was granted. */
 enum keeper { ANYBODY, ROUTINE, LIBRARY };
@@ -46,7 +38,7 @@ struct token {
 	struct token *next;
 	enum type type;
 	void *of;
-	enum mode mode;
+	enum evrwlock_mode mode;
 	struct evowner *owner; /* NULL if it has none */
 	enum keeper keeper;
 	bool over; /* its owner was freed */
@@ -63,9 +55,10 @@ struct thing {
 /* An acquire that hands on its grant unreceived: what the lock of each place
  * stands for then, since only the lock is to be seen. */
 static const struct {
-	enum mode mode;
+	enum evrwlock_mode mode;
 	int owner;
-} raw[LOCKS] = {{READ, -1}, {WRITE, -1}, {READ, 0}, {WRITE, 1}};
+} raw[LOCKS] = {{EVRWLOCK_READ, -1}, {EVRWLOCK_WRITE, -1}, {EVRWLOCK_READ, 0},
+    {EVRWLOCK_WRITE, 1}};
 
 /* Somebody who has to fire a Deferred; it ends a body. */
 struct producer {
@@ -104,7 +97,6 @@ static int routines;
 static bool base_is_open;
 static int depth, budget;
 static long passed;
-static unsigned long world;
 
 static void steps(unsigned most);
 
@@ -147,12 +139,13 @@ excludes(const struct token *a, const struct token *b)
 		return false;
 	if (a->type == MUTEX)
 		return true;
-	return a->type == LOCK && (a->mode == WRITE || b->mode == WRITE) &&
+	return a->type == LOCK &&
+	       (a->mode == EVRWLOCK_WRITE || b->mode == EVRWLOCK_WRITE) &&
 	       (a->owner == NULL || a->owner != b->owner);
 }
 
 static struct token *
-hold(enum type type, void *of, enum mode mode, struct evowner *owner)
+hold(enum type type, void *of, enum evrwlock_mode mode, struct evowner *owner)
 {
 	struct token *token = get(sizeof(*token)), *other;
 	size_t inside = 1;
@@ -193,14 +186,10 @@ release(struct token *token)
 		require(evsemaphore_release(t.of, NULL) == 0);
 	else if (t.type == MUTEX)
 		require(evmutex_release(t.of, NULL) == 0);
-	else if (t.owner != NULL && t.mode == READ)
-		require(evrwlock_release(t.of, t.owner, EVRWLOCK_READ) == 0);
-	else if (t.owner != NULL)
-		require(evrwlock_release(t.of, t.owner, EVRWLOCK_WRITE) == 0);
-	else if (t.mode == READ)
-		require(evrwlock_reader_release(t.of) == 0);
+	else if (t.owner == NULL && dice(2) == 0)
+		require(release_by_name(t.of, t.mode) == 0);
 	else
-		require(evrwlock_writer_release(t.of) == 0);
+		require(evrwlock_release(t.of, t.owner, t.mode) == 0);
 }
 
 static void
@@ -262,7 +251,7 @@ receive(void *data)
 		thing = thing->next;
 	require(thing != NULL);
 	if (thing->type != LOCK)
-		return hold(thing->type, data, WRITE, NULL);
+		return hold(thing->type, data, EVRWLOCK_WRITE, NULL);
 	if (raw[thing->place].owner >= 0)
 		owner = owners[raw[thing->place].owner];
 	return hold(LOCK, data, raw[thing->place].mode, owner);
@@ -357,7 +346,7 @@ go_on(void)
 /* What an acquire was for. */
 struct wish {
 	struct evrwlock *lock;
-	enum mode mode;
+	enum evrwlock_mode mode;
 	struct evowner *owner;
 	bool refused; /* its owner was being freed */
 };
@@ -423,7 +412,7 @@ new_wish(void)
 	struct wish *wish = get(sizeof(*wish));
 
 	wish->lock = locks[dice(LOCKS)];
-	wish->mode = dice(2) == 0 ? READ : WRITE;
+	wish->mode = mode_of((int)dice(2));
 	if (dice(3) > 0)
 		wish->owner = owners[dice(OWNERS)];
 	if (dice(8) == 0 && dying != NULL) {
@@ -439,14 +428,10 @@ new_acquire(void)
 	struct wish *wish = new_wish();
 	struct evdeferred *d;
 
-	if (wish->owner == NULL)
-		d = wish->mode == READ ? evrwlock_reader_acquire(wish->lock)
-				       : evrwlock_writer_acquire(wish->lock);
+	if (wish->owner == NULL && dice(2) == 0)
+		d = acquire_by_name(wish->lock, wish->mode);
 	else
-		d = wish->mode == READ ? evrwlock_acquire(wish->lock,
-					     wish->owner, EVRWLOCK_READ)
-				       : evrwlock_acquire(wish->lock,
-					     wish->owner, EVRWLOCK_WRITE);
+		d = evrwlock_acquire(wish->lock, wish->owner, wish->mode);
 	return with_link(d, granted, wish);
 }
 
@@ -456,15 +441,11 @@ new_raw(void)
 	const size_t i = dice(LOCKS);
 
 	if (raw[i].owner < 0)
-		return raw[i].mode == READ ? evrwlock_reader_acquire(locks[i])
-					   : evrwlock_writer_acquire(locks[i]);
+		return acquire_by_name(locks[i], raw[i].mode);
 	/* Without it, that would be an acquire for nobody in particular. */
 	if (owners[raw[i].owner] == NULL)
 		return NULL;
-	return raw[i].mode == READ ? evrwlock_acquire(locks[i],
-					 owners[raw[i].owner], EVRWLOCK_READ)
-				   : evrwlock_acquire(locks[i],
-					 owners[raw[i].owner], EVRWLOCK_WRITE);
+	return evrwlock_acquire(locks[i], owners[raw[i].owner], raw[i].mode);
 }
 
 static struct evdeferred *
@@ -472,14 +453,10 @@ new_with(void)
 {
 	struct wish *wish = new_wish();
 
-	if (wish->owner == NULL)
-		return wish->mode == READ
-			   ? evrwlock_with_reader(wish->lock, lock_body, wish)
-			   : evrwlock_with_writer(wish->lock, lock_body, wish);
-	return wish->mode == READ ? evrwlock_with(wish->lock, wish->owner,
-					EVRWLOCK_READ, NULL, lock_body, wish)
-				  : evrwlock_with(wish->lock, wish->owner,
-					EVRWLOCK_WRITE, NULL, lock_body, wish);
+	if (wish->owner == NULL && dice(2) == 0)
+		return with_by_name(wish->lock, wish->mode, lock_body, wish);
+	return evrwlock_with(
+	    wish->lock, wish->owner, wish->mode, NULL, lock_body, wish);
 }
 
 static struct evresult
@@ -751,17 +728,13 @@ step_try(void)
 	int result;
 
 	if (dice(4) == 0 && evsemaphore_try(semaphore, NULL) == 0)
-		hold(SEMAPHORE, semaphore, WRITE, NULL);
+		hold(SEMAPHORE, semaphore, EVRWLOCK_WRITE, NULL);
 	if (dice(4) == 0 && evmutex_try(mutex, NULL) == 0)
-		hold(MUTEX, mutex, WRITE, NULL);
-	if (wish->owner == NULL)
-		result = wish->mode == READ ? evrwlock_reader_try(wish->lock)
-					    : evrwlock_writer_try(wish->lock);
+		hold(MUTEX, mutex, EVRWLOCK_WRITE, NULL);
+	if (wish->owner == NULL && dice(2) == 0)
+		result = try_by_name(wish->lock, wish->mode);
 	else
-		result =
-		    wish->mode == READ
-			? evrwlock_try(wish->lock, wish->owner, EVRWLOCK_READ)
-			: evrwlock_try(wish->lock, wish->owner, EVRWLOCK_WRITE);
+		result = evrwlock_try(wish->lock, wish->owner, wish->mode);
 	if (result == 0) {
 		require(!wish->refused);
 		hold(LOCK, wish->lock, wish->mode, wish->owner);
@@ -1004,8 +977,7 @@ run_world(void)
 
 START_TEST(all_types_together_lose_nothing)
 {
-	support_run_worlds(
-	    &world, run_world, support_scale() / 4000, SEEDS, _i);
+	run_worlds(run_world, support_scale() / 4000, SEEDS, _i);
 }
 END_TEST
 

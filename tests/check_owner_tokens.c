@@ -6,6 +6,7 @@
  */
 #include "dice.h"
 #include "waiters.h"
+#include "worlds.h"
 
 #include <string.h>
 
@@ -669,7 +670,6 @@ static struct {
 	int party;
 	bool counted;
 } crowd[WAITERS];
-static unsigned long world;
 static size_t limit;
 
 /* Those who were granted something since the last time hold it. */
@@ -797,7 +797,7 @@ run_world(void)
 
 START_TEST(whatever_happens_each_party_has_what_it_was_granted)
 {
-	support_run_worlds(&world, run_world, support_scale() / 4000, 4, _i);
+	run_worlds(run_world, support_scale() / 4000, 4, _i);
 }
 END_TEST
 

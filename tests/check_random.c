@@ -13,7 +13,7 @@
  * EVDEFER_TEST_SCALE / 2000 is the number of worlds for each seed.
  */
 #include "dice.h"
-#include "support.h"
+#include "worlds.h"
 
 #include <errno.h>
 #include <stdint.h>
@@ -71,13 +71,6 @@ static bool base_is_open, lock_is_open, in_handler;
  * detach. */
 static enum { NO_LOOPS, LOOPS_OF_WAITS, LOOPS_OF_CHAINS } kind;
 static int budget; /* of steps */
-static unsigned long world;
-
-#define require(what)                                                          \
-	do {                                                                   \
-		if (!(what))                                                   \
-			ck_abort_msg("world %lu: %s", world, #what);           \
-	} while (0)
 
 static void steps(unsigned most);
 
@@ -749,8 +742,7 @@ run_world(void)
 
 START_TEST(random_calls_lose_nothing)
 {
-	support_run_worlds(
-	    &world, run_world, support_scale() / 2000, SEEDS, _i);
+	run_worlds(run_world, support_scale() / 2000, SEEDS, _i);
 }
 END_TEST
 

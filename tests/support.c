@@ -238,23 +238,6 @@ dump(int number)
 }
 #endif
 
-void
-support_run_worlds(unsigned long *world, void (*run)(void), size_t count,
-    unsigned long seeds, int i)
-{
-	size_t round;
-	long live;
-
-	/* One at least, at whatever scale. */
-	for (round = 0; round == 0 || round < count; round++) {
-		*world = round * seeds + (unsigned long)i;
-		live = alloc_live();
-		run();
-		ck_assert_msg(alloc_live() == live,
-		    "world %lu: alloc_live() == live", *world);
-	}
-}
-
 TCase *
 add_case(Suite *suite, const char *name)
 {

@@ -113,11 +113,6 @@ struct evresult trace_failure(struct evfailure *failure, void *arg);
 struct evresult trace_both(struct evresult result, void *arg);
 void trace_add(const char *name);
 
-/* Of so many times seeds worlds, runs those that begin with the i-th seed: each
- * has to give all memory back.  *world is which one it is. */
-void support_run_worlds(unsigned long *world, void (*run)(void), size_t count,
-    unsigned long seeds, int i);
-
 /* Adds a case whose tests have the fixture. */
 TCase *add_case(Suite *suite, const char *name);
 
