@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "base-internal.h"
 
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
@@ -90,10 +89,8 @@ wake_at(struct evdefer_base *base, uint64_t time)
 		delay.tv_sec = (time_t)(us / 1000000);
 		delay.tv_usec = (suseconds_t)(us % 1000000);
 	}
-	if (set_turn(base, &delay) == -1) {
-		errno = ENOMEM;
-		return -1;
-	}
+	if (set_turn(base, &delay) == -1)
+		return evdefer_refuse_(ENOMEM);
 	if (base->due > time)
 		base->due = time;
 	return 0;
@@ -154,10 +151,8 @@ evdefer_base_find_part_(
 			return part;
 	}
 	part = calloc(1, type->size);
-	if (part == NULL) {
-		errno = ENOMEM;
-		return NULL;
-	}
+	if (part == NULL)
+		return evdefer_refuse_new_(ENOMEM);
 	part->type = type;
 	part->base = base;
 	part->next = base->parts;
@@ -318,10 +313,8 @@ evdefer_base_new(struct event_base *event_base)
 {
 	struct evdefer_base *base;
 
-	if (event_base == NULL) {
-		errno = EINVAL;
-		return NULL;
-	}
+	if (event_base == NULL)
+		return evdefer_refuse_new_(EINVAL);
 	base = calloc(1, sizeof(*base));
 	if (base == NULL)
 		goto no_memory;
@@ -345,8 +338,7 @@ evdefer_base_new(struct event_base *event_base)
 
 no_memory:
 	free(base);
-	errno = ENOMEM;
-	return NULL;
+	return evdefer_refuse_new_(ENOMEM);
 }
 
 void
@@ -402,19 +394,13 @@ evdefer_base_get_event_base(const struct evdefer_base *base)
 int
 evdefer_base_set_priority(struct evdefer_base *base, int priority)
 {
-	if (base == NULL || priority < 0) {
-		errno = EINVAL;
-		return -1;
-	}
+	if (base == NULL || priority < 0)
+		return evdefer_refuse_(EINVAL);
 	evdefer_base_check_(base);
-	if (evdefer_base_closed_(base)) {
-		errno = ESHUTDOWN;
-		return -1;
-	}
-	if (priority >= event_base_get_npriorities(base->event_base)) {
-		errno = EINVAL;
-		return -1;
-	}
+	if (evdefer_base_closed_(base))
+		return evdefer_refuse_(ESHUTDOWN);
+	if (priority >= event_base_get_npriorities(base->event_base))
+		return evdefer_refuse_(EINVAL);
 	base->priority = priority;
 	return 0;
 }
@@ -432,22 +418,16 @@ evdefer_base_set_debug(struct evdefer_base *base, bool on)
 	const size_t size = sizeof(struct evdeferred);
 	struct evpool *pool, other;
 
-	if (base == NULL) {
-		errno = EINVAL;
-		return -1;
-	}
+	if (base == NULL)
+		return evdefer_refuse_(EINVAL);
 	evdefer_base_check_(base);
 	if (base->debug == on)
 		return 0;
 	pool = &base->deferreds;
-	if (!evpool_is_unused_(pool)) {
-		errno = EBUSY;
-		return -1;
-	}
-	if (on && !evcreation_works_()) {
-		errno = ENOTSUP;
-		return -1;
-	}
+	if (!evpool_is_unused_(pool))
+		return evdefer_refuse_(EBUSY);
+	if (on && !evcreation_works_())
+		return evdefer_refuse_(ENOTSUP);
 	/* What was reserved stays so. */
 	evpool_init_(&other, on ? size + sizeof(struct evcreation) : size);
 	if (evpool_reserve_(&other, pool->total) == -1)
@@ -461,10 +441,8 @@ evdefer_base_set_debug(struct evdefer_base *base, bool on)
 int
 evdefer_base_reserve(struct evdefer_base *base, size_t deferreds, size_t links)
 {
-	if (base == NULL) {
-		errno = EINVAL;
-		return -1;
-	}
+	if (base == NULL)
+		return evdefer_refuse_(EINVAL);
 	evdefer_base_check_(base);
 	if (evpool_reserve_(&base->deferreds, deferreds) == -1)
 		return -1;

@@ -10,7 +10,6 @@
  */
 #include <evdefer/combine.h>
 
-#include <errno.h>
 #include <stdint.h>
 #include <stdlib.h>
 
@@ -439,17 +438,13 @@ check(const struct evdefer_base *base, struct evdeferred *const *deferreds,
 {
 	size_t i;
 
-	if (base == NULL || (deferreds == NULL && count > 0)) {
-		errno = EINVAL;
-		return -1;
-	}
+	if (base == NULL || (deferreds == NULL && count > 0))
+		return evdefer_refuse_(EINVAL);
 	evdefer_base_check_(base);
 	for (i = 0; i < count; i++) {
 		if (deferreds[i] == NULL || deferreds[i]->base != base ||
-		    !evdeferred_has_consumer_(deferreds[i])) {
-			errno = EINVAL;
-			return -1;
-		}
+		    !evdeferred_has_consumer_(deferreds[i]))
+			return evdefer_refuse_(EINVAL);
 	}
 	return 0;
 }
@@ -465,10 +460,8 @@ allocate(struct evdefer_base *base, size_t count)
 		return NULL;
 	if (count > (SIZE_MAX - sizeof(*all)) / sizeof(all->parts[0]) ||
 	    (all = malloc(sizeof(*all) + count * sizeof(all->parts[0]))) ==
-		NULL) {
-		errno = ENOMEM;
-		return NULL;
-	}
+		NULL)
+		return evdefer_refuse_new_(ENOMEM);
 	evlist_init_(&all->node);
 	all->base = base;
 	all->combining = EVLIST_ELEMENT(part, struct evcombining, part);
@@ -550,10 +543,8 @@ struct evdeferred *
 evdeferred_list(struct evdefer_base *base, struct evdeferred *const *deferreds,
     size_t count, unsigned flags)
 {
-	if (flags & ~LIST_FLAGS) {
-		errno = EINVAL;
-		return NULL;
-	}
+	if (flags & ~LIST_FLAGS)
+		return evdefer_refuse_new_(EINVAL);
 	return combine(base, deferreds, count, flags);
 }
 
@@ -561,10 +552,8 @@ struct evdeferred *
 evdeferred_gather(struct evdefer_base *base,
     struct evdeferred *const *deferreds, size_t count, unsigned flags)
 {
-	if (flags & ~GATHER_FLAGS) {
-		errno = EINVAL;
-		return NULL;
-	}
+	if (flags & ~GATHER_FLAGS)
+		return evdefer_refuse_new_(EINVAL);
 	return combine(base, deferreds, count,
 	    flags | EVDEFERRED_LIST_FIRE_ON_ONE_ERRBACK);
 }

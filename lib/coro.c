@@ -7,7 +7,6 @@
  */
 #include <evdefer/coro.h>
 
-#include <errno.h>
 #include <string.h>
 
 #include "link-internal.h"
@@ -182,15 +181,11 @@ evcoro_start(struct evdefer_base *base, struct evcoro *co, evcoro_fn fn,
 	struct evdeferred *d;
 	struct evlink *link;
 
-	if (base == NULL || co == NULL || fn == NULL) {
-		errno = EINVAL;
-		return NULL;
-	}
+	if (base == NULL || co == NULL || fn == NULL)
+		return evdefer_refuse_new_(EINVAL);
 	evdefer_base_check_(base);
-	if (co->fn != NULL) {
-		errno = EBUSY;
-		return NULL;
-	}
+	if (co->fn != NULL)
+		return evdefer_refuse_new_(EBUSY);
 	/* First what can be kept if the rest fails. */
 	if (evpool_reserve_(&base->links, 1) == -1)
 		return NULL;

@@ -16,7 +16,6 @@
  * nothing, nor does one that nobody waits for pay for a million who share a
  * lock.
  */
-#include <errno.h>
 #include <stdio.h>
 
 #include "owner-internal.h"

@@ -5,8 +5,6 @@
  */
 #include "deferred-internal.h"
 
-#include <errno.h>
-
 #include "link-internal.h"
 
 _Static_assert(sizeof(void *) != 8 || sizeof(struct evdeferred) == 64,
@@ -35,10 +33,8 @@ new_slowly(
 {
 	struct evdeferred *d;
 
-	if (base == NULL) {
-		errno = EINVAL;
-		return NULL;
-	}
+	if (base == NULL)
+		return evdefer_refuse_new_(EINVAL);
 	evdefer_base_check_(base);
 	if (evpool_reserve_(&base->deferreds, 1) == -1)
 		return NULL;
@@ -404,10 +400,8 @@ evdeferred_maybe(struct evdefer_base *base, evdeferred_body_fn body, void *arg)
 {
 	struct evdeferred *d;
 
-	if (body == NULL) {
-		errno = EINVAL;
-		return NULL;
-	}
+	if (body == NULL)
+		return evdefer_refuse_new_(EINVAL);
 	d = evdeferred_new(base, NULL, NULL);
 	if (d != NULL)
 		evdeferred_fire_(d, evresult_take_(body(arg)));
@@ -418,19 +412,13 @@ evdeferred_maybe(struct evdefer_base *base, evdeferred_body_fn body, void *arg)
 static inline int
 check_fire(const struct evdeferred *d)
 {
-	if (d == NULL) {
-		errno = EINVAL;
-		return -1;
-	}
+	if (d == NULL)
+		return evdefer_refuse_(EINVAL);
 	evdefer_base_check_(d->base);
-	if ((d->flags & EVDEFERRED_FIRED) && !(d->flags & EVDEFERRED_LATE)) {
-		errno = EALREADY;
-		return -1;
-	}
-	if (d->flags & EVDEFERRED_PRIVATE) {
-		errno = EPERM;
-		return -1;
-	}
+	if ((d->flags & EVDEFERRED_FIRED) && !(d->flags & EVDEFERRED_LATE))
+		return evdefer_refuse_(EALREADY);
+	if (d->flags & EVDEFERRED_PRIVATE)
+		return evdefer_refuse_(EPERM);
 	return 0;
 }
 
@@ -513,15 +501,11 @@ evdeferred_has_fired(const struct evdeferred *d)
 int
 evdeferred_pause(struct evdeferred *d)
 {
-	if (d == NULL) {
-		errno = EINVAL;
-		return -1;
-	}
+	if (d == NULL)
+		return evdefer_refuse_(EINVAL);
 	evdefer_base_check_(d->base);
-	if ((d->flags & EVDEFERRED_PAUSES) == EVDEFERRED_PAUSES) {
-		errno = EOVERFLOW;
-		return -1;
-	}
+	if ((d->flags & EVDEFERRED_PAUSES) == EVDEFERRED_PAUSES)
+		return evdefer_refuse_(EOVERFLOW);
 	d->flags += EVDEFERRED_PAUSE;
 	return 0;
 }
@@ -529,15 +513,11 @@ evdeferred_pause(struct evdeferred *d)
 int
 evdeferred_unpause(struct evdeferred *d)
 {
-	if (d == NULL) {
-		errno = EINVAL;
-		return -1;
-	}
+	if (d == NULL)
+		return evdefer_refuse_(EINVAL);
 	evdefer_base_check_(d->base);
-	if (!evdeferred_is_paused_(d)) {
-		errno = EPERM;
-		return -1;
-	}
+	if (!evdeferred_is_paused_(d))
+		return evdefer_refuse_(EPERM);
 	d->flags -= EVDEFERRED_PAUSE;
 	evdeferred_deliver_(d);
 	return 0;

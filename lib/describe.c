@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: MIT */
-#include <errno.h>
 #include <string.h>
 
 #include "base-internal.h"
@@ -52,10 +51,8 @@ evdeferred_describe(const struct evdeferred *d, char *buffer, size_t size)
 {
 	struct evtext text;
 
-	if (d == NULL || (buffer == NULL && size > 0)) {
-		errno = EINVAL;
-		return -1;
-	}
+	if (d == NULL || (buffer == NULL && size > 0))
+		return evdefer_refuse_(EINVAL);
 	evdefer_base_check_(d->base);
 	evtext_init_(&text, buffer, size);
 	evtext_add_(&text, "Deferred %p: ", (const void *)d);
@@ -73,10 +70,8 @@ evdefer_base_describe_creation(
 {
 	struct evtext text;
 
-	if (base == NULL || (buffer == NULL && size > 0)) {
-		errno = EINVAL;
-		return -1;
-	}
+	if (base == NULL || (buffer == NULL && size > 0))
+		return evdefer_refuse_(EINVAL);
 	evdefer_base_check_(base);
 	evtext_init_(&text, buffer, size);
 	if (base->debug && base->unhandled.reported != NULL)

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "hold-internal.h"
 
-#include <errno.h>
 #include <stdlib.h>
 
 #include "owner-internal.h"
@@ -48,8 +47,7 @@ grow_table(struct evholds *holds)
 	buckets = calloc(holds->size, sizeof(struct evhold *));
 	if (buckets == NULL) {
 		holds->size = old_size;
-		errno = ENOMEM;
-		return old_size > 0 ? 0 : -1;
+		return old_size > 0 ? 0 : evdefer_refuse_(ENOMEM);
 	}
 	holds->buckets = buckets;
 	for (i = 0; i < old_size; i++) {

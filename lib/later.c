@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: MIT */
-#include <errno.h>
 
 #include "base-internal.h"
 #include "deferred-internal.h"
@@ -29,10 +28,8 @@ evdeferred_later(struct evdefer_base *base, const struct timeval *delay,
 	struct evtimeout *timeout;
 	struct evdeferred *d;
 
-	if (base == NULL) {
-		errno = EINVAL;
-		return NULL;
-	}
+	if (base == NULL)
+		return evdefer_refuse_new_(EINVAL);
 	evdefer_base_check_(base);
 	if (evtimeout_check_(base, delay) == -1)
 		return NULL;
@@ -43,16 +40,14 @@ evdeferred_later(struct evdefer_base *base, const struct timeval *delay,
 	if (timeout == NULL) {
 		evdeferred_produce_(d, evresult_value(NULL));
 		evdeferred_free(d);
-		errno = ENOMEM;
-		return NULL;
+		return evdefer_refuse_new_(ENOMEM);
 	}
 	timeout->fires = true;
 	d->u.canceller.arg = timeout;
 	/* The link that runs a body for a value runs this one for none. */
 	if (body != NULL && evdeferred_add_with_(d, body, arg) == -1) {
 		evdeferred_free(d);
-		errno = ENOMEM;
-		return NULL;
+		return evdefer_refuse_new_(ENOMEM);
 	}
 	return d;
 }

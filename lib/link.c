@@ -4,8 +4,6 @@
  */
 #include "link-internal.h"
 
-#include <errno.h>
-
 /*
  * Running.
  */
@@ -296,10 +294,8 @@ evdeferred_add_callbacks(struct evdeferred *d, evdeferred_callback_fn callback,
 {
 	struct evlink *link;
 
-	if (d == NULL || (callback == NULL && errback == NULL)) {
-		errno = EINVAL;
-		return -1;
-	}
+	if (d == NULL || (callback == NULL && errback == NULL))
+		return evdefer_refuse_(EINVAL);
 	evdefer_base_check_(d->base);
 	if ((d->flags & EVDEFERRED_FIRED) || evpool_is_empty_(&d->base->links))
 		return add_slowly(d, callback, errback, arg);
@@ -335,10 +331,8 @@ evdeferred_add_both(struct evdeferred *d, evdeferred_both_fn both, void *arg)
 	const struct evlink link = {
 	    .type = &both_link, .both = both, .arg = arg};
 
-	if (d == NULL || both == NULL) {
-		errno = EINVAL;
-		return -1;
-	}
+	if (d == NULL || both == NULL)
+		return evdefer_refuse_(EINVAL);
 	return evlink_add_(d, &link);
 }
 
@@ -372,10 +366,8 @@ evdeferred_add_callbacks_owned(struct evdeferred *d,
 	const struct evlink link = {
 	    .callback = callback, .errback = errback, .arg = arg};
 
-	if (d == NULL || (callback == NULL && errback == NULL)) {
-		errno = EINVAL;
-		return -1;
-	}
+	if (d == NULL || (callback == NULL && errback == NULL))
+		return evdefer_refuse_(EINVAL);
 	return add_owned(d, &link, free_arg);
 }
 
@@ -386,10 +378,8 @@ evdeferred_add_both_owned(struct evdeferred *d, evdeferred_both_fn both,
 	const struct evlink link = {
 	    .type = &both_link, .both = both, .arg = arg};
 
-	if (d == NULL || both == NULL) {
-		errno = EINVAL;
-		return -1;
-	}
+	if (d == NULL || both == NULL)
+		return evdefer_refuse_(EINVAL);
 	return add_owned(d, &link, free_arg);
 }
 
@@ -412,10 +402,8 @@ evdeferred_chain(struct evdeferred *d, struct evdeferred *other)
 	const struct evlink link = {.type = &chain_link, .object = other};
 	const int error = chain_refusal(d, other);
 
-	if (error != 0) {
-		errno = error;
-		return -1;
-	}
+	if (error != 0)
+		return evdefer_refuse_(error);
 	evdefer_base_check_(d->base);
 	if (runs_at_once(d)) {
 		run_at_once(d, &link);

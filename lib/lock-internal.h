@@ -6,8 +6,6 @@
 #ifndef EVDEFER_LOCK_INTERNAL_H
 #define EVDEFER_LOCK_INTERNAL_H
 
-#include <errno.h>
-
 #include "waitqueue-internal.h"
 
 struct evhold;
@@ -77,13 +75,5 @@ void evlock_note_grant_(const struct evdeferred *d);
 
 /* Fails all in a list because the lock is closed. */
 void evlock_fail_all_(struct evlist *list, size_t *count);
-
-/* -1, with errno. */
-static inline int
-evlock_refuse_(int error)
-{
-	errno = error;
-	return -1;
-}
 
 #endif

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "owner-internal.h"
 
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,17 +12,13 @@ evowner_new(struct evdefer_base *base, const char *name)
 	struct evholds *table;
 	struct evowner *owner;
 
-	if (base == NULL) {
-		errno = EINVAL;
-		return NULL;
-	}
+	if (base == NULL)
+		return evdefer_refuse_new_(EINVAL);
 	evdefer_base_check_(base);
 	table = evholds_of_(base);
 	owner = table != NULL ? calloc(1, sizeof(*owner) + size) : NULL;
-	if (owner == NULL) {
-		errno = ENOMEM;
-		return NULL;
-	}
+	if (owner == NULL)
+		return evdefer_refuse_new_(ENOMEM);
 	owner->name = (char *)(owner + 1);
 	if (name != NULL)
 		memcpy(owner->name, name, size);

@@ -14,6 +14,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "refuse-internal.h"
+
 #if defined(__has_feature)
 #if __has_feature(address_sanitizer)
 #define EVPOOL_POISON

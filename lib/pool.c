@@ -2,7 +2,6 @@
 #include "pool-internal.h"
 
 #include <assert.h>
-#include <errno.h>
 #include <stdlib.h>
 
 #define LARGEST_BLOCK 32
@@ -64,10 +63,8 @@ add_block(struct evpool *pool, size_t slabs)
 
 	if (slabs <= (SIZE_MAX - overhead) / EVPOOL_SLAB)
 		block = malloc(overhead + slabs * EVPOOL_SLAB);
-	if (block == NULL) {
-		errno = ENOMEM;
-		return -1;
-	}
+	if (block == NULL)
+		return evdefer_refuse_(ENOMEM);
 	block->next = pool->blocks;
 	pool->blocks = block;
 

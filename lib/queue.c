@@ -6,7 +6,6 @@
  */
 #include <evdefer/queue.h>
 
-#include <errno.h>
 #include <stdlib.h>
 
 #include "waitqueue-internal.h"
@@ -156,10 +155,8 @@ evqueue_put(struct evqueue *queue, struct evresult object)
 	struct evresult_node *last;
 	const int error = refusal(queue);
 
-	if (error != 0) {
-		errno = error;
-		return -1;
-	}
+	if (error != 0)
+		return evdefer_refuse_(error);
 	last = evpool_get_(&queue->waiters.base->results);
 	if (last == NULL)
 		return -1;
@@ -176,16 +173,12 @@ evqueue_get(struct evqueue *queue)
 {
 	struct evdeferred *d;
 
-	if (queue == NULL) {
-		errno = EINVAL;
-		return NULL;
-	}
+	if (queue == NULL)
+		return evdefer_refuse_new_(EINVAL);
 	if (!evwaitqueue_is_open_(&queue->waiters))
 		return evwaitqueue_refuse_(&queue->waiters);
-	if (queued(queue) == 0 && queue->fifo.length >= queue->backlog) {
-		errno = EAGAIN;
-		return NULL;
-	}
+	if (queued(queue) == 0 && queue->fifo.length >= queue->backlog)
+		return evdefer_refuse_new_(EAGAIN);
 	d = evdeferred_new_private_(queue->waiters.base, cancel_get, queue);
 	if (d == NULL)
 		return NULL;
@@ -209,10 +202,8 @@ evqueue_new(
 	if (evwaitqueue_check_new_(base, flags) == -1)
 		return NULL;
 	queue = calloc(1, sizeof(*queue));
-	if (queue == NULL) {
-		errno = ENOMEM;
-		return NULL;
-	}
+	if (queue == NULL)
+		return evdefer_refuse_new_(ENOMEM);
 	evwaitqueue_init_(&queue->waiters, &waiters_type, base, flags);
 	evfifo_init_(&queue->fifo);
 	evlist_init_(&queue->objects);

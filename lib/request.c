@@ -5,8 +5,6 @@
  */
 #include "request-internal.h"
 
-#include <errno.h>
-
 #include "owner-internal.h"
 
 static const struct evgrant_type grant_type;
@@ -378,8 +376,7 @@ give_up(struct evhold *hold, struct evrequest *request)
 		forget_request(request);
 	else
 		evhold_tidy_(hold);
-	errno = ENOMEM;
-	return NULL;
+	return evdefer_refuse_new_(ENOMEM);
 }
 
 /* Puts a request into the queue, unless it would wait there for itself. */
@@ -450,7 +447,7 @@ static int
 check_owner(const struct evlock *lock, const struct evowner *owner)
 {
 	if (owner->base != lock->queue.base)
-		return evlock_refuse_(EINVAL);
+		return evdefer_refuse_(EINVAL);
 	evdefer_base_check_(owner->base);
 	return 0;
 }
@@ -487,13 +484,13 @@ evlock_try_(struct evlock *lock, struct evowner *owner, enum evmode mode)
 	if (check_owner(lock, owner) == -1)
 		return -1;
 	if (!evwaitqueue_is_open_(&lock->queue) || owner->freed)
-		return evlock_refuse_(ESHUTDOWN);
+		return evdefer_refuse_(ESHUTDOWN);
 	hold = evhold_find_(lock, owner);
 	switch (answer_owner(lock, hold, mode)) {
 	case EVANSWER_WAIT:
-		return evlock_refuse_(EBUSY);
+		return evdefer_refuse_(EBUSY);
 	case EVANSWER_DEADLOCK:
-		return evlock_refuse_(EDEADLK);
+		return evdefer_refuse_(EDEADLK);
 	case EVANSWER_ENTER:
 		break;
 	}
@@ -559,7 +556,7 @@ evlock_release_(struct evlock *lock, struct evowner *owner, enum evmode mode)
 		return -1;
 	hold = evhold_find_(lock, owner);
 	if (hold == NULL || !take_hold(hold, mode))
-		return evlock_refuse_(EPERM);
+		return evdefer_refuse_(EPERM);
 	give_back(hold, mode);
 	return 0;
 }

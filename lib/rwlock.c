@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include <evdefer/rwlock.h>
 
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -389,10 +388,8 @@ enter_at_once(struct evrwlock *lock, enum evmode mode)
 static inline struct evdeferred *
 acquire(struct evrwlock *lock, enum evmode mode)
 {
-	if (lock == NULL) {
-		errno = EINVAL;
-		return NULL;
-	}
+	if (lock == NULL)
+		return evdefer_refuse_new_(EINVAL);
 	evdefer_base_check_(lock->lock.queue.base);
 	if (!evwaitqueue_is_open_(&lock->lock.queue))
 		return evwaitqueue_refuse_(&lock->lock.queue);
@@ -419,12 +416,12 @@ static inline int
 try_acquire(struct evrwlock *lock, enum evmode mode)
 {
 	if (lock == NULL)
-		return evlock_refuse_(EINVAL);
+		return evdefer_refuse_(EINVAL);
 	evdefer_base_check_(lock->lock.queue.base);
 	if (!evwaitqueue_is_open_(&lock->lock.queue))
-		return evlock_refuse_(ESHUTDOWN);
+		return evdefer_refuse_(ESHUTDOWN);
 	if (!may_come_in(lock, mode))
-		return evlock_refuse_(EBUSY);
+		return evdefer_refuse_(EBUSY);
 	come_in(lock, mode, 1);
 	lock->sides[mode].anonymous++;
 	return 0;
@@ -446,10 +443,10 @@ static inline int
 release(struct evrwlock *lock, enum evmode mode)
 {
 	if (lock == NULL)
-		return evlock_refuse_(EINVAL);
+		return evdefer_refuse_(EINVAL);
 	evdefer_base_check_(lock->lock.queue.base);
 	if (lock->sides[mode].anonymous == 0)
-		return evlock_refuse_(EPERM);
+		return evdefer_refuse_(EPERM);
 	lock->sides[mode].anonymous--;
 	lock->sides[mode].inside--;
 	evwaitqueue_left_(&lock->lock.queue, waiting_at(lock) > 0);
@@ -477,7 +474,7 @@ check_form(const struct evrwlock *lock, enum evrwlock_mode mode)
 {
 	if (lock != NULL && (mode == EVRWLOCK_READ || mode == EVRWLOCK_WRITE))
 		return 0;
-	return evlock_refuse_(EINVAL);
+	return evdefer_refuse_(EINVAL);
 }
 
 struct evdeferred *
@@ -521,7 +518,7 @@ evrwlock_with(struct evrwlock *lock, struct evowner *owner,
 	if (check_form(lock, mode) == -1 ||
 	    evwaitqueue_check_with_(&lock->lock.queue, patience, body) == -1)
 		return NULL;
-	return evwaitqueue_with_(
+	return evwaitqueue_with_(&lock->lock.queue,
 	    evrwlock_acquire(lock, owner, mode), patience, body, arg);
 }
 
@@ -549,10 +546,8 @@ evrwlock_new(struct evdefer_base *base, unsigned flags)
 	if (evwaitqueue_check_new_(base, flags) == -1)
 		return NULL;
 	lock = calloc(1, sizeof(*lock));
-	if (lock == NULL) {
-		errno = ENOMEM;
-		return NULL;
-	}
+	if (lock == NULL)
+		return evdefer_refuse_new_(ENOMEM);
 	evwaitqueue_init_(&lock->lock.queue, &queue_type, base, flags);
 	evlock_init_(&lock->lock, &lock_type);
 	evlist_init_(&lock->sides[EVMODE_READ].waiters);
@@ -573,11 +568,9 @@ evrwlock_set_name(struct evrwlock *lock, const char *name)
 	char *copy = NULL;
 
 	if (lock == NULL)
-		return evlock_refuse_(EINVAL);
-	if (name != NULL && (copy = strdup(name)) == NULL) {
-		errno = ENOMEM;
-		return -1;
-	}
+		return evdefer_refuse_(EINVAL);
+	if (name != NULL && (copy = strdup(name)) == NULL)
+		return evdefer_refuse_(ENOMEM);
 	free(lock->name);
 	lock->name = copy;
 	return 0;
@@ -636,10 +629,8 @@ evrwlock_describe(const struct evrwlock *lock, char *buffer, size_t size)
 	struct evrwlock_stats stats;
 	struct evtext text;
 
-	if (lock == NULL || (buffer == NULL && size > 0)) {
-		errno = EINVAL;
-		return -1;
-	}
+	if (lock == NULL || (buffer == NULL && size > 0))
+		return evdefer_refuse_(EINVAL);
 	evdefer_base_check_(lock->lock.queue.base);
 	evrwlock_get_stats(lock, &stats);
 	evtext_init_(&text, buffer, size);

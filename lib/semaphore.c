@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include <evdefer/semaphore.h>
 
-#include <errno.h>
 #include <stdlib.h>
 
 #include "lock-internal.h"
@@ -193,10 +192,8 @@ evsemaphore_acquire(struct evsemaphore *semaphore, struct evowner *owner)
 	struct evwaitqueue *queue;
 	struct evdeferred *d;
 
-	if (semaphore == NULL) {
-		errno = EINVAL;
-		return NULL;
-	}
+	if (semaphore == NULL)
+		return evdefer_refuse_new_(EINVAL);
 	if (owner != NULL)
 		return evlock_acquire_(&semaphore->lock, owner, MODE);
 	queue = &semaphore->lock.queue;
@@ -218,12 +215,12 @@ int
 evsemaphore_release(struct evsemaphore *semaphore, struct evowner *owner)
 {
 	if (semaphore == NULL)
-		return evlock_refuse_(EINVAL);
+		return evdefer_refuse_(EINVAL);
 	if (owner != NULL)
 		return evlock_release_(&semaphore->lock, owner, MODE);
 	evdefer_base_check_(semaphore->lock.queue.base);
 	if (semaphore->anonymous == 0)
-		return evlock_refuse_(EPERM);
+		return evdefer_refuse_(EPERM);
 	semaphore->anonymous--;
 	evwaitqueue_left_(
 	    &semaphore->lock.queue, leave_semaphore(&semaphore->lock, MODE));
@@ -234,14 +231,14 @@ int
 evsemaphore_try(struct evsemaphore *semaphore, struct evowner *owner)
 {
 	if (semaphore == NULL)
-		return evlock_refuse_(EINVAL);
+		return evdefer_refuse_(EINVAL);
 	if (owner != NULL)
 		return evlock_try_(&semaphore->lock, owner, MODE);
 	evdefer_base_check_(semaphore->lock.queue.base);
 	if (!evwaitqueue_is_open_(&semaphore->lock.queue))
-		return evlock_refuse_(ESHUTDOWN);
+		return evdefer_refuse_(ESHUTDOWN);
 	if (!is_token_free(semaphore))
-		return evlock_refuse_(EBUSY);
+		return evdefer_refuse_(EBUSY);
 	take_token(semaphore);
 	semaphore->anonymous++;
 	return 0;
@@ -251,14 +248,12 @@ struct evdeferred *
 evsemaphore_with(struct evsemaphore *semaphore, struct evowner *owner,
     const struct timeval *patience, evdeferred_body_fn body, void *arg)
 {
-	if (semaphore == NULL) {
-		errno = EINVAL;
-		return NULL;
-	}
+	if (semaphore == NULL)
+		return evdefer_refuse_new_(EINVAL);
 	if (evwaitqueue_check_with_(&semaphore->lock.queue, patience, body) ==
 	    -1)
 		return NULL;
-	return evwaitqueue_with_(
+	return evwaitqueue_with_(&semaphore->lock.queue,
 	    evsemaphore_acquire(semaphore, owner), patience, body, arg);
 }
 
@@ -273,15 +268,11 @@ evsemaphore_new(struct evdefer_base *base, size_t tokens, unsigned flags)
 
 	if (evwaitqueue_check_new_(base, flags) == -1)
 		return NULL;
-	if (tokens == 0) {
-		errno = EINVAL;
-		return NULL;
-	}
+	if (tokens == 0)
+		return evdefer_refuse_new_(EINVAL);
 	semaphore = calloc(1, sizeof(*semaphore));
-	if (semaphore == NULL) {
-		errno = ENOMEM;
-		return NULL;
-	}
+	if (semaphore == NULL)
+		return evdefer_refuse_new_(ENOMEM);
 	evwaitqueue_init_(&semaphore->lock.queue, &queue_type, base, flags);
 	evlock_init_(&semaphore->lock, &lock_type);
 	evfifo_init_(&semaphore->fifo);

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "timeout-internal.h"
 
-#include <errno.h>
 #include <stdlib.h>
 #include <sys/time.h>
 #include <time.h>
@@ -214,14 +213,10 @@ evtimeout_check_(
     const struct evdefer_base *base, const struct timeval *duration)
 {
 	if (duration == NULL || duration->tv_sec < 0 || duration->tv_usec < 0 ||
-	    duration->tv_usec >= 1000000) {
-		errno = EINVAL;
-		return -1;
-	}
-	if (evdefer_base_closed_(base)) {
-		errno = ESHUTDOWN;
-		return -1;
-	}
+	    duration->tv_usec >= 1000000)
+		return evdefer_refuse_(EINVAL);
+	if (evdefer_base_closed_(base))
+		return evdefer_refuse_(ESHUTDOWN);
 	return 0;
 }
 
@@ -265,10 +260,8 @@ evtimeout_start_(struct evdeferred *d, const struct timeval *duration,
 	struct evtimeout *timeout = make_timeout(d);
 	struct evtimers *timers;
 
-	if (timeout == NULL) {
-		errno = ENOMEM;
-		return NULL;
-	}
+	if (timeout == NULL)
+		return evdefer_refuse_new_(ENOMEM);
 	timers = timeout->timers;
 	timeout->end = end_of(duration);
 	timeout->expire = expire;
@@ -277,8 +270,7 @@ evtimeout_start_(struct evdeferred *d, const struct timeval *duration,
 		d->base, &timers->alarm, first_end(timers)) == 0)
 		return timeout;
 	evtimeout_stop_(timeout);
-	errno = ENOMEM;
-	return NULL;
+	return evdefer_refuse_new_(ENOMEM);
 }
 
 /* Where libevent lacks memory for the next turn, as others have taken the place of
@@ -343,10 +335,8 @@ evdeferred_add_timeout_both(struct evdeferred *d, const struct timeval *timeout,
 	struct evtimeout *started;
 	struct evlink *link;
 
-	if (d == NULL) {
-		errno = EINVAL;
-		return -1;
-	}
+	if (d == NULL)
+		return evdefer_refuse_(EINVAL);
 	evdefer_base_check_(d->base);
 	if (evtimeout_check_(d->base, timeout) == -1)
 		return -1;

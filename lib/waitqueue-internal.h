@@ -138,9 +138,11 @@ int evwaitqueue_check_with_(const struct evwaitqueue *queue,
 /* Runs the body when the Deferred of an acquire is granted, before patience runs
  * out if there is one, and disposes of the grant when the result of the body is
  * there.  The same Deferred, or NULL with errno and the acquire taken back; NULL is
- * passed on. */
-struct evdeferred *evwaitqueue_with_(struct evdeferred *acquired,
-    const struct timeval *patience, evdeferred_body_fn body, void *arg);
+ * passed on.  What was granted at once needs no patience, although the loop is still
+ * to tell it. */
+struct evdeferred *evwaitqueue_with_(struct evwaitqueue *queue,
+    struct evdeferred *acquired, const struct timeval *patience,
+    evdeferred_body_fn body, void *arg);
 
 /* A Deferred that has failed because it is closed. */
 struct evdeferred *evwaitqueue_refuse_(struct evwaitqueue *queue);

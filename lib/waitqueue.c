@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "waitqueue-internal.h"
 
-#include <errno.h>
-
 #include "result-internal.h"
 #include "timeout-internal.h"
 #include "with-internal.h"
@@ -33,15 +31,11 @@ deliver_ready(struct evready *ready)
 int
 evwaitqueue_check_new_(const struct evdefer_base *base, unsigned flags)
 {
-	if (base == NULL || (flags & ~EVWAITQUEUE_FAST) != 0) {
-		errno = EINVAL;
-		return -1;
-	}
+	if (base == NULL || (flags & ~EVWAITQUEUE_FAST) != 0)
+		return evdefer_refuse_(EINVAL);
 	evdefer_base_check_(base);
-	if (evdefer_base_closed_(base)) {
-		errno = ESHUTDOWN;
-		return -1;
-	}
+	if (evdefer_base_closed_(base))
+		return evdefer_refuse_(ESHUTDOWN);
 	return 0;
 }
 
@@ -215,10 +209,8 @@ int
 evwaitqueue_check_with_(const struct evwaitqueue *queue,
     const struct timeval *patience, evdeferred_body_fn body)
 {
-	if (body == NULL) {
-		errno = EINVAL;
-		return -1;
-	}
+	if (body == NULL)
+		return evdefer_refuse_(EINVAL);
 	evdefer_base_check_(queue->base);
 	/* On a closed base there is nothing to wait for, and none too late. */
 	if (patience == NULL || evtimeout_check_(queue->base, patience) == 0 ||
@@ -227,19 +219,30 @@ evwaitqueue_check_with_(const struct evwaitqueue *queue,
 	return -1;
 }
 
+/* Is it to be told that it was granted, as the last of all?  While it has not
+ * fired the queue is there. */
+static bool
+is_last_granted(const struct evwaitqueue *queue, const struct evdeferred *d)
+{
+	return !(d->flags & EVDEFERRED_FIRED) &&
+	       queue->granted.prev == &d->node;
+}
+
 struct evdeferred *
-evwaitqueue_with_(struct evdeferred *acquired, const struct timeval *patience,
-    evdeferred_body_fn body, void *arg)
+evwaitqueue_with_(struct evwaitqueue *queue, struct evdeferred *acquired,
+    const struct timeval *patience, evdeferred_body_fn body, void *arg)
 {
 	if (acquired == NULL)
 		return NULL;
+	if (evdefer_base_closed_(acquired->base) ||
+	    is_last_granted(queue, acquired))
+		patience = NULL;
 	/* The link of the timeout is before that of the body, and ends with the
 	 * wait. */
-	if ((patience == NULL || evdefer_base_closed_(acquired->base) ||
+	if ((patience == NULL ||
 		evdeferred_add_timeout(acquired, patience) == 0) &&
 	    evdeferred_add_with_(acquired, body, arg) == 0)
 		return acquired;
 	evdeferred_free(acquired);
-	errno = ENOMEM;
-	return NULL;
+	return evdefer_refuse_new_(ENOMEM);
 }

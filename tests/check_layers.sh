@@ -175,7 +175,7 @@ END
 expect "a call upwards" 'pool.c (basics) calls evdeferred_free, of deferred.c'
 
 copy
-sed 's/^#include <errno.h>/&\n#include "owner-internal.h"/' \
+sed 's/^#include "timeout-internal.h"/&\n#include "owner-internal.h"/' \
 	"$top/lib/timeout.c" >"$tmp/lib/timeout.c"
 expect "an include upwards" 'timeout.c (link_types) includes owner-internal.h'
 

@@ -502,6 +502,24 @@ START_TEST(release_at_the_moment_of_the_timeout)
 }
 END_TEST
 
+START_TEST(patience_of_zero_takes_what_readers_share)
+{
+	struct work works[WAITERS] = {{0}};
+	struct evdeferred *d[WAITERS];
+	int w;
+
+	make(_i);
+	for (w = 0; w < WAITERS; w++)
+		d[w] = begin_within(0, &works[w]);
+	settle();
+	for (w = 0; w < WAITERS; w++) {
+		ck_assert_int_eq(works[w].seen.values, 1);
+		evdeferred_free(d[w]);
+	}
+	done(NULL);
+}
+END_TEST
+
 START_TEST(patience_of_zero_takes_what_is_free)
 {
 	struct work work = {0};
@@ -937,6 +955,8 @@ main(void)
 	tcase_add_loop_test(
 	    tc, patience_of_zero_takes_what_is_free, 0, BOTH_WAYS);
 	tcase_add_loop_test(tc, patience_of_zero_does_not_wait, 0, BOTH_WAYS);
+	tcase_add_loop_test(
+	    tc, patience_of_zero_takes_what_readers_share, 0, 2);
 
 	tc = add_case(suite, "ends");
 	tcase_add_loop_test(
