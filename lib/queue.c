@@ -104,8 +104,9 @@ fail_getters(struct evwaitqueue *waiters)
 {
 	struct evqueue *queue = queue_of(waiters);
 
-	evwaitqueue_fail_all_(&waiters->granted, &waiters->undelivered);
+	/* Before the errbacks, one of which may free the base. */
 	evlist_remove_(&waiters->ready.node);
+	evwaitqueue_fail_all_(&waiters->granted, &waiters->undelivered);
 	evwaitqueue_fail_all_(&queue->fifo.list, &queue->fifo.length);
 	while (queue->count > 0)
 		drop_first(queue);

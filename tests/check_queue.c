@@ -621,6 +621,31 @@ START_TEST(close_while_gets_leave_meanwhile)
 }
 END_TEST
 
+static struct evresult
+free_base(struct evfailure *failure, void *arg)
+{
+	support_free_base();
+	return on_loss(failure, arg);
+}
+
+/* _i: whether the get has an object on its way. */
+START_TEST(close_whose_errback_frees_the_base)
+{
+	struct waiter p = {0};
+	int freed = 0;
+
+	make(0, SIZE_MAX, SIZE_MAX);
+	p.d = evqueue_get(queue);
+	evdeferred_add_callbacks(p.d, on_grant, free_base, &p);
+	if (_i == 1)
+		evqueue_put(queue, counting(&freed));
+	evqueue_free(queue);
+	ck_assert_int_eq(p.failed, ESHUTDOWN);
+	ck_assert_int_eq(freed, _i);
+	evdeferred_free(p.d);
+}
+END_TEST
+
 static void
 put_back(void *value)
 {
@@ -706,6 +731,7 @@ add_ends(Suite *suite)
 	tcase_add_test(tc, close_fails_gets_whose_object_is_on_its_way);
 	tcase_add_loop_test(tc, close_inside_a_callback, 0, 4);
 	tcase_add_loop_test(tc, close_while_gets_leave_meanwhile, 0, 10);
+	tcase_add_loop_test(tc, close_whose_errback_frees_the_base, 0, 2);
 	tcase_add_loop_test(
 	    tc, close_is_not_held_up_by_objects_that_come_back, 0, 2);
 	tcase_add_loop_test(tc, unhandled_close_is_reported, 0, 2);
