@@ -75,6 +75,8 @@ evwaitqueue_close_(struct evwaitqueue *queue)
 	queue->closed = true;
 	queue->users++;
 	queue->type->fail_waiters(queue);
+	/* The end of an owner may have let in some, and not told them yet. */
+	evwaitqueue_hand_out_(queue);
 	queue->users--;
 	collect_queue(queue);
 }

@@ -458,6 +458,35 @@ START_TEST(end_whose_errbacks_close_the_lock)
 }
 END_TEST
 
+/* The lock is closed after the end has let another in, and before that is told. */
+START_TEST(end_whose_errbacks_close_a_lock_tells_those_let_in)
+{
+	struct evrwlock *lock;
+	struct evdeferred *first;
+	struct waiter h, a, c;
+
+	make(_i);
+	lock = new_lock(_i);
+	get(&h, locks[0], bob, EVRWLOCK_WRITE);
+	ck_assert_int_eq(evrwlock_try(lock, bob, EVRWLOCK_READ), 0);
+	first = evrwlock_acquire(locks[0], ann, EVRWLOCK_READ);
+	ck_assert_int_eq(evdeferred_add_errback(first, close_lock, lock), 0);
+	request(&a, lock, ann, EVRWLOCK_WRITE);
+	request(&c, lock, cid, EVRWLOCK_READ);
+	end_owner(&ann);
+	settle();
+	ck_assert_int_eq(a.failed, ECANCELED);
+	ck_assert_int_eq(c.granted, 1);
+	ck_assert_int_eq(evrwlock_release(lock, cid, EVRWLOCK_READ), 0);
+	ck_assert_int_eq(evrwlock_release(lock, bob, EVRWLOCK_READ), 0);
+	evdeferred_free(first);
+	free_waiters(&h, 1);
+	free_waiters(&a, 1);
+	free_waiters(&c, 1);
+	done();
+}
+END_TEST
+
 static struct waiter meanwhile;
 
 static struct evresult
@@ -527,6 +556,8 @@ main(void)
 	tcase_add_loop_test(tc, ends_nest_in_errbacks, 0, 2);
 	tcase_add_loop_test(tc, end_whose_errbacks_free_other_waiters, 0, 2);
 	tcase_add_loop_test(tc, end_whose_errbacks_close_the_lock, 0, 2);
+	tcase_add_loop_test(
+	    tc, end_whose_errbacks_close_a_lock_tells_those_let_in, 0, 2);
 	tcase_add_loop_test(
 	    tc, acquire_of_an_owner_that_ends_is_eshutdown, 0, 2);
 	tcase_add_loop_test(tc, cancelled_waits_are_not_reported, 0, 2);
