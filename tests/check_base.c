@@ -280,6 +280,24 @@ START_TEST(reserve_of_too_much_is_enomem)
 }
 END_TEST
 
+/* So many that what they take, in pages of 2 KiB, comes to nothing as a size_t;
+ * however many there are of them in a page. */
+START_TEST(reserve_of_what_cannot_be_counted_is_enomem)
+{
+	const size_t pages = SIZE_MAX / 2048 + 1;
+	size_t in_page;
+
+	if (!alloc_works())
+		return;
+	for (in_page = 1; in_page <= 100; in_page++) {
+		ck_assert_int_eq(
+		    evdefer_base_reserve(base, pages * in_page, 0), -1);
+		ck_assert_int_eq(
+		    evdefer_base_reserve(base, 0, pages * in_page), -1);
+	}
+}
+END_TEST
+
 START_TEST(reserve_without_memory_is_enomem)
 {
 	int n, r, code;
@@ -883,6 +901,7 @@ main(void)
 	tcase_add_test(tc, memory_comes_in_ever_larger_blocks);
 #endif
 	tcase_add_loop_test(tc, reserve_of_too_much_is_enomem, 0, 8);
+	tcase_add_test(tc, reserve_of_what_cannot_be_counted_is_enomem);
 	tcase_add_test(tc, reserve_without_memory_is_enomem);
 
 	tc = add_case(suite, "end");

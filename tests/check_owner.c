@@ -25,6 +25,22 @@ START_TEST(names)
 }
 END_TEST
 
+/* With its end just where that of the memory is, too. */
+START_TEST(names_of_any_length)
+{
+	struct evowner *owner;
+	char name[64] = "";
+	size_t length;
+
+	for (length = 0; length < sizeof(name); length++) {
+		memset(name, 'x', length);
+		owner = new_owner(name);
+		ck_assert_str_eq(evowner_get_name(owner), name);
+		evowner_free(owner);
+	}
+}
+END_TEST
+
 START_TEST(names_of_locks)
 {
 	struct evrwlock *lock = new_lock(0);
@@ -631,6 +647,7 @@ main(void)
 	TCase *tc = add_case(suite, "names and arguments");
 
 	tcase_add_test(tc, names);
+	tcase_add_test(tc, names_of_any_length);
 	tcase_add_test(tc, names_of_locks);
 	tcase_add_loop_test(tc, bad_arguments_are_einval, 0, 2);
 
