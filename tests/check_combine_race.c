@@ -238,6 +238,28 @@ START_TEST(race_that_is_cancelled_cancels_all)
 }
 END_TEST
 
+/* That all were cancelled is no news, but that _i has failed is. */
+START_TEST(race_that_one_loses_and_the_rest_cancel_is_reported)
+{
+	struct evdeferred *d;
+	int i, cancelled = 0;
+
+	for (i = 0; i < 3; i++)
+		in[i] = evdeferred_new(base, count_cancel, &cancelled);
+	d = evdeferred_race(base, in, 3);
+	ck_assert_ptr_nonnull(d);
+	for (i = 0; i < 3; i++) {
+		if (i == _i)
+			evdeferred_errback(in[i], EIO, NULL);
+		else
+			evdeferred_cancel(in[i]);
+	}
+	evdeferred_free(d);
+	if (_i < 3)
+		report_take(_i == 0 ? EIO : ECANCELED);
+}
+END_TEST
+
 START_TEST(race_without_inputs_never_fires)
 {
 	struct evdeferred *d = evdeferred_race(base, NULL, 0);
@@ -381,6 +403,8 @@ main(void)
 	tcase_add_test(tc, race_of_fired_inputs_is_won_by_the_first);
 	tcase_add_test(tc, race_that_all_lose_has_all_failures);
 	tcase_add_test(tc, race_that_is_cancelled_cancels_all);
+	tcase_add_loop_test(
+	    tc, race_that_one_loses_and_the_rest_cancel_is_reported, 0, 4);
 	tcase_add_test(tc, race_without_inputs_never_fires);
 	tcase_add_test(tc, race_is_not_won_by_a_canceller);
 	tcase_add_loop_test(tc, race_takes_no_late_result_of_a_loser, 0, 2);

@@ -74,8 +74,11 @@ class Source:
     def places(self, start, end):
         for word in WORDS.finditer(self.code, start, end):
             yield [(*word.span(), other) for other in OTHERS[word[0]]]
+        kind = None
         while start < end:
             head = HEAD.match(self.code, start, end)
+            if head and head[0].strip():
+                kind = head[1]
             if head and head[1]:
                 start = closing(self.code, head.end())
                 condition = self.condition(head[1], head.end() + 1, start - 1)
@@ -85,9 +88,10 @@ class Source:
                 start = head.end()
             else:
                 after = semicolon(self.code, start, end) + 1
-                if may_be_dropped(self.code[start:after - 1]):
+                if may_be_dropped(self.code[start:after - 1], kind):
                     yield [(start, after, ";")]
                 start = after
+                kind = None
 
     def condition(self, kind, start, end):
         """Negated, where that is not the same as to turn its operator."""
@@ -133,5 +137,7 @@ def semicolon(code, start, end):
     return start
 
 
-def may_be_dropped(statement):
+def may_be_dropped(statement, kind):
+    if statement == "continue" and kind in ("for", "while"):
+        return False
     return not DECLARATION.match(statement) and not UNUSED.match(statement)
