@@ -12,9 +12,7 @@
 
 START_TEST(new_refuses_no_event_base)
 {
-	errno = 0;
-	ck_assert_ptr_null(evdefer_base_new(NULL));
-	ck_assert_int_eq(errno, EINVAL);
+	REFUSED_NULL(evdefer_base_new(NULL), EINVAL);
 }
 END_TEST
 
@@ -29,9 +27,7 @@ START_TEST(no_base_is_refused)
 	ck_assert_ptr_null(evdefer_base_get_event_base(NULL));
 	evdefer_base_set_thread(NULL);
 	evdefer_base_set_unhandled(NULL, NULL, NULL);
-	errno = 0;
-	ck_assert_int_eq(evdefer_base_reserve(NULL, 1, 1), -1);
-	ck_assert_int_eq(errno, EINVAL);
+	REFUSED(evdefer_base_reserve(NULL, 1, 1), EINVAL);
 }
 END_TEST
 
@@ -270,9 +266,7 @@ START_TEST(reserve_of_too_much_is_enomem)
 	/* Valgrind calls such an amount an error. */
 	if (!alloc_works())
 		return;
-	errno = 0;
-	ck_assert_int_eq(evdefer_base_reserve(base, deferreds, links), -1);
-	ck_assert_int_eq(errno, ENOMEM);
+	REFUSED(evdefer_base_reserve(base, deferreds, links), ENOMEM);
 	d = evdeferred_new(base, NULL, NULL);
 	ck_assert_ptr_nonnull(d);
 	evdeferred_callback(d, NULL);
@@ -413,9 +407,7 @@ START_TEST(free_drops_timeouts)
 	clock_advance(2000);
 	turns(2);
 	ck_assert_int_eq(seen.failures, 0);
-	errno = 0;
-	ck_assert_int_eq(evdeferred_add_timeout(d, &second), -1);
-	ck_assert_int_eq(errno, ESHUTDOWN);
+	REFUSED(evdeferred_add_timeout(d, &second), ESHUTDOWN);
 	ck_assert_int_eq(evdeferred_callback(d, &seen), 0);
 	ck_assert_ptr_eq(seen.value, &seen);
 	evdeferred_free(d);
@@ -435,12 +427,8 @@ START_TEST(free_leaves_locks_to_finish)
 	see(d, &seen);
 	support_free_base();
 	ck_assert_int_eq(seen.values + seen.failures, 0);
-	errno = 0;
-	ck_assert_int_eq(evrwlock_reader_try(lock), -1);
-	ck_assert_int_eq(errno, ESHUTDOWN);
-	errno = 0;
-	ck_assert_ptr_null(evrwlock_new(freed, flags));
-	ck_assert_int_eq(errno, ESHUTDOWN);
+	REFUSED(evrwlock_reader_try(lock), ESHUTDOWN);
+	REFUSED_NULL(evrwlock_new(freed, flags), ESHUTDOWN);
 	late = evrwlock_writer_acquire(lock);
 	see(late, &refused);
 	ck_assert_int_eq(refused.code, ESHUTDOWN);

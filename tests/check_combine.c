@@ -605,9 +605,7 @@ START_TEST(input_that_another_waits_for_is_refused)
 
 	in[0] = evdeferred_new(base, count_cancel, &cancelled);
 	outer = evdeferred_new_fired(base, evresult_deferred(in[0]));
-	errno = 0;
-	ck_assert_ptr_null(evdeferred_list(base, in, 1, 0));
-	ck_assert_int_eq(errno, EINVAL);
+	REFUSED_NULL(evdeferred_list(base, in, 1, 0), EINVAL);
 	evdeferred_free(outer);
 }
 END_TEST
@@ -679,33 +677,19 @@ START_TEST(bad_arguments_change_nothing)
 	struct evdeferred *list;
 
 	make_inputs(3);
-	errno = 0;
-	ck_assert_ptr_null(evdeferred_list(NULL, in, 3, 0));
-	ck_assert_int_eq(errno, EINVAL);
-	errno = 0;
-	ck_assert_ptr_null(evdeferred_list(base, NULL, 3, 0));
-	ck_assert_int_eq(errno, EINVAL);
-	errno = 0;
-	ck_assert_ptr_null(evdeferred_list(base, in, 3, ALL_FLAGS + 1));
-	ck_assert_int_eq(errno, EINVAL);
-	errno = 0;
-	ck_assert_ptr_null(evdeferred_gather(base, in, 3, FIRST_VALUE));
-	ck_assert_int_eq(errno, EINVAL);
-	errno = 0;
-	ck_assert_ptr_null(evdeferred_race(other, in, 3));
-	ck_assert_int_eq(errno, EINVAL);
+	REFUSED_NULL(evdeferred_list(NULL, in, 3, 0), EINVAL);
+	REFUSED_NULL(evdeferred_list(base, NULL, 3, 0), EINVAL);
+	REFUSED_NULL(evdeferred_list(base, in, 3, ALL_FLAGS + 1), EINVAL);
+	REFUSED_NULL(evdeferred_gather(base, in, 3, FIRST_VALUE), EINVAL);
+	REFUSED_NULL(evdeferred_race(other, in, 3), EINVAL);
 	list = in[1];
 	in[1] = NULL;
-	errno = 0;
-	ck_assert_ptr_null(evdeferred_gather(base, in, 3, 0));
-	ck_assert_int_eq(errno, EINVAL);
+	REFUSED_NULL(evdeferred_gather(base, in, 3, 0), EINVAL);
 	in[1] = list;
 
 	/* What was handed over can't be handed over again. */
 	list = evdeferred_list(base, in, 1, 0);
-	errno = 0;
-	ck_assert_ptr_null(evdeferred_list(base, in, 3, 0));
-	ck_assert_int_eq(errno, EINVAL);
+	REFUSED_NULL(evdeferred_list(base, in, 3, 0), EINVAL);
 	evdeferred_callback(in[0], NULL);
 	evdeferred_free(list);
 	evdeferred_callback(in[1], NULL);

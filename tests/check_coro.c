@@ -441,10 +441,9 @@ START_TEST(a_coroutine_that_runs_is_not_started_again)
 {
 	job.inputs[0] = fresh();
 	start(&job, wait_then_nothing);
-	errno = 0;
-	ck_assert_ptr_null(
-	    evcoro_start(base, &job.co, wait_then_nothing, &job, free_job));
-	ck_assert_int_eq(errno, EBUSY);
+	REFUSED_NULL(
+	    evcoro_start(base, &job.co, wait_then_nothing, &job, free_job),
+	    EBUSY);
 	evdeferred_callback(job.inputs[0], NULL);
 	ck_assert_int_eq(job.frees, 1);
 	evdeferred_free(job.d);
@@ -458,16 +457,10 @@ END_TEST
 
 START_TEST(a_start_without_what_it_needs_is_refused)
 {
-	errno = 0;
-	ck_assert_ptr_null(
-	    evcoro_start(NULL, &job.co, no_wait, &job, free_job));
-	ck_assert_int_eq(errno, EINVAL);
-	errno = 0;
-	ck_assert_ptr_null(evcoro_start(base, NULL, no_wait, &job, free_job));
-	ck_assert_int_eq(errno, EINVAL);
-	errno = 0;
-	ck_assert_ptr_null(evcoro_start(base, &job.co, NULL, &job, free_job));
-	ck_assert_int_eq(errno, EINVAL);
+	REFUSED_NULL(
+	    evcoro_start(NULL, &job.co, no_wait, &job, free_job), EINVAL);
+	REFUSED_NULL(evcoro_start(base, NULL, no_wait, &job, free_job), EINVAL);
+	REFUSED_NULL(evcoro_start(base, &job.co, NULL, &job, free_job), EINVAL);
 	ck_assert_int_eq(job.frees, 0);
 }
 END_TEST

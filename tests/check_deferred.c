@@ -66,13 +66,9 @@ START_TEST(second_fire_is_ealready_and_keeps_the_result)
 	size_t calls;
 
 	ck_assert_int_eq(evdeferred_callback(d, &freed), 0);
-	errno = 0;
-	ck_assert_int_eq(evdeferred_fire(d, counting(&freed)), -1);
-	ck_assert_int_eq(errno, EALREADY);
+	REFUSED(evdeferred_fire(d, counting(&freed)), EALREADY);
 	ck_assert_int_eq(freed, 0);
-	errno = 0;
-	ck_assert_int_eq(evdeferred_callback(d, NULL), -1);
-	ck_assert_int_eq(errno, EALREADY);
+	REFUSED(evdeferred_callback(d, NULL), EALREADY);
 	calls = alloc_calls();
 	errno = 0;
 	evdeferred_errback(d, EIO, "no failure is made");
@@ -89,9 +85,7 @@ START_TEST(fire_of_fired_is_ealready)
 {
 	struct evdeferred *d = fired(evresult_value(NULL));
 
-	errno = 0;
-	ck_assert_int_eq(evdeferred_callback(d, NULL), -1);
-	ck_assert_int_eq(errno, EALREADY);
+	REFUSED(evdeferred_callback(d, NULL), EALREADY);
 	evdeferred_free(d);
 }
 END_TEST
@@ -102,9 +96,7 @@ START_TEST(second_fire_while_waiting_is_ealready)
 	int freed = 0;
 
 	evdeferred_fire(d, evresult_deferred(inner));
-	errno = 0;
-	ck_assert_int_eq(evdeferred_fire(d, counting(&freed)), -1);
-	ck_assert_int_eq(errno, EALREADY);
+	REFUSED(evdeferred_fire(d, counting(&freed)), EALREADY);
 	ck_assert_int_eq(freed, 0);
 	evdeferred_callback(inner, NULL);
 	evdeferred_free(d);
@@ -142,9 +134,7 @@ START_TEST(one_late_result_is_swallowed_after_cancel)
 	ck_assert_int_eq(seen.code, ECANCELED);
 	ck_assert_int_eq(evdeferred_fire(d, counting(&freed)), 0);
 	ck_assert_int_eq(freed, 1);
-	errno = 0;
-	ck_assert_int_eq(evdeferred_fire(d, counting(&freed)), -1);
-	ck_assert_int_eq(errno, EALREADY);
+	REFUSED(evdeferred_fire(d, counting(&freed)), EALREADY);
 	ck_assert_int_eq(freed, 1);
 	evdeferred_free(d);
 	ck_assert_int_eq(seen.failures + seen.values, 1);
@@ -564,9 +554,7 @@ START_TEST(pause_holds_links_back)
 	ck_assert_str_eq(trace, "");
 	ck_assert_int_eq(evdeferred_unpause(d), 0);
 	ck_assert_str_eq(trace, "ab");
-	errno = 0;
-	ck_assert_int_eq(evdeferred_unpause(d), -1);
-	ck_assert_int_eq(errno, EPERM);
+	REFUSED(evdeferred_unpause(d), EPERM);
 	evdeferred_free(d);
 }
 END_TEST
@@ -575,9 +563,7 @@ START_TEST(unpause_before_fire_changes_nothing)
 {
 	struct evdeferred *d = fresh();
 
-	errno = 0;
-	ck_assert_int_eq(evdeferred_unpause(d), -1);
-	ck_assert_int_eq(errno, EPERM);
+	REFUSED(evdeferred_unpause(d), EPERM);
 	evdeferred_pause(d);
 	evdeferred_unpause(d);
 	evdeferred_add_callback(d, trace_value, "a");
@@ -596,9 +582,7 @@ START_TEST(pause_overflows_after_65535)
 	for (i = 0; i < 65535; i++)
 		refused += evdeferred_pause(d) != 0;
 	ck_assert_int_eq(refused, 0);
-	errno = 0;
-	ck_assert_int_eq(evdeferred_pause(d), -1);
-	ck_assert_int_eq(errno, EOVERFLOW);
+	REFUSED(evdeferred_pause(d), EOVERFLOW);
 	evdeferred_add_callback(d, trace_value, "a");
 	for (i = 0; i < 65534; i++)
 		refused += evdeferred_unpause(d) != 0;

@@ -2,6 +2,7 @@
 /* evdefer/deferred.h: nothing is allocated in the steady state, and every
  * allocation may fail. */
 #include "deferreds.h"
+#include "shortage.h"
 
 #include <errno.h>
 
@@ -32,16 +33,7 @@ one_round(void)
 
 START_TEST(steady_state_allocates_nothing)
 {
-	int i, good = 0;
-	size_t calls;
-
-	one_round();
-	calls = alloc_calls();
-	for (i = 0; i < 1000; i++)
-		good += one_round();
-	calls = alloc_calls() - calls;
-	ck_assert_int_eq(good, 1000);
-	ck_assert_uint_eq(calls, 0);
+	check_steady_state(one_round, 1);
 }
 END_TEST
 
@@ -112,8 +104,9 @@ take(struct story *story, struct evdeferred *d)
 /* Every step may fail for want of memory; each is then left out, and what was
  * made is freed as always. */
 static void
-tell(struct story *story)
+tell(void *arg)
 {
+	struct story *story = arg;
 	struct timeval second = {1, 0};
 	struct evdefer_base *b = evdefer_base_new(loop);
 	struct evdeferred *d, *other, *inner;
@@ -164,23 +157,13 @@ tell(struct story *story)
 
 START_TEST(every_allocation_may_fail)
 {
+	bool hit = true;
 	size_t n;
 
-	for (n = 1; n < 10000; n++) {
+	for (n = 1; hit && n < 10000; n++) {
 		struct story story = {0};
-		long live = alloc_live();
-		struct event_base *outer = loop;
-		bool hit;
 
-		/* A new one: what its timers need may fail, too. */
-		loop = support_new_loop();
-		alloc_fail_at(n, _i == 1);
-		tell(&story);
-		alloc_fail_at(0, false);
-		event_base_free(loop);
-		loop = outer;
-		hit = alloc_failed() && alloc_works();
-		ck_assert_msg(alloc_live() == live, "n = %zu", n);
+		hit = fails_at(n, _i == 1, tell, &story);
 		/* The one value is received by see_value() or freed. */
 		ck_assert_int_eq(story.freed + story.end.values,
 		    story.end.values > 0 && story.end.value == NULL
@@ -189,7 +172,6 @@ START_TEST(every_allocation_may_fail)
 		if (!hit) {
 			ck_assert(story.told);
 			ck_assert_int_eq(story.end.values, 1);
-			break;
 		}
 	}
 	ck_assert_uint_lt(n, 10000);
@@ -199,17 +181,9 @@ END_TEST
 
 START_TEST(fired_without_memory_keeps_the_result)
 {
-	struct evdeferred *d;
 	int freed = 0;
 
-	if (!alloc_works())
-		return;
-	alloc_fail_at(1, true);
-	errno = 0;
-	d = evdeferred_new_fired(base, counting(&freed));
-	alloc_fail_at(0, false);
-	ck_assert_ptr_null(d);
-	ck_assert_int_eq(errno, ENOMEM);
+	NULL_WITHOUT_MEMORY(evdeferred_new_fired(base, counting(&freed)));
 	ck_assert_int_eq(freed, 0);
 }
 END_TEST

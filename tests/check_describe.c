@@ -174,25 +174,13 @@ START_TEST(description_that_does_not_fit_is_cut_off)
 	ck_assert_str_eq(small, "Deferre");
 	ck_assert_int_gt(evrwlock_describe(lock, small, sizeof(small)), 8);
 	ck_assert_str_eq(small, "a lock ");
-	errno = 0;
-	ck_assert_int_eq(evdeferred_describe(d, NULL, 1), -1);
-	ck_assert_int_eq(errno, EINVAL);
-	errno = 0;
-	ck_assert_int_eq(evdeferred_describe(NULL, text, sizeof(text)), -1);
-	ck_assert_int_eq(errno, EINVAL);
-	errno = 0;
-	ck_assert_int_eq(evrwlock_describe(NULL, text, sizeof(text)), -1);
-	ck_assert_int_eq(errno, EINVAL);
-	errno = 0;
-	ck_assert_int_eq(
-	    evdefer_base_describe_creation(NULL, text, sizeof(text)), -1);
-	ck_assert_int_eq(errno, EINVAL);
-	errno = 0;
-	ck_assert_int_eq(evrwlock_describe(lock, NULL, 1), -1);
-	ck_assert_int_eq(errno, EINVAL);
-	errno = 0;
-	ck_assert_int_eq(evdefer_base_describe_creation(base, NULL, 1), -1);
-	ck_assert_int_eq(errno, EINVAL);
+	REFUSED(evdeferred_describe(d, NULL, 1), EINVAL);
+	REFUSED(evdeferred_describe(NULL, text, sizeof(text)), EINVAL);
+	REFUSED(evrwlock_describe(NULL, text, sizeof(text)), EINVAL);
+	REFUSED(
+	    evdefer_base_describe_creation(NULL, text, sizeof(text)), EINVAL);
+	REFUSED(evrwlock_describe(lock, NULL, 1), EINVAL);
+	REFUSED(evdefer_base_describe_creation(base, NULL, 1), EINVAL);
 	ck_assert_int_gt(evrwlock_describe(lock, NULL, 0), 8);
 	ck_assert_int_eq(evdefer_base_describe_creation(base, NULL, 0), 0);
 	evdeferred_callback(d, NULL);
@@ -346,14 +334,10 @@ START_TEST(debug_is_refused_while_deferreds_exist)
 	struct evdeferred *d = evdeferred_new(base, NULL, NULL);
 
 	if (can_debug) {
-		errno = 0;
-		ck_assert_int_eq(evdefer_base_set_debug(base, true), -1);
-		ck_assert_int_eq(errno, EBUSY);
+		REFUSED(evdefer_base_set_debug(base, true), EBUSY);
 	}
 	ck_assert_int_eq(evdefer_base_set_debug(base, false), 0);
-	errno = 0;
-	ck_assert_int_eq(evdefer_base_set_debug(NULL, true), -1);
-	ck_assert_int_eq(errno, EINVAL);
+	REFUSED(evdefer_base_set_debug(NULL, true), EINVAL);
 	evdeferred_callback(d, NULL);
 	evdeferred_free(d);
 	if (!can_debug)

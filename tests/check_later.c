@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "support.h"
+#include "shortage.h"
 
 #include <errno.h>
 #include <string.h>
@@ -135,12 +136,8 @@ START_TEST(later_is_fired_by_its_timer_alone)
 	struct evdeferred *d = evdeferred_later(base, &three_seconds, body, &b);
 	struct evdeferred *source = evdeferred_succeed(base, NULL);
 
-	errno = 0;
-	ck_assert_int_eq(evdeferred_callback(d, NULL), -1);
-	ck_assert_int_eq(errno, EPERM);
-	errno = 0;
-	ck_assert_int_eq(evdeferred_chain(source, d), -1);
-	ck_assert_int_eq(errno, EPERM);
+	REFUSED(evdeferred_callback(d, NULL), EPERM);
+	REFUSED(evdeferred_chain(source, d), EPERM);
 	clock_advance(3001);
 	turns(1);
 	ck_assert_int_eq(b.calls, 1);
@@ -204,18 +201,11 @@ START_TEST(later_refuses_what_is_no_delay)
 {
 	const struct timeval negative = {-1, 0}, odd = {0, 1000000};
 
-	errno = 0;
-	ck_assert_ptr_null(evdeferred_later(NULL, &three_seconds, NULL, NULL));
-	ck_assert_int_eq(errno, EINVAL);
-	errno = 0;
-	ck_assert_ptr_null(evdeferred_later(base, NULL, NULL, NULL));
-	ck_assert_int_eq(errno, EINVAL);
-	errno = 0;
-	ck_assert_ptr_null(evdeferred_later(base, &negative, NULL, NULL));
-	ck_assert_int_eq(errno, EINVAL);
-	errno = 0;
-	ck_assert_ptr_null(evdeferred_later(base, &odd, NULL, NULL));
-	ck_assert_int_eq(errno, EINVAL);
+	REFUSED_NULL(
+	    evdeferred_later(NULL, &three_seconds, NULL, NULL), EINVAL);
+	REFUSED_NULL(evdeferred_later(base, NULL, NULL, NULL), EINVAL);
+	REFUSED_NULL(evdeferred_later(base, &negative, NULL, NULL), EINVAL);
+	REFUSED_NULL(evdeferred_later(base, &odd, NULL, NULL), EINVAL);
 }
 END_TEST
 
@@ -225,9 +215,8 @@ start_later(void *value_, void *arg)
 	struct evdefer_base *b = arg;
 
 	(void)value_;
-	errno = 0;
-	ck_assert_ptr_null(evdeferred_later(b, &three_seconds, NULL, NULL));
-	ck_assert_int_eq(errno, ESHUTDOWN);
+	REFUSED_NULL(
+	    evdeferred_later(b, &three_seconds, NULL, NULL), ESHUTDOWN);
 	return evresult_value(NULL);
 }
 
@@ -314,22 +303,10 @@ END_TEST
 START_TEST(maybe_does_not_run_the_body_without_memory)
 {
 	struct body b = returning(evresult_value(NULL));
-	struct evdeferred *d;
 
-	errno = 0;
-	ck_assert_ptr_null(evdeferred_maybe(base, NULL, NULL));
-	ck_assert_int_eq(errno, EINVAL);
-	errno = 0;
-	ck_assert_ptr_null(evdeferred_maybe(NULL, body, &b));
-	ck_assert_int_eq(errno, EINVAL);
-	if (!alloc_works())
-		return;
-	alloc_fail_at(1, true);
-	errno = 0;
-	d = evdeferred_maybe(base, body, &b);
-	alloc_fail_at(0, false);
-	ck_assert_ptr_null(d);
-	ck_assert_int_eq(errno, ENOMEM);
+	REFUSED_NULL(evdeferred_maybe(base, NULL, NULL), EINVAL);
+	REFUSED_NULL(evdeferred_maybe(NULL, body, &b), EINVAL);
+	NULL_WITHOUT_MEMORY(evdeferred_maybe(base, body, &b));
 	ck_assert_int_eq(b.calls, 0);
 }
 END_TEST
@@ -347,12 +324,8 @@ START_TEST(succeed_and_fail_have_fired)
 	ck_assert_int_eq(report.line, __LINE__ - 2);
 	ck_assert_ptr_nonnull(strstr(report.file, "check_later.c"));
 	report_take(EIO);
-	errno = 0;
-	ck_assert_ptr_null(evdeferred_succeed(NULL, NULL));
-	ck_assert_int_eq(errno, EINVAL);
-	errno = 0;
-	ck_assert_ptr_null(evdeferred_fail(NULL, EIO, NULL));
-	ck_assert_int_eq(errno, EINVAL);
+	REFUSED_NULL(evdeferred_succeed(NULL, NULL), EINVAL);
+	REFUSED_NULL(evdeferred_fail(NULL, EIO, NULL), EINVAL);
 }
 END_TEST
 

@@ -2,6 +2,7 @@
 /* evdefer/mutex.h.  What it has of the semaphore is tested there; _i is 0 for
  * delivery from the loop and 1 for EVMUTEX_FAST. */
 #include "waiters.h"
+#include "shortage.h"
 
 #include <errno.h>
 #include <string.h>
@@ -205,18 +206,7 @@ END_TEST
 
 START_TEST(new_without_memory_is_enomem)
 {
-	struct evmutex *none;
-	int code;
-
-	if (!alloc_works())
-		return;
-	alloc_fail_at(1, true);
-	errno = 0;
-	none = evmutex_new(base, 0);
-	code = errno;
-	alloc_fail_at(0, false);
-	ck_assert_ptr_null(none);
-	ck_assert_int_eq(code, ENOMEM);
+	NULL_WITHOUT_MEMORY(evmutex_new(base, 0));
 }
 END_TEST
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* What owners and their holds need of memory, and a million of them. */
 #include "dice.h"
+#include "shortage.h"
 #include "owners.h"
 
 #include <errno.h>
@@ -42,25 +43,23 @@ one_round(void)
 
 START_TEST(steady_state_allocates_nothing)
 {
-	int i, good = 0;
-	size_t calls;
-
 	make(_i);
-	one_round();
-	calls = alloc_calls();
-	for (i = 0; i < 1000; i++)
-		good += one_round();
-	calls = alloc_calls() - calls;
-	ck_assert_int_eq(good, 7000);
-	ck_assert_uint_eq(calls, 0);
+	check_steady_state(one_round, 7);
 	done();
 }
 END_TEST
 
+struct attempt {
+	bool fast;
+	bool wedged;  /* a lock could not be used any more */
+	bool through; /* nothing failed */
+};
+
 /* Every step may lack memory: what was made must end, and the locks work on. */
-static bool
-attempt(int fast, bool *wedged)
+static void
+attempt(void *arg)
 {
+	struct attempt *a = arg;
 	struct evdefer_base *b = evdefer_base_new(loop);
 	struct evrwlock *lock[2] = {NULL, NULL};
 	struct evowner *o[3] = {NULL, NULL, NULL};
@@ -70,7 +69,7 @@ attempt(int fast, bool *wedged)
 
 	memset(seen, 0, sizeof(seen));
 	for (k = 0; k < 2; k++) {
-		lock[k] = evrwlock_new(b, fast ? EVRWLOCK_FAST : 0);
+		lock[k] = evrwlock_new(b, a->fast ? EVRWLOCK_FAST : 0);
 		bad += evrwlock_set_name(lock[k], "one of the locks") != 0;
 	}
 	for (k = 0; k < 3; k++)
@@ -95,7 +94,7 @@ attempt(int fast, bool *wedged)
 			bad++;
 	}
 	if (bad == 0 && seen[3].code != EDEADLK)
-		*wedged = true;
+		a->wedged = true;
 	turns(4);
 end:
 	evowner_free(o[1]);
@@ -107,12 +106,12 @@ end:
 		evdeferred_free(d[k]);
 	for (k = 0; k < 2; k++) {
 		if (lock[k] != NULL && evrwlock_writer_try(lock[k]) != 0)
-			*wedged = true;
+			a->wedged = true;
 		evrwlock_writer_release(lock[k]);
 		evrwlock_free(lock[k]);
 	}
 	evdefer_base_free(b);
-	return bad == 0;
+	a->through = bad == 0;
 }
 
 START_TEST(every_allocation_may_fail)
@@ -122,20 +121,11 @@ START_TEST(every_allocation_may_fail)
 
 	event_set_log_callback(ignore_log);
 	for (n = 1; hit && n < 10000; n++) {
-		long live = alloc_live();
-		struct event_base *outer = loop;
-		bool wedged = false, through;
+		struct attempt a = {.fast = _i % 2 == 1};
 
-		loop = support_new_loop();
-		alloc_fail_at(n, _i / 2 == 1);
-		through = attempt(_i % 2, &wedged);
-		alloc_fail_at(0, false);
-		event_base_free(loop);
-		loop = outer;
-		hit = alloc_failed() && alloc_works();
-		ck_assert_msg(alloc_live() == live, "leak at n = %zu", n);
-		ck_assert_msg(!wedged, "wedged at n = %zu", n);
-		ck_assert(hit || through);
+		hit = fails_at(n, _i / 2 == 1, attempt, &a);
+		ck_assert_msg(!a.wedged, "wedged at n = %zu", n);
+		ck_assert(hit || a.through);
 	}
 	ck_assert_uint_lt(n, 10000);
 	event_set_log_callback(NULL);
@@ -144,27 +134,15 @@ END_TEST
 
 START_TEST(acquire_without_memory_acquires_nothing)
 {
-	int code = 0, result = 0;
-	struct evdeferred *d = NULL;
+	const enum evrwlock_mode mode = mode_of(_i / 2);
 
-	make(_i % 2);
-	if (alloc_works()) {
-		alloc_fail_at(1, true);
-		errno = 0;
-		if (_i / 2 < 2)
-			d = evrwlock_acquire(locks[0], ann, mode_of(_i / 2));
-		else if (_i / 2 < 4)
-			d = run_with(locks[0], ann, mode_of(_i / 2), NULL);
-		else if (_i / 2 == 4)
-			result = evrwlock_try(locks[0], ann, EVRWLOCK_READ);
-		else
-			result = evrwlock_try(locks[0], ann, EVRWLOCK_WRITE);
-		code = errno;
-		alloc_fail_at(0, false);
-		ck_assert_ptr_null(d);
-		ck_assert_int_eq(result, _i / 2 < 4 ? 0 : -1);
-		ck_assert_int_eq(code, ENOMEM);
-	}
+	make(_i);
+	if (_i / 2 < 2)
+		NULL_WITHOUT_MEMORY(evrwlock_acquire(locks[0], ann, mode));
+	else if (_i / 2 < 4)
+		NULL_WITHOUT_MEMORY(run_with(locks[0], ann, mode, NULL));
+	else
+		REFUSED_WITHOUT_MEMORY(evrwlock_try(locks[0], ann, mode));
 	lock_counts(locks[0], 0, 0, 0, 0);
 	done();
 }
@@ -296,21 +274,9 @@ END_TEST
 
 START_TEST(new_without_memory_is_enomem)
 {
-	struct evowner *none;
-	int code, set;
-
-	if (!alloc_works())
-		return;
 	make(0);
-	alloc_fail_at(1, true);
-	errno = 0;
-	none = evowner_new(base, "joe");
-	code = errno;
-	set = evrwlock_set_name(locks[0], "purple");
-	alloc_fail_at(0, false);
-	ck_assert_ptr_null(none);
-	ck_assert_int_eq(code, ENOMEM);
-	ck_assert_int_eq(set, -1);
+	NULL_WITHOUT_MEMORY(evowner_new(base, "joe"));
+	REFUSED_WITHOUT_MEMORY(evrwlock_set_name(locks[0], "purple"));
 	ck_assert_str_eq(evrwlock_get_name(locks[0]), "red");
 	done();
 }

@@ -2,6 +2,7 @@
 /* What the queue needs of memory and of the stack, with a million objects, and with
  * gets that come and go at random. */
 #include "queues.h"
+#include "shortage.h"
 
 #include <errno.h>
 #include <stdint.h>
@@ -36,17 +37,8 @@ queue_round(void)
 
 START_TEST(steady_state_allocates_nothing)
 {
-	int i, good = 0;
-	size_t calls;
-
 	make(_i, SIZE_MAX, SIZE_MAX);
-	queue_round();
-	calls = alloc_calls();
-	for (i = 0; i < 1000; i++)
-		good += queue_round();
-	calls = alloc_calls() - calls;
-	ck_assert_int_eq(good, 7000);
-	ck_assert_uint_eq(calls, 0);
+	check_steady_state(queue_round, 7);
 	counts(0, 0);
 	done(NULL, 0);
 }
@@ -55,31 +47,15 @@ END_TEST
 /* _i: a new queue, an object, a get. */
 START_TEST(call_without_memory_is_enomem)
 {
-	struct evqueue *none = NULL;
-	struct evdeferred *d = NULL;
-	int code, freed = 0, result = -1;
+	int freed = 0;
 
-	if (!alloc_works())
-		return;
 	make(0, SIZE_MAX, SIZE_MAX);
-	alloc_fail_at(1, true);
-	errno = 0;
-	switch (_i) {
-	case 0:
-		none = evqueue_new(base, 1, 1, 0);
-		break;
-	case 1:
-		result = evqueue_put(queue, counting(&freed));
-		break;
-	default:
-		d = evqueue_get(queue);
-	}
-	code = errno;
-	alloc_fail_at(0, false);
-	ck_assert_ptr_null(none);
-	ck_assert_ptr_null(d);
-	ck_assert_int_eq(result, -1);
-	ck_assert_int_eq(code, ENOMEM);
+	if (_i == 0)
+		NULL_WITHOUT_MEMORY(evqueue_new(base, 1, 1, 0));
+	else if (_i == 1)
+		REFUSED_WITHOUT_MEMORY(evqueue_put(queue, counting(&freed)));
+	else
+		NULL_WITHOUT_MEMORY(evqueue_get(queue));
 	ck_assert_int_eq(freed, 0);
 	counts(0, 0);
 	done(NULL, 0);

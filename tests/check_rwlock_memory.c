@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* What the lock needs of memory and of the stack, with a million who want it. */
 #include "rwlocks.h"
+#include "shortage.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -34,22 +35,14 @@ lock_round(void)
 
 START_TEST(steady_state_allocates_nothing)
 {
-	int i, good = 0;
-	size_t calls;
-
 	make_lock(_i);
-	lock_round();
-	calls = alloc_calls();
-	for (i = 0; i < 1000; i++)
-		good += lock_round();
-	calls = alloc_calls() - calls;
-	ck_assert_int_eq(good, 3000);
-	ck_assert_uint_eq(calls, 0);
+	check_steady_state(lock_round, 3);
 	done(NULL, 0);
 }
 END_TEST
 
 struct attempt {
+	bool fast;
 	struct waiter p[8];
 	struct body w;
 	struct seen seen;
@@ -61,15 +54,16 @@ struct attempt {
 
 /* Every step may lack memory: what was made must end, and the lock work on. */
 static void
-attempt(struct attempt *a, int fast)
+attempt(void *arg)
 {
+	struct attempt *a = arg;
 	struct evdefer_base *b = evdefer_base_new(loop);
 	struct timeval second = {1, 0};
 	struct evdeferred *d, *shut;
 	bool asked[8];
 	int bad = 0, i;
 
-	lock = evrwlock_new(b, fast == 0 ? 0 : EVRWLOCK_FAST);
+	lock = evrwlock_new(b, a->fast ? EVRWLOCK_FAST : 0);
 	if (lock == NULL) {
 		evdefer_base_free(b);
 		return;
@@ -129,20 +123,9 @@ START_TEST(every_allocation_may_fail)
 	event_set_log_callback(ignore_log);
 	evdefer_base_set_unhandled(base, ignore_failure, NULL);
 	for (n = 1; hit && n < 10000; n++) {
-		struct attempt a;
-		long live = alloc_live();
-		struct event_base *outer = loop;
+		struct attempt a = {.fast = _i % 2 == 1};
 
-		memset(&a, 0, sizeof(a));
-		/* A new one: what its timers need may fail, too. */
-		loop = support_new_loop();
-		alloc_fail_at(n, _i / 2 == 1);
-		attempt(&a, _i % 2);
-		alloc_fail_at(0, false);
-		event_base_free(loop);
-		loop = outer;
-		hit = alloc_failed() && alloc_works();
-		ck_assert_msg(alloc_live() == live, "leak at n = %zu", n);
+		hit = fails_at(n, _i / 2 == 1, attempt, &a);
 		ck_assert_msg(!a.broken, "lost wake-up at n = %zu", n);
 		ck_assert_msg(!a.wedged, "wedged at n = %zu", n);
 		ck_assert_int_le(a.freed, 1);
@@ -158,59 +141,29 @@ END_TEST
 
 START_TEST(new_without_memory_is_enomem)
 {
-	struct evrwlock *none;
-	int code;
-
-	if (!alloc_works())
-		return;
-	alloc_fail_at(1, true);
-	errno = 0;
-	none = evrwlock_new(base, _i == 0 ? 0 : EVRWLOCK_FAST);
-	code = errno;
-	alloc_fail_at(0, false);
-	ck_assert_ptr_null(none);
-	ck_assert_int_eq(code, ENOMEM);
+	NULL_WITHOUT_MEMORY(evrwlock_new(base, _i == 0 ? 0 : EVRWLOCK_FAST));
 }
 END_TEST
 
 START_TEST(acquire_without_memory_acquires_nothing)
 {
-	struct evdeferred *d;
-	int code;
+	const enum evrwlock_mode mode = mode_of(_i / 2);
 
 	make_lock(_i);
-	if (alloc_works()) {
-		alloc_fail_at(1, true);
-		errno = 0;
-		d = _i / 4 == 0
-			? acquire_by_name(lock, mode_of(_i / 2))
-			: with_by_name(lock, mode_of(_i / 2), body_value, NULL);
-		code = errno;
-		alloc_fail_at(0, false);
-		ck_assert_ptr_null(d);
-		ck_assert_int_eq(code, ENOMEM);
-	}
+	NULL_WITHOUT_MEMORY(_i / 4 == 0
+				? acquire_by_name(lock, mode)
+				: with_by_name(lock, mode, body_value, NULL));
 	done(NULL, 0);
 }
 END_TEST
 
 START_TEST(with_without_memory_for_its_link_acquires_nothing)
 {
-	struct evdeferred *d;
-	int code;
-
 	make_lock(_i);
-	if (alloc_works()) {
-		/* There is memory for the acquire, but not for the link. */
-		evdefer_base_reserve(base, 10, 0);
-		alloc_fail_at(1, true);
-		errno = 0;
-		d = with_by_name(lock, mode_of(_i / 2), body_value, NULL);
-		code = errno;
-		alloc_fail_at(0, false);
-		ck_assert_ptr_null(d);
-		ck_assert_int_eq(code, ENOMEM);
-	}
+	/* There is memory for the acquire, but not for the link. */
+	evdefer_base_reserve(base, 10, 0);
+	NULL_WITHOUT_MEMORY(
+	    with_by_name(lock, mode_of(_i / 2), body_value, NULL));
 	settle();
 	done(NULL, 0);
 }

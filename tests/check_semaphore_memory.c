@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* What the semaphore needs of memory and of the stack, with a million who wait. */
 #include "semaphores.h"
+#include "shortage.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -32,58 +33,28 @@ semaphore_round(void)
 
 START_TEST(steady_state_allocates_nothing)
 {
-	int i, good = 0;
-	size_t calls;
-
 	make(_i, 1);
-	semaphore_round();
-	calls = alloc_calls();
-	for (i = 0; i < 1000; i++)
-		good += semaphore_round();
-	calls = alloc_calls() - calls;
-	ck_assert_int_eq(good, 3000);
-	ck_assert_uint_eq(calls, 0);
+	check_steady_state(semaphore_round, 3);
 	done(NULL, 0);
 }
 END_TEST
 
 START_TEST(new_without_memory_is_enomem)
 {
-	struct evsemaphore *none;
-	int code;
-
-	if (!alloc_works())
-		return;
-	alloc_fail_at(1, true);
-	errno = 0;
-	none = evsemaphore_new(base, 1, _i == 0 ? 0 : EVSEMAPHORE_FAST);
-	code = errno;
-	alloc_fail_at(0, false);
-	ck_assert_ptr_null(none);
-	ck_assert_int_eq(code, ENOMEM);
+	NULL_WITHOUT_MEMORY(
+	    evsemaphore_new(base, 1, _i == 0 ? 0 : EVSEMAPHORE_FAST));
 }
 END_TEST
 
 /* _i / 2: of an acquire, of a with, of the link that a with needs. */
 START_TEST(acquire_without_memory_acquires_nothing)
 {
-	struct evdeferred *d;
-	int code;
-
 	make(_i, 1);
-	if (alloc_works()) {
-		if (_i / 2 == 2)
-			evdefer_base_reserve(base, 10, 0);
-		alloc_fail_at(1, true);
-		errno = 0;
-		d = _i / 2 == 0 ? evsemaphore_acquire(semaphore, NULL)
-				: evsemaphore_with(
-				      semaphore, NULL, NULL, body_value, NULL);
-		code = errno;
-		alloc_fail_at(0, false);
-		ck_assert_ptr_null(d);
-		ck_assert_int_eq(code, ENOMEM);
-	}
+	if (_i / 2 == 2)
+		evdefer_base_reserve(base, 10, 0);
+	NULL_WITHOUT_MEMORY(_i / 2 == 0 ? evsemaphore_acquire(semaphore, NULL)
+					: evsemaphore_with(semaphore, NULL,
+					      NULL, body_value, NULL));
 	settle();
 	done(NULL, 0);
 }
