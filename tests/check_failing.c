@@ -601,7 +601,7 @@ many_in_time(void)
 	close_lock(lock);
 }
 
-/* Each of two owners holds a lock and asks for the other's. */
+/* Each of two owners holds a lock and requests the other's. */
 static void
 deadlock(void)
 {

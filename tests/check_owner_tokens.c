@@ -16,15 +16,6 @@ static struct evsemaphore *semaphore;
 static struct evmutex *mutex; /* NULL where it is about the semaphore */
 static struct evowner *ann, *bob, *cid;
 
-static struct evowner *
-new_owner(const char *name)
-{
-	struct evowner *owner = evowner_new(base, name);
-
-	ck_assert_ptr_nonnull(owner);
-	return owner;
-}
-
 static void
 make_tokens(int i, size_t tokens)
 {

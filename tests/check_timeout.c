@@ -9,14 +9,6 @@
 #include "dice.h"
 #include "support.h"
 
-static struct timeval
-milliseconds(long ms)
-{
-	struct timeval tv = {ms / 1000, (suseconds_t)(ms % 1000 * 1000)};
-
-	return tv;
-}
-
 static int
 timers(void)
 {

@@ -159,14 +159,6 @@ done(struct evdeferred *d)
 	close_locks();
 }
 
-static struct timeval
-milliseconds(long ms)
-{
-	struct timeval tv = {ms / 1000, (suseconds_t)(ms % 1000 * 1000)};
-
-	return tv;
-}
-
 /* What runs inside, and what became of it. */
 struct work {
 	struct evdeferred *answer; /* what it waits for, or NULL */
@@ -886,7 +878,7 @@ START_TEST(waiters_with_a_mode_and_those_that_name_it_take_turns)
 }
 END_TEST
 
-/* _i / 2 is whether an owner asks. */
+/* _i / 2 is whether it is for an owner. */
 START_TEST(no_such_mode_is_einval)
 {
 	const enum evrwlock_mode none = (enum evrwlock_mode)7;

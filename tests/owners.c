@@ -4,17 +4,6 @@
 struct evrwlock *locks[3];
 struct evowner *ann, *bob, *cid;
 
-/* No ck_assert(): there are tests with a million of them. */
-struct evowner *
-new_owner(const char *name)
-{
-	struct evowner *owner = evowner_new(base, name);
-
-	if (owner == NULL)
-		ck_abort_msg("no memory for an owner");
-	return owner;
-}
-
 void
 make(int i)
 {

@@ -9,8 +9,6 @@
 extern struct evrwlock *locks[3]; /* named red, green and blue */
 extern struct evowner *ann, *bob, *cid;
 
-struct evowner *new_owner(const char *name);
-
 /* All of them. */
 void make(int i);
 

@@ -128,6 +128,14 @@ turns(int count)
 	}
 }
 
+struct timeval
+milliseconds(long ms)
+{
+	struct timeval tv = {ms / 1000, (suseconds_t)(ms % 1000 * 1000)};
+
+	return tv;
+}
+
 int
 events(void)
 {

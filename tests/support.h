@@ -63,6 +63,8 @@ extern size_t support_most;
  * active then. */
 void turns(int count);
 
+struct timeval milliseconds(long ms);
+
 /* How many events the loop has to wait for or to run. */
 int events(void);
 

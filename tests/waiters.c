@@ -98,6 +98,17 @@ body_value(void *arg)
 	return evresult_value(arg);
 }
 
+/* No ck_assert(): there are tests with a million of them. */
+struct evowner *
+new_owner(const char *name)
+{
+	struct evowner *owner = evowner_new(base, name);
+
+	if (owner == NULL)
+		ck_abort_msg("no memory for an owner");
+	return owner;
+}
+
 void
 end_owner(struct evowner **owner)
 {

@@ -61,6 +61,8 @@ int try_by_name(struct evrwlock *, enum evrwlock_mode);
 struct evdeferred *with_by_name(
     struct evrwlock *, enum evrwlock_mode, evdeferred_body_fn, void *);
 
+struct evowner *new_owner(const char *name);
+
 /* Frees the owner and forgets it. */
 void end_owner(struct evowner **owner);
 

@@ -20,7 +20,7 @@ is_ending_any(const struct model *m)
 }
 
 /* While an owner ends, what is given back first is not said: until all is, only
- * what it asks for itself has a foreseeable answer. */
+ * what it requests for itself has a foreseeable answer. */
 static bool
 is_foreseeable(const struct model *m, int party)
 {
@@ -135,7 +135,7 @@ allows_acquire(const struct model *m, struct step step)
 	const struct client *client = &m->clients[step.who];
 	const int party = client->party;
 
-	if (client->phase != IDLE || client->asking)
+	if (client->phase != IDLE || client->requesting)
 		return false;
 	if (step.kind == ACQUIRE_TIMED && m->base_closed)
 		return false;
@@ -192,7 +192,7 @@ allows_release(const struct model *m, struct step step)
 static bool
 has_deferred(const struct model *m, const struct client *client)
 {
-	if (client->phase == IDLE || client->asking || is_ending_any(m))
+	if (client->phase == IDLE || client->requesting || is_ending_any(m))
 		return false;
 	/* Has it fired already in a call that is under way? */
 	return !(client->paused && client->phase == GRANTED && m->depth > 0);
@@ -201,8 +201,8 @@ has_deferred(const struct model *m, const struct client *client)
 static bool
 allows_pause(const struct model *m, const struct client *client)
 {
-	return client->phase != IDLE && !client->asking && !client->paused &&
-	       !client->timed && !is_ending_any(m);
+	return client->phase != IDLE && !client->requesting &&
+	       !client->paused && !client->timed && !is_ending_any(m);
 }
 
 static bool

@@ -14,8 +14,12 @@
 #include "log.h"
 #include "site.h"
 
+/* What the library calls the modes of the model. */
+static const enum evrwlock_mode modes[] = {
+    [READ] = EVRWLOCK_READ, [WRITE] = EVRWLOCK_WRITE};
+
 /* One acquire, from the call to its callback. */
-struct ask {
+struct request {
 	int client;
 	struct evdeferred *d;
 	enum site site;
@@ -35,9 +39,9 @@ static struct {
 	struct evdefer_base *base;
 	struct evrwlock *locks[LOCKS];
 	struct evowner *owners[PARTIES];
-	struct ask *clients[CLIENTS]; /* NULL: none, or it was called */
-	struct ask asks[LONGEST];
-	size_t ask_count;
+	struct request *clients[CLIENTS]; /* NULL: none, or it was called */
+	struct request requests[LONGEST];
+	size_t request_count;
 	uint32_t reports;
 } run;
 
@@ -219,20 +223,21 @@ static void take_steps(void);
 static void
 called(void *arg)
 {
-	struct ask *ask = arg;
-	const int c = ask->client;
+	struct request *request = arg;
+	const int c = request->client;
 	const char *wrong;
 	char text[96];
 
-	if (run.clients[c] != ask)
+	if (run.clients[c] != request)
 		fail_for(
 		    c, "a callback is called after its Deferred was freed");
-	wrong = model_called(&run.m, c, ask->code);
+	wrong = model_called(&run.m, c, request->code);
 	if (wrong != NULL) {
-		snprintf(text, sizeof(text), "code %d, %s", ask->code, wrong);
+		snprintf(
+		    text, sizeof(text), "code %d, %s", request->code, wrong);
 		fail_for(c, text);
 	}
-	log_called(&run.m, c, ask->code);
+	log_called(&run.m, c, request->code);
 	run.clients[c] = NULL;
 	compare_all();
 	if (run.m.depth <= MOST_NESTED)
@@ -242,21 +247,21 @@ called(void *arg)
 }
 
 static struct evresult
-tell(struct ask *ask, int code)
+tell(struct request *request, int code)
 {
 	disarm();
-	ask->code = code;
-	return site_run(ask->site, run.base, ask->d, called, ask);
+	request->code = code;
+	return site_run(request->site, run.base, request->d, called, request);
 }
 
 static struct evresult
 on_grant(void *value, void *arg)
 {
-	struct ask *ask = arg;
+	struct request *request = arg;
 
-	if (value != run.locks[run.m.clients[ask->client].lock])
-		fail_for(ask->client, "a grant that is not its lock");
-	return tell(ask, 0);
+	if (value != run.locks[run.m.clients[request->client].lock])
+		fail_for(request->client, "a grant that is not its lock");
+	return tell(request, 0);
 }
 
 static struct evresult
@@ -271,12 +276,10 @@ acquire_once(struct step step)
 	struct evrwlock *lock = run.locks[step.lock];
 	struct evowner *owner = run.owners[run.m.clients[step.who].party];
 
-	if (owner == NULL)
-		return step.mode == READ ? evrwlock_reader_acquire(lock)
-					 : evrwlock_writer_acquire(lock);
-	return step.mode == READ
-		   ? evrwlock_acquire(lock, owner, EVRWLOCK_READ)
-		   : evrwlock_acquire(lock, owner, EVRWLOCK_WRITE);
+	if (owner != NULL)
+		return evrwlock_acquire(lock, owner, modes[step.mode]);
+	return step.mode == READ ? evrwlock_reader_acquire(lock)
+				 : evrwlock_writer_acquire(lock);
 }
 
 /* Until there is the memory for it. */
@@ -318,14 +321,15 @@ add_timeout(struct evdeferred *d)
 }
 
 static void
-add_callbacks(struct ask *ask)
+add_callbacks(struct request *request)
 {
 	size_t n;
 	int rc;
 
 	for (n = 1;; n++) {
 		arm(n);
-		rc = evdeferred_add_callbacks(ask->d, on_grant, on_loss, ask);
+		rc = evdeferred_add_callbacks(
+		    request->d, on_grant, on_loss, request);
 		disarm();
 		if (rc == 0)
 			return;
@@ -338,17 +342,17 @@ add_callbacks(struct ask *ask)
 static void
 acquire(struct step step)
 {
-	const size_t n = run.ask_count++;
-	struct ask *ask = &run.asks[n];
+	const size_t n = run.request_count++;
+	struct request *request = &run.requests[n];
 
-	*ask = (struct ask){
+	*request = (struct request){
 	    .client = step.who, .site = (enum site)((run.sites + n) % SITES)};
-	log_site(ask->site);
-	run.clients[step.who] = ask;
-	ask->d = call_acquire(step);
+	log_site(request->site);
+	run.clients[step.who] = request;
+	request->d = call_acquire(step);
 	if (step.kind == ACQUIRE_TIMED)
-		add_timeout(ask->d);
-	add_callbacks(ask);
+		add_timeout(request->d);
+	add_callbacks(request);
 }
 
 static int
@@ -357,11 +361,10 @@ try_once(struct step step)
 	struct evrwlock *lock = run.locks[step.lock];
 	struct evowner *owner = run.owners[step.who];
 
-	if (owner == NULL)
-		return step.mode == READ ? evrwlock_reader_try(lock)
-					 : evrwlock_writer_try(lock);
-	return step.mode == READ ? evrwlock_try(lock, owner, EVRWLOCK_READ)
-				 : evrwlock_try(lock, owner, EVRWLOCK_WRITE);
+	if (owner != NULL)
+		return evrwlock_try(lock, owner, modes[step.mode]);
+	return step.mode == READ ? evrwlock_reader_try(lock)
+				 : evrwlock_writer_try(lock);
 }
 
 static int
@@ -386,12 +389,10 @@ release(struct step step)
 	struct evrwlock *lock = run.locks[step.lock];
 	struct evowner *owner = run.owners[step.who];
 
-	if (owner == NULL)
-		return step.mode == READ ? evrwlock_reader_release(lock)
-					 : evrwlock_writer_release(lock);
-	return step.mode == READ
-		   ? evrwlock_release(lock, owner, EVRWLOCK_READ)
-		   : evrwlock_release(lock, owner, EVRWLOCK_WRITE);
+	if (owner != NULL)
+		return evrwlock_release(lock, owner, modes[step.mode]);
+	return step.mode == READ ? evrwlock_reader_release(lock)
+				 : evrwlock_writer_release(lock);
 }
 
 static void
@@ -714,7 +715,7 @@ driver_run(const struct setting *setting, const struct step *steps,
 	run.count = count;
 	run.arrived = arrived;
 	run.arg = arg;
-	run.taken = run.ask_count = 0;
+	run.taken = run.request_count = 0;
 	run.sites = count + (size_t)ending;
 	run.reports = 0;
 	run.over = false;

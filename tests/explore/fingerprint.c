@@ -44,14 +44,14 @@ hash_client(const struct model *m, const struct client *client,
 	uint64_t word = names->parties[client->party];
 
 	if (client->phase == IDLE)
-		return word << 1 | client->asking;
+		return word << 1 | client->requesting;
 	word = word << 3 | client->phase;
 	word = word << 1 | names->locks[client->lock];
 	word = word << 1 | client->mode;
 	word = word << 1 | client->paused;
 	word = word << 1 | client->timed;
 	word = word << 1 | client->expired;
-	word = word << 1 | client->asking;
+	word = word << 1 | client->requesting;
 	if (client->phase == WAITING || client->phase == GRANTED)
 		word = word << 3 | rank(m, client);
 	if (client->phase == FAILED)

@@ -203,7 +203,7 @@ static const char preamble[] =
     "}\n"
     "\n"
     "static void\n"
-    "ask(int client, enum site site, bool timed, struct evdeferred *d)\n"
+    "request(int client, enum site site, bool timed, struct evdeferred *d)\n"
     "{\n"
     "	static const struct timeval second = {1, 0};\n"
     "\n"
@@ -327,7 +327,7 @@ print_step(const struct event_of_run *event, const char *indent)
 	switch ((enum kind)step.kind) {
 	case ACQUIRE:
 	case ACQUIRE_TIMED:
-		print("ask(%d, %s, %s, ", step.who, site_names[event->site],
+		print("request(%d, %s, %s, ", step.who, site_names[event->site],
 		    step.kind == ACQUIRE_TIMED ? "true" : "false");
 		print_held("acquire", step, setting->parties[step.who]);
 		print(");\n");

@@ -118,7 +118,7 @@ is_fast(const struct model *m)
 static void
 set_due(struct model *m, struct client *client)
 {
-	if (!client->asking)
+	if (!client->requesting)
 		client->due = (uint8_t)(m->depth - 1);
 }
 
@@ -223,7 +223,7 @@ begin_acquire(struct model *m, struct step step)
 	client->paused = client->expired = false;
 	client->timed = step.kind == ACQUIRE_TIMED;
 	client->due = (uint8_t)(m->depth - 1);
-	client->asking = true;
+	client->requesting = true;
 	if (error == EBUSY &&
 	    deadlock_closes(m, client->party, lock, step.mode))
 		error = EDEADLK;
@@ -343,7 +343,7 @@ give_back(struct model *m, int party, int lock)
 			continue;
 		}
 		if (client->phase == GRANTED && m->depth > 1 &&
-		    (client->paused || client->asking))
+		    (client->paused || client->requesting))
 			/* Its Deferred may have fired in the call under way. */
 			m->totals[lock].cancelled_slack++;
 		else if (client->phase == WAITING || client->phase == GRANTED)
@@ -506,7 +506,7 @@ granted(struct model *m, struct client *client)
 		    other->serial >= client->serial)
 			continue;
 		/* It may have fired before it got its callback. */
-		if (other->asking)
+		if (other->requesting)
 			continue;
 		if (!other->paused)
 			return "an older grant was not delivered first";
@@ -569,7 +569,7 @@ model_called(struct model *m, int c, int code)
 	if (wrong != NULL)
 		return wrong;
 	client->phase = IDLE;
-	client->asking = client->timed = client->expired = false;
+	client->requesting = client->timed = client->expired = false;
 	innermost(m)->in_callback = true;
 	innermost(m)->callback_mode = client->mode;
 	return NULL;
@@ -626,7 +626,7 @@ model_end(struct model *m, int *who)
 	int c;
 
 	if (step.kind == ACQUIRE || step.kind == ACQUIRE_TIMED)
-		m->clients[step.who].asking = false;
+		m->clients[step.who].requesting = false;
 	if (step.kind == END_OWNER)
 		m->ending[step.who] = false;
 	for (c = 0; c < m->client_count; c++) {

@@ -24,7 +24,7 @@ enum mode { READ, WRITE };
 
 /* What a step does.  Some only with a client, a lock, a mode or a party. */
 enum kind {
-	ACQUIRE,       /* a client asks for a lock */
+	ACQUIRE,       /* a client requests a lock */
 	ACQUIRE_TIMED, /* and gives that a time limit */
 	TRY,	       /* a party tries a lock */
 	RELEASE,       /* a party releases a lock */
@@ -63,11 +63,11 @@ struct client {
 	uint8_t mode;
 	bool paused;
 	bool timed;
-	bool expired; /* its time limit is over */
-	bool asking;  /* the acquire has not returned */
-	uint8_t due;  /* the call by whose end it has to be told */
+	bool expired;	 /* its time limit is over */
+	bool requesting; /* the acquire has not returned */
+	uint8_t due;	 /* the call by whose end it has to be told */
 	uint8_t codes;
-	uint16_t serial; /* of the ask or the grant */
+	uint16_t serial; /* of the request or the grant */
 };
 
 /* What a client may fail with; a set in client.codes. */
