@@ -3,33 +3,30 @@
  * Does an owner that has asked for a lock, and has to wait, close a cycle of
  * owners that wait for each other?
  *
- * A search in breadth from the owner, whose new request is among the others by now.
- * Who waits for a lock waits for the owners that are inside.  Those who wait
- * for the same lock in front of it matter only if they wait for something else
- * as well: otherwise what they wait for are the same owners inside.  Of these,
- * the "blockers" of the lock, only writers stand in front of anybody: all of them
- * in front of a reader, and the older ones in front of a writer.
+ * The search is breadth first, from the owner, whose requests include the new one.
+ * A request waits for the owners inside.  Those in front of it in the queue matter
+ * only if they wait for something else as well: otherwise they wait for the same
+ * owners inside.  Of these, the "blockers" of the lock, only writers stand in front
+ * of anybody: all of them in front of a reader, and the older ones in front of a
+ * writer.
  *
- * The cycle can only close at the owner where somebody waits for a lock that
- * it has.  With each step of the search goes one through these locks, so that
- * the shorter of both ways decides: an owner that has nothing else pays
- * nothing, nor does one that nobody waits for pay for a million who share a
- * lock.
+ * A cycle can only close where somebody waits for a lock that the owner has.  Each
+ * step of the search also takes a step through these locks, so that the shorter of
+ * both ways decides: an owner that has nothing else pays nothing, and one that
+ * nobody waits for does not pay for a million that share a lock.
  */
-#include <stdio.h>
-
 #include "owner-internal.h"
 #include "result-internal.h"
+#include "text-internal.h"
 
-/* A search under way: owners that were found and not looked at. */
 struct search {
 	uint64_t number;
 	const struct evrequest *request; /* the new one */
 	struct evowner *owner;		 /* whose request it is */
 	const struct evlist *hold;	 /* the next of its holds to look at */
 	bool awaited;			 /* somebody may wait for the owner */
-	struct evowner *first;
-	struct evowner *last;
+	struct evowner *first;		 /* found and not yet looked at, */
+	struct evowner *last;		 /* by queue_next */
 };
 
 static bool
@@ -38,7 +35,8 @@ is_awaited(const struct evlock *lock)
 	return lock->type->is_awaited != NULL && lock->type->is_awaited(lock);
 }
 
-/* Has it turned out that nobody waits for the owner?  One step of finding out. */
+/* Takes one step through the locks of the owner.  Has it turned out by now that
+ * nobody waits for it? */
 static bool
 is_decided(struct search *search)
 {
@@ -50,21 +48,21 @@ is_decided(struct search *search)
 		return true;
 	hold = EVLIST_ELEMENT(search->hold, const struct evhold, owner_node);
 	search->hold = hold->owner_node.next;
-	/* Who waits for one thing only is nobody's blocker. */
+	/* An owner that waits for one thing only is nobody's blocker. */
 	search->awaited =
 	    is_awaited(hold->lock) &&
 	    (hold != search->request->hold || search->owner->request_count > 1);
 	return false;
 }
 
+/* Queues an owner that the request waits for. */
 static void
-find(struct search *search, struct evowner *found, struct evowner *waiter,
+find(struct search *search, struct evowner *found,
     const struct evrequest *request, bool inside)
 {
-	if (found == waiter || found->seen == search->number)
+	if (found == request->hold->owner || found->seen == search->number)
 		return;
 	found->seen = search->number;
-	found->waiter = waiter;
 	found->wanted = request;
 	found->inside = inside;
 	found->queue_next = NULL;
@@ -75,15 +73,14 @@ find(struct search *search, struct evowner *found, struct evowner *waiter,
 	search->last = found;
 }
 
-/* Finds those that are inside. */
 static void
-find_holders(struct search *search, struct evowner *waiter,
-    const struct evrequest *request)
+find_holders(struct search *search, const struct evrequest *request)
 {
 	struct evlock *lock = request->lock;
 	/* The owner does not wait for itself; others that wait for the same
 	 * lock may find it there. */
-	const uint64_t number = search->number + (waiter != search->owner);
+	const uint64_t number =
+	    search->number + (request->hold->owner != search->owner);
 	struct evlist *node;
 	struct evrequest *granted;
 
@@ -94,7 +91,7 @@ find_holders(struct search *search, struct evowner *waiter,
 	     node != &lock->holders && !is_decided(search); node = node->next)
 		find(search,
 		    EVLIST_ELEMENT(node, struct evhold, lock_node)->owner,
-		    waiter, request, true);
+		    request, true);
 	/* Readers that were granted together are not among the holders yet. */
 	for (node = lock->queue.granted.next;
 	     node != &lock->queue.granted && !is_decided(search);
@@ -102,8 +99,7 @@ find_holders(struct search *search, struct evowner *waiter,
 		granted = evrequest_of_(
 		    EVLIST_ELEMENT(node, struct evdeferred, node));
 		if (granted != NULL)
-			find(search, granted->hold->owner, waiter, request,
-			    true);
+			find(search, granted->hold->owner, request, true);
 	}
 }
 
@@ -116,10 +112,8 @@ is_in_front(const struct evrequest *blocker, const struct evrequest *request)
 	       (int32_t)(blocker->d->ticket - request->d->ticket) < 0;
 }
 
-/* Finds those in front of it in the queue. */
 static void
-find_blockers(struct search *search, struct evowner *waiter,
-    const struct evrequest *request)
+find_blockers(struct search *search, const struct evrequest *request)
 {
 	struct evlist *node;
 	struct evrequest *blocker;
@@ -129,29 +123,26 @@ find_blockers(struct search *search, struct evowner *waiter,
 	     node = node->next) {
 		blocker = EVLIST_ELEMENT(node, struct evrequest, blocker_node);
 		if (is_in_front(blocker, request))
-			find(search, blocker->hold->owner, waiter, request,
-			    false);
+			find(search, blocker->hold->owner, request, false);
 	}
 }
 
-/* Of several requests of an owner at one lock only that which will be granted first
- * waits for others; the rest wait for their owner. */
+/* Of an owner's requests at one lock only the one that will be granted first waits
+ * for others; the rest wait for their owner. */
 static bool
 is_first(const struct evrequest *request)
 {
 	const struct evhold *hold = request->hold;
 	const struct evlist *writes = &hold->waiting[EVMODE_WRITE];
 
-	if (evrequest_is_granted_(request) ||
-	    hold->inside.of[EVMODE_READ] > 0 ||
-	    hold->inside.of[EVMODE_WRITE] > 0)
+	if (evrequest_is_granted_(request) || evhold_is_inside_(hold))
 		return false;
 	if (request->mode == EVMODE_READ && !evlist_empty_(writes))
 		return false;
 	return hold->waiting[request->mode].next == &request->node;
 }
 
-/* Finds all that the waiter waits for. */
+/* Finds all owners that one waits for. */
 static void
 find_for(struct search *search, struct evowner *waiter)
 {
@@ -167,22 +158,22 @@ find_for(struct search *search, struct evowner *waiter)
 		    request->lock->type->is_awaited == NULL ||
 		    !is_first(request))
 			continue;
-		find_holders(search, waiter, request);
-		find_blockers(search, waiter, request);
+		find_holders(search, request);
+		find_blockers(search, request);
 	}
 }
 
-/* Turns the way from the owner to itself round, to be told from its start. */
+/* The search leads from the end of the cycle to its start.  Turns that round, by
+ * queue_next. */
 static struct evowner *
 turn_round(struct evowner *owner)
 {
-	struct evowner *at = owner, *next = NULL, *waiter;
+	struct evowner *at = owner, *next = NULL;
 
 	do {
-		waiter = at->waiter;
 		at->queue_next = next;
 		next = at;
-		at = waiter;
+		at = at->wanted->hold->owner;
 	} while (at != owner);
 	return next;
 }
@@ -191,24 +182,24 @@ turn_round(struct evowner *owner)
 static struct evresult
 describe(struct evowner *owner)
 {
-	const struct evowner *waiter = owner, *holder;
+	const struct evowner *holder;
+	const struct evrequest *wanted;
 	struct evresult result;
-	char text[1024];
-	size_t length = 0;
+	char buffer[1024];
+	struct evtext text;
 
-	for (holder = turn_round(owner); holder != NULL;
+	evtext_init_(&text, buffer, sizeof(buffer));
+	for (holder = turn_round(owner);
+	     holder != NULL && text.length < text.size;
 	     holder = holder->queue_next) {
-		length += (size_t)snprintf(text + length, sizeof(text) - length,
-		    "%s%s waits to %s %s, %s %s", length > 0 ? "; " : "",
-		    waiter->name,
-		    holder->wanted->mode == EVMODE_READ ? "read" : "write",
-		    holder->wanted->lock->type->get_name(holder->wanted->lock),
+		wanted = holder->wanted;
+		evtext_add_(&text, "%s%s waits to %s %s, %s %s",
+		    text.length > 0 ? "; " : "", wanted->hold->owner->name,
+		    wanted->mode == EVMODE_READ ? "read" : "write",
+		    wanted->lock->type->get_name(wanted->lock),
 		    holder->inside ? "held by" : "behind", holder->name);
-		if (length >= sizeof(text))
-			break;
-		waiter = holder;
 	}
-	result = evresult_fail(EDEADLK, "deadlock: %s", text);
+	result = evresult_fail(EDEADLK, "deadlock: %s", buffer);
 	/* Where there is no memory for the text, it is a deadlock all the same. */
 	if (evfailure_get_code(result.data) != EDEADLK)
 		return evresult_fixed_(EVFAILURE_CYCLE);

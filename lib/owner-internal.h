@@ -16,8 +16,7 @@ struct evowner {
 	/* For the search of cycle.c. */
 	uint64_t seen;
 	struct evowner *queue_next;
-	struct evowner *waiter;		/* who was found to wait for this one */
-	const struct evrequest *wanted; /* with this request */
+	const struct evrequest *wanted; /* was found to wait for this owner */
 	bool inside; /* or only in front of that in the queue? */
 	char *name;
 };
