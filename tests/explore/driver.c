@@ -11,12 +11,9 @@
 
 #include "../alloc.h"
 #include "../clock.h"
+#include "locks.h"
 #include "log.h"
 #include "site.h"
-
-/* What the library calls the modes of the model. */
-static const enum evrwlock_mode modes[] = {
-    [READ] = EVRWLOCK_READ, [WRITE] = EVRWLOCK_WRITE};
 
 /* One acquire, from the call to its callback. */
 struct request {
@@ -37,7 +34,8 @@ static struct {
 	size_t sites; /* where the first one is told, as a number */
 	struct model m;
 	struct evdefer_base *base;
-	struct evrwlock *locks[LOCKS];
+	const struct lock_kind *kind;
+	void *locks[LOCKS];
 	struct evowner *owners[PARTIES];
 	struct request *clients[CLIENTS]; /* NULL: none, or it was called */
 	struct request requests[LONGEST];
@@ -121,7 +119,7 @@ compare_lock(int lock)
 
 	if (run.m.status[lock] == GONE)
 		return;
-	evrwlock_get_stats(run.locks[lock], &stats);
+	run.kind->get_stats(run.locks[lock], &stats);
 	compare("readers_inside", stats.readers_inside,
 	    (size_t)model_inside(&run.m, lock, READ));
 	compare("writers_inside", stats.writers_inside,
@@ -131,10 +129,8 @@ compare_lock(int lock)
 	compare_between("writers_granted", stats.writers_granted,
 	    totals->granted[WRITE], totals->granted_slack[WRITE]);
 	compare("longest_queue", stats.longest_queue, totals->longest);
-	if (evrwlock_is_reading(run.locks[lock]) != (stats.readers_inside > 0))
-		log_fail("evrwlock_is_reading is wrong");
-	if (evrwlock_is_writing(run.locks[lock]) != (stats.writers_inside > 0))
-		log_fail("evrwlock_is_writing is wrong");
+	if (!run.kind->agrees(run.locks[lock], run.setting->tokens, &stats))
+		log_fail("a lock does not say the same in all ways");
 	/* While it closes, its waiters fail one by one. */
 	if (!model_is_in(&run.m, CLOSE, lock))
 		compare_waiting(&stats, lock);
@@ -273,13 +269,8 @@ on_loss(struct evfailure *failure, void *arg)
 static struct evdeferred *
 acquire_once(struct step step)
 {
-	struct evrwlock *lock = run.locks[step.lock];
-	struct evowner *owner = run.owners[run.m.clients[step.who].party];
-
-	if (owner != NULL)
-		return evrwlock_acquire(lock, owner, modes[step.mode]);
-	return step.mode == READ ? evrwlock_reader_acquire(lock)
-				 : evrwlock_writer_acquire(lock);
+	return run.kind->acquire(run.locks[step.lock],
+	    run.owners[run.m.clients[step.who].party], (enum mode)step.mode);
 }
 
 /* Until there is the memory for it. */
@@ -356,18 +347,6 @@ acquire(struct step step)
 }
 
 static int
-try_once(struct step step)
-{
-	struct evrwlock *lock = run.locks[step.lock];
-	struct evowner *owner = run.owners[step.who];
-
-	if (owner != NULL)
-		return evrwlock_try(lock, owner, modes[step.mode]);
-	return step.mode == READ ? evrwlock_reader_try(lock)
-				 : evrwlock_writer_try(lock);
-}
-
-static int
 try(struct step step)
 {
 	size_t n;
@@ -375,7 +354,8 @@ try(struct step step)
 
 	for (n = 1;; n++) {
 		arm(n);
-		rc = try_once(step);
+		rc = run.kind->try(run.locks[step.lock], run.owners[step.who],
+		    (enum mode)step.mode);
 		disarm();
 		if (rc == 0 || failing.how == 0 || errno != ENOMEM)
 			return rc;
@@ -386,13 +366,8 @@ try(struct step step)
 static int
 release(struct step step)
 {
-	struct evrwlock *lock = run.locks[step.lock];
-	struct evowner *owner = run.owners[step.who];
-
-	if (owner != NULL)
-		return evrwlock_release(lock, owner, modes[step.mode]);
-	return step.mode == READ ? evrwlock_reader_release(lock)
-				 : evrwlock_writer_release(lock);
+	return run.kind->release(
+	    run.locks[step.lock], run.owners[step.who], (enum mode)step.mode);
 }
 
 static void
@@ -463,7 +438,7 @@ call(struct step step)
 	case UNPAUSE:
 		return evdeferred_unpause(d);
 	case CLOSE:
-		evrwlock_free(run.locks[step.lock]);
+		run.kind->end(run.locks[step.lock]);
 		return 0;
 	case END_OWNER:
 		end_owner(step.who);
@@ -683,15 +658,16 @@ driver_calls_without_memory(void)
 static void
 start(void)
 {
-	const unsigned flags = run.setting->fast ? EVRWLOCK_FAST : 0;
 	int i;
 
 	model_init(&run.m, run.setting->clients, run.setting->parties,
-	    run.setting->fast);
+	    run.setting->fast, run.setting->tokens);
+	run.kind = lock_kind(run.setting->tokens);
 	run.base = evdefer_base_new(loop);
 	evdefer_base_set_unhandled(run.base, note_report, NULL);
 	for (i = 0; i < LOCKS; i++)
-		run.locks[i] = evrwlock_new(run.base, flags);
+		run.locks[i] = run.kind->create(
+		    run.base, run.setting->tokens, run.setting->fast);
 	for (i = 1; i < run.m.party_count; i++)
 		run.owners[i] = evowner_new(run.base, "an owner");
 }

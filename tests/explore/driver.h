@@ -4,9 +4,9 @@
  * and ends the program with a C test where they differ.
  *
  * Steps that come while a callback is running are taken inside that callback, or
- * in another kind of function that is called for it (site.h), until a RETURN.  After the last step all callbacks return, everything is
- * released, ended and freed in one of several orders, and no block of memory
- * may be left.
+ * in another kind of function that is called for it (site.h), until a RETURN.  After
+ * the last step all callbacks return, everything is released, ended and freed in
+ * one of several orders, and no block of memory may be left.
  */
 #ifndef EXPLORE_DRIVER_H
 #define EXPLORE_DRIVER_H
@@ -25,6 +25,7 @@ struct setting {
 	int clients;
 	uint8_t parties[CLIENTS];
 	bool fast;
+	uint8_t tokens; /* of each lock, see locks.h */
 };
 
 /* Called when all steps are taken, before the end is made of it. */

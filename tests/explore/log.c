@@ -8,6 +8,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "locks.h"
+
 #define EVENTS 1024
 
 enum type { BEGAN, ENDED, CALLED, MISSING };
@@ -149,7 +151,7 @@ static const char preamble[] =
     "\n"
     "#include \"explore/site.h\"\n"
     "\n"
-    "static struct evrwlock *locks[2];\n"
+    "static struct %s *locks[2];\n"
     "static struct evdefer_base *own_base; /* also when it is freed */\n"
     "static struct evowner *owners[5];\n"
     "static struct evdeferred *deferreds[4]; /* by client */\n"
@@ -167,7 +169,7 @@ static const char preamble[] =
     "	char text[32];\n"
     "\n"
     "	deferreds[client] = NULL;\n"
-    "	snprintf(text, sizeof(text), \"%d:%d \", client,\n"
+    "	snprintf(text, sizeof(text), \"%%d:%%d \", client,\n"
     "	    told_codes[client]);\n"
     "	trace_add(text);\n"
     "	inside(++calls);\n"
@@ -240,6 +242,18 @@ static const char preamble[] =
     "}\n"
     "\n"
     "static void\n"
+    "leave(int owner)\n"
+    "{\n"
+    "	struct evowner *next = evowner_new(own_base, NULL);\n"
+    "\n"
+    "	evowner_free(owners[owner]);\n"
+    "	owners[owner] = next;\n"
+    "}\n"
+    "\n";
+
+/* What is printed after that for readers-writer locks; */
+static const char rwlock_part[] =
+    "static void\n"
     "counts(int lock, size_t reading, size_t writing, size_t readers_waiting,\n"
     "    size_t writers_waiting)\n"
     "{\n"
@@ -250,15 +264,6 @@ static const char preamble[] =
     "	ck_assert_uint_eq(stats.writers_inside, writing);\n"
     "	ck_assert_uint_eq(stats.readers_waiting, readers_waiting);\n"
     "	ck_assert_uint_eq(stats.writers_waiting, writers_waiting);\n"
-    "}\n"
-    "\n"
-    "static void\n"
-    "leave(int owner)\n"
-    "{\n"
-    "	struct evowner *next = evowner_new(own_base, NULL);\n"
-    "\n"
-    "	evowner_free(owners[owner]);\n"
-    "	owners[owner] = next;\n"
     "}\n"
     "\n"
     "static void\n"
@@ -284,7 +289,37 @@ static const char preamble[] =
     "}\n"
     "\n";
 
-static const char *const codes[] = {"reader", "writer"};
+/* ... and for mutexes and semaphores, whose functions begin with their name. */
+static const char token_part[] =
+    "static void\n"
+    "counts(int lock, size_t inside, size_t waiting)\n"
+    "{\n"
+    "	struct evsemaphore_stats stats;\n"
+    "\n"
+    "	%s_get_stats(locks[lock], &stats);\n"
+    "	ck_assert_uint_eq(stats.inside, inside);\n"
+    "	ck_assert_uint_eq(stats.waiting, waiting);\n"
+    "}\n"
+    "\n"
+    "static void\n"
+    "totals(int lock, size_t granted, size_t longest_queue)\n"
+    "{\n"
+    "	struct evsemaphore_stats stats;\n"
+    "\n"
+    "	%s_get_stats(locks[lock], &stats);\n"
+    "	ck_assert_uint_eq(stats.granted, granted);\n"
+    "	ck_assert_uint_eq(stats.longest_queue, longest_queue);\n"
+    "}\n"
+    "\n"
+    "/* Ends one that is open. */\n"
+    "static void\n"
+    "tidy(int lock)\n"
+    "{\n"
+    "	while (%s_release(locks[lock], NULL) == 0)\n"
+    "		continue;\n"
+    "	%s_free(locks[lock]);\n"
+    "}\n"
+    "\n";
 
 static const char *const site_names[] = {"SITE_CALLBACK", "SITE_CALLBACK_2",
     "SITE_FREE", "SITE_CANCELLER", "SITE_BODY", "SITE_CLEANUP", "SITE_HANDLER"};
@@ -308,13 +343,31 @@ code_name(int code)
 	}
 }
 
+/* Before the names of the functions. */
+static const char *
+kind_name(void)
+{
+	return lock_kind(setting->tokens)->name;
+}
+
 static void
 print_held(const char *verb, struct step step, int party)
 {
-	print("evrwlock_%s_%s%s(locks[%d]", codes[step.mode], verb,
-	    party > 0 ? "_as" : "", step.lock);
+	const bool has_modes = setting->tokens == 0;
+
+	if (has_modes && party == 0) {
+		print("evrwlock_%s_%s(locks[%d])",
+		    step.mode == READ ? "reader" : "writer", verb, step.lock);
+		return;
+	}
+	print("%s_%s(locks[%d], ", kind_name(), verb, step.lock);
 	if (party > 0)
-		print(", owners[%d]", party);
+		print("owners[%d]", party);
+	else
+		print("NULL");
+	if (has_modes)
+		print(", %s",
+		    step.mode == READ ? "EVRWLOCK_READ" : "EVRWLOCK_WRITE");
 	print(")");
 }
 
@@ -352,7 +405,7 @@ print_step(const struct event_of_run *event, const char *indent)
 		print("evdeferred_unpause(deferreds[%d]);\n", step.who);
 		break;
 	case CLOSE:
-		print("evrwlock_free(locks[%d]);\n", step.lock);
+		print("%s_free(locks[%d]);\n", kind_name(), step.lock);
 		break;
 	case END_OWNER:
 		print("leave(%d);\n", step.who);
@@ -390,13 +443,17 @@ print_counts(const struct event_of_run *event, const char *indent)
 	const struct model *m = &event->model;
 	int lock;
 
-	for (lock = 0; lock < LOCKS && is_sure(m); lock++)
-		if (m->status[lock] != GONE)
-			print("%scounts(%d, %d, %d, %d, %d);\n", indent, lock,
-			    model_inside(m, lock, READ),
-			    model_inside(m, lock, WRITE),
-			    model_waiting(m, lock, READ),
-			    model_waiting(m, lock, WRITE));
+	for (lock = 0; lock < LOCKS && is_sure(m); lock++) {
+		if (m->status[lock] == GONE)
+			continue;
+		print("%scounts(%d, ", indent, lock);
+		if (m->tokens == 0)
+			print("%d, ", model_inside(m, lock, READ));
+		print("%d, ", model_inside(m, lock, WRITE));
+		if (m->tokens == 0)
+			print("%d, ", model_waiting(m, lock, READ));
+		print("%d);\n", model_waiting(m, lock, WRITE));
+	}
 }
 
 /* What happens in one callback, or with 0 outside of all. */
@@ -502,24 +559,42 @@ print_totals(void)
 
 	for (lock = 0; lock < LOCKS && model->depth == 0; lock++) {
 		totals = &model->totals[lock];
-		if (model->status[lock] != GONE &&
-		    totals->granted_slack[READ] +
-			    totals->granted_slack[WRITE] ==
+		if (model->status[lock] == GONE ||
+		    totals->granted_slack[READ] + totals->granted_slack[WRITE] >
 			0)
-			print("\ttotals(%d, %u, %u, %u);\n", lock,
-			    totals->granted[READ], totals->granted[WRITE],
-			    totals->longest);
+			continue;
+		print("\ttotals(%d, ", lock);
+		if (model->tokens == 0)
+			print("%u, ", totals->granted[READ]);
+		print("%u, %u);\n", totals->granted[WRITE], totals->longest);
 	}
 	if (model->depth == 0 && model->reports_slack == 0)
 		print(
 		    "\tck_assert_int_eq(report.count, %u);\n", model->reports);
 }
 
+/* Gives back what nobody in particular has of a lock that is closed. */
+static void
+print_releases(int lock)
+{
+	struct step step = {.kind = RELEASE, .lock = (uint8_t)lock};
+	int count;
+
+	for (; step.mode <= WRITE; step.mode++) {
+		count = model->received[0][lock][step.mode];
+		while (count-- > 0) {
+			print("\t");
+			print_held("release", step, 0);
+			print(";\n");
+		}
+	}
+}
+
 /* The run may have been cut short anywhere. */
 static void
 print_end(void)
 {
-	int i, mode, count;
+	int i;
 
 	print("\n\t/* The end, wherever that was. */\n");
 	for (i = 0; i < setting->clients; i++)
@@ -529,12 +604,8 @@ print_end(void)
 	for (i = 0; i < LOCKS; i++) {
 		if (model->status[i] == OPEN)
 			print("\ttidy(%d);\n", i);
-		for (mode = READ; mode <= WRITE && model->status[i] == CLOSED;
-		     mode++)
-			for (count = model->received[0][i][mode]; count > 0;
-			     count--)
-				print("\tevrwlock_%s_release(locks[%d]);\n",
-				    codes[mode], i);
+		else if (model->status[i] == CLOSED)
+			print_releases(i);
 	}
 	print("\treport.count = 0;\n");
 }
@@ -542,13 +613,17 @@ print_end(void)
 static void
 print_start(void)
 {
-	const char *flags = setting->fast ? "EVRWLOCK_FAST" : "0";
 	int i;
 
 	print("\town_base = base;\n"
 	      "\tevdefer_base_set_unhandled(base, on_report, NULL);\n");
-	for (i = 0; i < LOCKS; i++)
-		print("\tlocks[%d] = evrwlock_new(base, %s);\n", i, flags);
+	for (i = 0; i < LOCKS; i++) {
+		print("\tlocks[%d] = %s_new(base, ", i, kind_name());
+		if (setting->tokens > 1)
+			print("%d, ", setting->tokens);
+		/* That of all kinds. */
+		print("%s);\n", setting->fast ? "EVRWLOCK_FAST" : "0");
+	}
 	for (i = 1; i <= owner_count(); i++)
 		print("\towners[%d] = evowner_new(base, NULL);\n", i);
 }
@@ -556,7 +631,12 @@ print_start(void)
 static void
 print_test(void)
 {
-	print("%s", preamble);
+	print(preamble, kind_name());
+	if (setting->tokens == 0)
+		print("%s", rwlock_part);
+	else
+		print(token_part, kind_name(), kind_name(), kind_name(),
+		    kind_name());
 	print_callbacks();
 	print("START_TEST(explored)\n{\n");
 	print_start();

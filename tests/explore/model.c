@@ -7,13 +7,15 @@
 #include "deadlock.h"
 
 void
-model_init(struct model *m, int clients, const uint8_t *parties, bool fast)
+model_init(struct model *m, int clients, const uint8_t *parties, bool fast,
+    uint8_t tokens)
 {
 	int c;
 
 	memset(m, 0, sizeof(*m));
 	m->client_count = (uint8_t)clients;
 	m->fast = fast;
+	m->tokens = tokens;
 	m->party_count = 1;
 	for (c = 0; c < clients; c++) {
 		m->clients[c].party = parties[c];
@@ -153,15 +155,23 @@ first_waiting(struct model *m, int lock, int mode)
 	return first;
 }
 
-/* Rules 4 and 5. */
 static void
-admit(struct model *m, int lock)
+admit_to_tokens(struct model *m, int lock)
 {
 	struct client *next;
 
-	if (m->status[lock] == CLOSED && all_inside(m, lock) == 0)
-		m->status[lock] = GONE;
-	if (m->status[lock] != OPEN || model_inside(m, lock, WRITE) > 0)
+	while (model_inside(m, lock, WRITE) < m->tokens &&
+	       (next = first_waiting(m, lock, WRITE)) != NULL)
+		grant(m, next);
+}
+
+/* Rules 4 and 5. */
+static void
+admit_by_mode(struct model *m, int lock)
+{
+	struct client *next;
+
+	if (model_inside(m, lock, WRITE) > 0)
 		return;
 	if (model_waiting(m, lock, WRITE) == 0) {
 		while ((next = first_waiting(m, lock, READ)) != NULL)
@@ -171,10 +181,25 @@ admit(struct model *m, int lock)
 	}
 }
 
+static void
+admit(struct model *m, int lock)
+{
+	if (m->status[lock] == CLOSED && all_inside(m, lock) == 0)
+		m->status[lock] = GONE;
+	if (m->status[lock] != OPEN)
+		return;
+	if (m->tokens > 0)
+		admit_to_tokens(m, lock);
+	else
+		admit_by_mode(m, lock);
+}
+
 /* Rules 1 and 2. */
 static bool
 may_enter(const struct model *m, int lock, int mode)
 {
+	if (m->tokens > 0)
+		return model_inside(m, lock, WRITE) < m->tokens;
 	if (model_inside(m, lock, WRITE) > 0)
 		return false;
 	if (mode == READ)
@@ -188,7 +213,8 @@ answer(const struct model *m, int party, int lock, int mode)
 {
 	if (m->status[lock] != OPEN || m->base_closed || m->ending[party])
 		return ESHUTDOWN;
-	if (party != 0) {
+	/* Tokens are as good as each other, and none of them is had twice. */
+	if (party != 0 && m->tokens == 0) {
 		if (party_inside(m, party, lock, WRITE) > 0)
 			return 0;
 		if (party_inside(m, party, lock, READ) > 0)
@@ -224,7 +250,7 @@ begin_acquire(struct model *m, struct step step)
 	client->timed = step.kind == ACQUIRE_TIMED;
 	client->due = (uint8_t)(m->depth - 1);
 	client->requesting = true;
-	if (error == EBUSY &&
+	if (error == EBUSY && m->tokens == 0 &&
 	    deadlock_closes(m, client->party, lock, step.mode))
 		error = EDEADLK;
 	switch (error) {

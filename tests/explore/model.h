@@ -102,6 +102,7 @@ struct model {
 	uint8_t client_count;
 	uint8_t party_count;
 	bool fast;
+	uint8_t tokens; /* of each lock; 0: they have readers and writers */
 	bool base_closed;
 	uint8_t depth;
 	uint16_t serial;
@@ -116,8 +117,8 @@ struct model {
 };
 
 /* Parties of the clients, 0 for nobody in particular. */
-void model_init(
-    struct model *m, int clients, const uint8_t *parties, bool fast);
+void model_init(struct model *m, int clients, const uint8_t *parties, bool fast,
+    uint8_t tokens);
 
 int model_inside(const struct model *m, int lock, enum mode mode);
 int model_waiting(const struct model *m, int lock, enum mode mode);

@@ -5,18 +5,25 @@
 
 /* Which client acts for whom: 0 is nobody in particular. */
 const struct setting settings[SETTINGS] = {
-    {"anonymous, by the loop", 3, {0, 0, 0}, false},
-    {"anonymous, at once", 3, {0, 0, 0}, true},
-    {"three owners, by the loop", 3, {1, 2, 3}, false},
-    {"three owners, at once", 3, {1, 2, 3}, true},
-    {"two owners, by the loop", 3, {1, 1, 2}, false},
-    {"two owners, at once", 3, {1, 1, 2}, true},
-    {"two owners and nobody, by the loop", 3, {0, 1, 2}, false},
-    {"two owners and nobody, at once", 3, {0, 1, 2}, true}};
+    {"anonymous, by the loop", 3, {0, 0, 0}, false, 0},
+    {"anonymous, at once", 3, {0, 0, 0}, true, 0},
+    {"three owners, by the loop", 3, {1, 2, 3}, false, 0},
+    {"three owners, at once", 3, {1, 2, 3}, true, 0},
+    {"two owners, by the loop", 3, {1, 1, 2}, false, 0},
+    {"two owners, at once", 3, {1, 1, 2}, true, 0},
+    {"two owners and nobody, by the loop", 3, {0, 1, 2}, false, 0},
+    {"two owners and nobody, at once", 3, {0, 1, 2}, true, 0},
+    {"mutexes, two owners, by the loop", 3, {1, 1, 2}, false, 1},
+    {"mutexes, two owners, at once", 3, {1, 1, 2}, true, 1},
+    {"mutexes, two owners and nobody, by the loop", 3, {0, 1, 2}, false, 1},
+    {"mutexes, two owners and nobody, at once", 3, {0, 1, 2}, true, 1},
+    {"semaphores, two owners and nobody, by the loop", 3, {0, 1, 2}, false, 2},
+    {"semaphores, two owners and nobody, at once", 3, {0, 1, 2}, true, 2}};
 
 struct list {
 	struct step *steps;
 	int count;
+	bool reads; /* may the locks be read? */
 };
 
 static void
@@ -34,7 +41,8 @@ add_with_locks(struct list *list, enum kind kind, int who)
 	int lock;
 
 	for (lock = 0; lock < LOCKS; lock++) {
-		add(list, kind, who, lock, READ);
+		if (list->reads)
+			add(list, kind, who, lock, READ);
 		add(list, kind, who, lock, WRITE);
 	}
 }
@@ -42,7 +50,7 @@ add_with_locks(struct list *list, enum kind kind, int who)
 int
 steps_make(const struct setting *setting, struct step *steps)
 {
-	struct list list = {steps, 0};
+	struct list list = {steps, 0, setting->tokens == 0};
 	int c, kind, lock, party, parties = 0;
 
 	for (c = 0; c < setting->clients; c++) {

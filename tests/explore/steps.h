@@ -7,7 +7,7 @@
 
 #include "driver.h"
 
-#define SETTINGS 8
+#define SETTINGS 14
 extern const struct setting settings[SETTINGS];
 
 /* Steps are numbered in each setting. */

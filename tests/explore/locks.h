@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What the locks of a setting are: readers-writer locks, or semaphores and
+ * mutexes, whose tokens are held in the mode WRITE.
+ */
+#ifndef EXPLORE_LOCKS_H
+#define EXPLORE_LOCKS_H
+
+#include <evdefer.h>
+
+#include "model.h"
+
+struct lock_kind {
+	const char *name; /* before the names of its functions */
+	void *(*create)(struct evdefer_base *base, int tokens, bool fast);
+	void (*end)(void *lock);
+	/* The owner may be NULL. */
+	struct evdeferred *(*acquire)(
+	    void *lock, struct evowner *owner, enum mode mode);
+	int (*try)(void *lock, struct evowner *owner, enum mode mode);
+	int (*release)(void *lock, struct evowner *owner, enum mode mode);
+	void (*get_stats)(const void *lock, struct evrwlock_stats *stats);
+	/* Do its other functions say the same? */
+	bool (*agrees)(
+	    const void *lock, int tokens, const struct evrwlock_stats *stats);
+};
+
+/* By the tokens of each: 0 is a readers-writer lock, and 1 a mutex. */
+const struct lock_kind *lock_kind(int tokens);
+
+#endif
