@@ -59,7 +59,7 @@ bool
 alloc_works(void)
 {
 	size_t before = calls;
-	/* By address, for that is what Valgrind redirects. */
+	/* By address, since that is what Valgrind redirects. */
 	void *(*volatile allocate)(size_t) = malloc;
 	void (*volatile release)(void *) = free;
 
@@ -98,8 +98,9 @@ is_due(volatile size_t *count, size_t n, bool onwards)
 	return *count == n || (*count > n && onwards);
 }
 
-/* Counts an allocation that is asked for.  Returns whether it has to fail: on
- * account of its size too, for there the sanitizer would stop the program. */
+/* Counts an allocation that is asked for.  Returns whether it has to fail,
+ * which may be because of its size: there the sanitizer would stop the
+ * program. */
 static bool
 refuse(size_t size)
 {

@@ -50,7 +50,7 @@ START_TEST(timeout_of_0_fails_in_the_next_turn)
 }
 END_TEST
 
-/* As good as never, and no reason to be early. */
+/* It is as good as never, but that is no reason to be early. */
 START_TEST(timeout_of_ages_does_not_come_soon)
 {
 	static const long seconds[] = {INT_MAX, LONG_MAX / 2, LONG_MAX};
@@ -81,7 +81,7 @@ START_TEST(timeout_is_a_cancel_for_earlier_links)
 	clock_advance(1100);
 	turns(2);
 	ck_assert_int_eq(early.code, ECANCELED);
-	/* Handled, so that what comes after it is the value of see(). */
+	/* It is handled, so that what comes after it is the value of see(). */
 	ck_assert_int_eq(late.values, 1);
 	evdeferred_callback(d, NULL);
 	evdeferred_free(d);

@@ -146,7 +146,8 @@ use_library(const struct evfailure *failure, void *arg)
 	evdeferred_add_callback(d, trace_value, "h");
 	evdeferred_callback(d, NULL);
 	evdeferred_free(d);
-	/* One more report while this one is made, but no endless row. */
+	/* Makes one more report while this one is made, but no endless row
+	 * of them. */
 	if (++*(int *)arg < 3)
 		evdeferred_free(
 		    evdeferred_new_fired(base, evresult_fail(EIO, "again")));
@@ -203,7 +204,7 @@ START_TEST(reserved_memory_is_enough)
 	use_up();
 	calls = alloc_calls() - calls;
 	ck_assert_uint_eq(calls, 0);
-	/* What is free already counts. */
+	/* What is free already is counted. */
 	calls = alloc_calls();
 	evdefer_base_reserve(base, DEFERREDS, LINKS);
 	evdefer_base_reserve(base, 0, 0);
@@ -217,7 +218,7 @@ START_TEST(reserve_is_for_what_comes_next)
 	struct evdeferred *d;
 	size_t calls, i;
 
-	/* Some that are in use do not count as free. */
+	/* Those that are in use are not counted as free. */
 	d = evdeferred_new(base, NULL, NULL);
 	for (i = 0; i < 10; i++)
 		evdeferred_add_both(d, trace_both, "");
@@ -274,8 +275,8 @@ START_TEST(reserve_of_too_much_is_enomem)
 }
 END_TEST
 
-/* So many that what they take, in pages of 2 KiB, comes to nothing as a size_t;
- * however many there are of them in a page. */
+/* So many that the size of all of them, in pages of 2 KiB, overflows a
+ * size_t to 0, however many fit into a page. */
 START_TEST(reserve_of_what_cannot_be_counted_is_enomem)
 {
 	const size_t pages = SIZE_MAX / 2048 + 1;
@@ -765,7 +766,7 @@ START_TEST(acquiring_for_ever_lets_the_loop_poll)
 	eternal.lock = evrwlock_new(base, flags);
 	once(start_eternal, &eternal);
 	once(stop_eternal, &eternal);
-	/* A second one, for hand-overs instead of free locks. */
+	/* A second acquire, so that the lock is handed over and never free. */
 	if (_i / 2 == 1)
 		once(start_eternal, &eternal);
 	event_base_dispatch(loop);
@@ -777,7 +778,7 @@ START_TEST(acquiring_for_ever_lets_the_loop_poll)
 }
 END_TEST
 
-/* A release of the safe lock's ends the other one's rounds. */
+/* Whoever gets the safe lock ends the rounds of the other one. */
 static struct evresult
 stop_rounds(void *lock, void *arg)
 {

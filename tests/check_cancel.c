@@ -348,7 +348,7 @@ START_TEST(cancel_of_a_queued_one_takes_effect_when_it_runs)
 }
 END_TEST
 
-/* More of them than a call runs, so that they are with the loop. */
+/* More of them than one call runs, so that the loop has the rest. */
 static struct evdeferred *many[700];
 
 static struct evresult
@@ -384,7 +384,7 @@ START_TEST(timeout_of_a_queued_one_takes_effect_when_it_runs)
 }
 END_TEST
 
-/* It is through when it has run: whatever waits for it goes on, and takes the
+/* It is finished when it has run: what waits for it goes on, and takes the
  * cancel in its place. */
 static struct evdeferred *outer;
 
@@ -430,7 +430,7 @@ START_TEST(timeout_of_a_paused_one_takes_effect_when_it_runs)
 }
 END_TEST
 
-/* It waits, and its pause has nothing to do with that. */
+/* It waits for something, and its pause has nothing to do with that. */
 START_TEST(timeout_of_one_that_waits_and_is_paused_cancels_at_once)
 {
 	make_waiting();
@@ -638,9 +638,8 @@ START_TEST(cancel_of_one_that_has_its_result_is_forgotten)
 }
 END_TEST
 
-/*
- * Who wants to know: evdeferred_add_timeout_both().
- */
+/* evdeferred_add_timeout_both() tells its function what became of the
+ * timeout. */
 
 static struct {
 	int calls;

@@ -299,7 +299,7 @@ chained(struct evdeferred *d)
 	return other;
 }
 
-/* Calls that were refused, for want of memory, where no assertion belongs. */
+/* Calls that were refused for want of memory, where no assertion belongs. */
 static int refused;
 
 static void
@@ -395,7 +395,7 @@ end_one(int way, struct evdeferred *other)
 	ck_assert_int_eq(refused, 0);
 }
 
-/* More than fit into what the pools have at first. */
+/* More than the pools have room for at first. */
 #define ROUNDS 5000
 
 START_TEST(long_lived_keeps_nothing_of_those_that_were_chained)
@@ -425,7 +425,7 @@ START_TEST(long_lived_keeps_nothing_of_those_that_were_chained)
 }
 END_TEST
 
-/* Between others that stay, before and behind them. */
+/* They are between others that stay. */
 START_TEST(long_lived_keeps_nothing_between_those_that_stay)
 {
 	struct evdeferred *d = fresh(), *stay[4], *other;
@@ -458,7 +458,8 @@ START_TEST(long_lived_keeps_nothing_between_those_that_stay)
 }
 END_TEST
 
-/* Who is gone still takes the result: a link behind it sees none of that. */
+/* One that is gone still takes the result, which a link behind it does not
+ * see. */
 START_TEST(result_does_not_pass_by_those_that_are_gone)
 {
 	struct evdeferred *d = fresh(), *first, *second;
@@ -509,7 +510,7 @@ START_TEST(value_for_one_that_is_gone_is_freed)
 }
 END_TEST
 
-/* The chain is dropped when nobody it leads to is left, too. */
+/* The chain is dropped also when nobody is left that it leads to. */
 START_TEST(long_lived_is_freed_after_those_that_were_chained)
 {
 	struct evdeferred *d = fresh();

@@ -114,7 +114,7 @@ START_TEST(first_value_comes_alone_with_its_index)
 	ck_assert_uint_eq(evresults_get_count(outcome.results), 1);
 	ck_assert_uint_eq(evresults_get_index(outcome.results, 0), 1);
 	ck_assert_ptr_eq(value_at(outcome.results, 0), &two);
-	/* The others go on, and nobody wants what they bring. */
+	/* The others go on, but nobody wants what they bring. */
 	evdeferred_cancel(d);
 	ck_assert_int_eq(evdeferred_fire(in[2], counting(&freed)), 0);
 	ck_assert_int_eq(freed, 1);
@@ -577,7 +577,8 @@ cancel_and_free_another(struct evdeferred *d, void *arg)
 	cancel_and_free(d, arg);
 }
 
-/* In a canceller that is so deep in combinations that the cancel is put off. */
+/* Runs in a canceller that is so deep inside of combinations that the cancel
+ * is put off. */
 START_TEST(cancelled_and_freed_deep_inside_of_other_combinations)
 {
 	int cancelled = 0;

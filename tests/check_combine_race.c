@@ -238,7 +238,7 @@ START_TEST(race_that_is_cancelled_cancels_all)
 }
 END_TEST
 
-/* That all were cancelled is no news, but that _i has failed is. */
+/* That all were cancelled would be no news, but one of them, _i, has failed. */
 START_TEST(race_that_one_loses_and_the_rest_cancel_is_reported)
 {
 	struct evdeferred *d;

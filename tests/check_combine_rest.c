@@ -27,7 +27,7 @@ try_to_read(struct evfailure *failure, void *arg)
 	return evresult_value(NULL);
 }
 
-/* The writer leaves the line before the failure is told. */
+/* The writer leaves the wait queue before the failure is told. */
 START_TEST(writer_of_a_failed_gather_leaves_the_line)
 {
 	struct evrwlock *lock = evrwlock_new(base, 0);
@@ -96,7 +96,7 @@ START_TEST(first_error_of_a_fired_input_cancels_the_rest)
 }
 END_TEST
 
-/* An answer that comes too late to count is disposed of. */
+/* An answer that comes too late is disposed of. */
 static int freed_answers;
 
 static void
@@ -307,8 +307,8 @@ take_failure(struct evfailure *failure, void *arg)
 	return evresult_value(NULL);
 }
 
-/* The first one is not through when the combination is: its failure is answered
- * with a wait. */
+/* The first one has not ended when the combination has: its failure is
+ * answered with a wait. */
 START_TEST(combination_that_is_over_keeps_nothing_for_the_rest)
 {
 	struct evdeferred *d, *left;
@@ -321,7 +321,7 @@ START_TEST(combination_that_is_over_keeps_nothing_for_the_rest)
 	left = evdeferred_new(base, NULL, NULL);
 	evdeferred_add_errback(in[0], clean_up, left);
 	evdeferred_pause(left);
-	/* The first one of a base needs memory that stays. */
+	/* The first combination of a base needs memory that stays. */
 	evdeferred_free(evdeferred_list(base, NULL, 0, 0));
 	live = alloc_live();
 	d = ends[_i]();

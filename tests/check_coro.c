@@ -58,7 +58,7 @@ START_TEST(a_failure_of_an_await_ends_the_body)
 }
 END_TEST
 
-/* From 3 on: it fails while the coroutine waits. */
+/* From _i == 3 on it fails while the coroutine waits. */
 START_TEST(a_failure_of_a_try_comes_back)
 {
 	struct evdeferred *late = NULL;
@@ -416,7 +416,7 @@ START_TEST(a_wait_inside_of_another_switch_is_refused)
 }
 END_TEST
 
-/* Aborts: only the library calls a coroutine. */
+/* This aborts: only the library calls a coroutine. */
 START_TEST(resuming_a_coroutine_that_has_ended_is_caught)
 {
 	start(&job, three_waits);
@@ -479,7 +479,7 @@ start_deeper(struct evcoro *co, void *arg)
 	j->other->d =
 	    evcoro_start(base, &j->other->co, start_deeper, j->other, free_job);
 	if (j->other->waits == 0) {
-		/* Queued: before it has begun. */
+		/* This one is queued, and has not begun. */
 		evdeferred_cancel(j->other->d);
 		evdeferred_free(j->other->d);
 		EVCORO_RETURN(evresult_value(NULL));

@@ -147,7 +147,7 @@ START_TEST(a_coroutine_that_leaves_the_queue_has_nothing_to_release)
 }
 END_TEST
 
-/* Granted, not delivered: freed in between. */
+/* It is freed between the grant and the delivery. */
 START_TEST(a_grant_on_its_way_to_a_coroutine_is_given_back)
 {
 	lock = new_lock(0);

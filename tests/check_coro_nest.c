@@ -66,7 +66,7 @@ count_fired(struct evcoro *co, void *arg)
 	EVCORO_END(co);
 }
 
-/* At once as far as a call goes, and then in turns of the loop. */
+/* As many as one call runs go at once, and the others in turns of the loop. */
 START_TEST(a_million_waits_that_are_over_run_in_little_stack)
 {
 	support_small_stack();

@@ -21,7 +21,7 @@ START_TEST(cycle_of_two)
 	get(&b[0], locks[1], bob, EVRWLOCK_WRITE);
 	request(&a[1], locks[1], ann, EVRWLOCK_WRITE);
 	request(&b[1], locks[0], bob, mode_of(_i / 2));
-	/* At once, and the loser waits for nothing. */
+	/* It fails at once, and then waits for nothing. */
 	ck_assert_str_eq(message_of(&b[1]),
 	    _i / 2 == 0 ? "deadlock: bob waits to read red, held by ann; "
 			  "ann waits to write green, held by bob"
@@ -191,7 +191,7 @@ START_TEST(no_cycle_through_an_owner_that_is_its_own_blocker)
 }
 END_TEST
 
-/* ann waits for a reader that has not been told yet, and is nobody. */
+/* ann waits for a reader that has not been told yet, and that has no owner. */
 START_TEST(anonymous_grants_undelivered_take_no_part)
 {
 	struct evdeferred *d;

@@ -184,7 +184,8 @@ START_TEST(late_deferred_is_freed)
 }
 END_TEST
 
-/* As where it is not late: it fails with EDEADLK and stays its consumer's. */
+/* As with a result that is not late, it fails with EDEADLK and stays its
+ * consumer's. */
 START_TEST(late_result_that_is_its_own_deferred_frees_nothing)
 {
 	struct evdeferred *d = fresh();
@@ -331,7 +332,7 @@ see_cause(struct evfailure *failure, void *arg)
 	struct seen *seen = arg;
 
 	seen->failures++;
-	/* None where there was no memory to wrap it. */
+	/* There is no cause where there was no memory to wrap it. */
 	if (evfailure_get_cause(failure) != NULL)
 		failure = evfailure_get_cause(failure);
 	seen->code = evfailure_get_code(failure);

@@ -100,7 +100,7 @@ on_failure(struct evfailure *failure, void *arg)
 	return evresult_value(NULL);
 }
 
-/* What comes out of it is looked at.  False if that was refused. */
+/* Adds links that look at what comes out of it.  False if that was refused. */
 static bool
 look(struct evdeferred *d)
 {
@@ -243,7 +243,7 @@ timed_out(void)
 	evdeferred_free(d);
 }
 
-/* To cancel needs no memory, nor does the late result. */
+/* A cancel needs no memory, nor does the late result. */
 static void
 cancelled(void)
 {
@@ -421,7 +421,8 @@ release_token(struct evsemaphore *semaphore, struct evdeferred *d)
 
 	look(d);
 	pass(1);
-	/* Without a link that looked, to free it gives the token back. */
+	/* Where the link that looks was refused, freeing it gives the token
+	 * back. */
 	if (run.values > before)
 		evsemaphore_release(semaphore, NULL);
 	evdeferred_free(d);
@@ -526,7 +527,7 @@ look_and_release(struct evdeferred *d, bool writes)
 		run.links++;
 }
 
-/* With memory, as somebody who comes later. */
+/* Somebody who comes later has memory. */
 static void
 close_lock(struct evrwlock *lock)
 {

@@ -92,7 +92,7 @@ START_TEST(other_failures_carry_nothing)
 }
 END_TEST
 
-/* What is around it does not carry the same. */
+/* The failure that wraps it does not carry the same. */
 START_TEST(payload_is_that_of_the_cause)
 {
 	int freed = 0;
@@ -273,8 +273,8 @@ free_base(void *value)
 	evdefer_base_free(value);
 }
 
-/* What the handler goes on to drop was put off, to a loop that the base leaves
- * with the failure that was the first. */
+/* The handler drops more, whose reports are put off to the loop, and the
+ * base goes with the first failure. */
 START_TEST(payload_frees_the_base_while_reports_are_put_off)
 {
 	struct evdefer_base *mine = evdefer_base_new(loop);
@@ -288,7 +288,7 @@ START_TEST(payload_frees_the_base_while_reports_are_put_off)
 	logged = 0;
 	evdeferred_free(evdeferred_new_fired(mine, first));
 	event_set_log_callback(NULL);
-	/* The memory of the base went: the teardown looks at that. */
+	/* The teardown checks that the memory of the base is gone. */
 	ck_assert_int_eq(logged, 1);
 }
 END_TEST

@@ -175,7 +175,7 @@ START_TEST(later_does_not_fire_after_the_base_is_freed)
 	struct evdeferred *d = evdeferred_later(base, &three_seconds, body, &b);
 	struct evdeferred *other = evdeferred_new(base, NULL, NULL);
 
-	/* Two, so that the base is not gone with the first. */
+	/* There are two, so that the base is not gone with the first. */
 	support_free_base();
 	clock_advance(3001);
 	turns(1);

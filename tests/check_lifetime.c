@@ -75,7 +75,7 @@ fire_dropped(struct evfailure *failure, void *arg)
 	return evresult_value(NULL);
 }
 
-/* Whom its chain leads to hears of the free first. */
+/* The one that its chain leads to is told of the free first. */
 START_TEST(free_disposes_of_what_is_fired_while_its_links_are_dropped)
 {
 	struct dropped dropped = {0};

@@ -107,7 +107,7 @@ interfere(void)
 		steps(3);
 }
 
-/* The allocations that are to fail are not these. */
+/* These are not the allocations that are to fail. */
 static void *
 get(size_t size)
 {
@@ -530,7 +530,8 @@ unpack(struct evresult result, void *arg)
 	return go_on();
 }
 
-/* With an input that is there twice the value is too, but the duty is not. */
+/* If an input is there twice its value is too, but the duty to free it is
+ * not. */
 static struct evresult
 drop(struct evresult result, void *arg)
 {
@@ -907,7 +908,7 @@ is_busy(void)
 	return producer != NULL || token != NULL;
 }
 
-/* Everybody does what they still have to, and no more. */
+/* Everybody does what is still to be done, and no more. */
 static void
 finish(void)
 {

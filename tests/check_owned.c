@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Links that own their argument: it is freed once, and not before they are
- * through. */
+/* Links that own their argument: it is freed once, and not before they have
+ * ended. */
 #include "deferreds.h"
 
 #include <errno.h>
@@ -221,7 +221,7 @@ START_TEST(argument_of_a_link_that_pauses_is_freed_once)
 }
 END_TEST
 
-/* The function that frees may do what it wants to the Deferred. */
+/* The function that frees the argument may do anything to the Deferred. */
 
 static void
 end_with_cancel(struct evdeferred *d)
@@ -340,7 +340,7 @@ START_TEST(argument_of_a_link_without_memory_stays_the_callers)
 }
 END_TEST
 
-/* Deeper than deliveries nest. */
+/* This is deeper than deliveries nest. */
 START_TEST(arguments_of_a_cascade_are_freed)
 {
 	static struct argument arguments[100];

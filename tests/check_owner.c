@@ -25,7 +25,7 @@ START_TEST(names)
 }
 END_TEST
 
-/* With its end just where that of the memory is, too. */
+/* Also names that end just where their memory does. */
 START_TEST(names_of_any_length)
 {
 	struct evowner *owner;
@@ -124,7 +124,7 @@ START_TEST(read_is_reentrant_also_while_a_writer_waits)
 	request(&w, locks[0], bob, EVRWLOCK_WRITE);
 	get(&a[1], locks[0], ann, EVRWLOCK_READ);
 	get(&a[2], locks[0], ann, EVRWLOCK_READ);
-	/* Who is not inside waits. */
+	/* One that is not inside waits. */
 	request(&r, locks[0], cid, EVRWLOCK_READ);
 	settle();
 	ck_assert_int_eq(r.ended, 0);
@@ -226,7 +226,7 @@ START_TEST(write_released_first_goes_on_as_reader)
 	leave(locks[0], ann, EVRWLOCK_WRITE);
 	ck_assert_int_eq(r[0].granted + r[1].granted, 2);
 	lock_counts(locks[0], 3, 0, 0, 0);
-	/* A reader as others are. */
+	/* It is a reader like others. */
 	request(&w, locks[0], ann, EVRWLOCK_WRITE);
 	settle();
 	ck_assert_int_eq(w.failed, EDEADLK);
@@ -284,7 +284,7 @@ START_TEST(write_while_only_reading_is_edeadlk_at_once)
 	evdeferred_free(d);
 	evrwlock_get_stats(locks[0], &after);
 	ck_assert_mem_eq(&before, &after, sizeof(before));
-	/* Nor does another owner's read count. */
+	/* A read of another owner makes no difference. */
 	ck_assert_int_eq(evrwlock_try(locks[0], bob, EVRWLOCK_READ), 0);
 	REFUSED(evrwlock_try(locks[0], cid, EVRWLOCK_WRITE), EBUSY);
 	leave(locks[0], bob, EVRWLOCK_READ);
@@ -326,7 +326,7 @@ START_TEST(owner_cannot_release_an_anonymous_hold)
 	make(_i);
 	ck_assert_int_eq(evrwlock_reader_try(locks[0]), 0);
 	REFUSED(evrwlock_release(locks[0], ann, EVRWLOCK_READ), EPERM);
-	/* Nor is the owner inside because somebody is. */
+	/* The owner is not inside because somebody is. */
 	REFUSED(evrwlock_try(locks[0], ann, EVRWLOCK_WRITE), EBUSY);
 	ck_assert_int_eq(evrwlock_reader_release(locks[0]), 0);
 	done();
@@ -342,7 +342,8 @@ START_TEST(release_of_an_undelivered_grant_is_eperm)
 	REFUSED(evrwlock_release(locks[0], ann, mode_of(_i)), EPERM);
 	settle();
 	ck_assert_int_eq(a[0].granted, 1);
-	/* Nor can the received one stand for one on its way. */
+	/* The one that was received does not stand for one on its way,
+	 * either. */
 	request(&a[1], locks[0], ann, mode_of(_i));
 	ck_assert_int_eq(evrwlock_release(locks[0], ann, mode_of(_i)), 0);
 	REFUSED(evrwlock_release(locks[0], ann, mode_of(_i)), EPERM);
@@ -385,7 +386,7 @@ START_TEST(closed_lock_is_eshutdown)
 	request(&late, lock, ann, EVRWLOCK_READ);
 	ck_assert_int_eq(late.failed, ESHUTDOWN);
 	REFUSED(evrwlock_try(lock, ann, EVRWLOCK_READ), ESHUTDOWN);
-	/* The holder may release, by its end too. */
+	/* The holder may release, also by its end. */
 	if (_i / 2 == 0)
 		ck_assert_int_eq(evrwlock_release(lock, ann, EVRWLOCK_READ), 0);
 	free_waiters(&a, 1);

@@ -419,7 +419,7 @@ START_TEST(end_whose_errbacks_free_other_waiters)
 	for (k = 0; k < 3; k++)
 		d[k] = evrwlock_acquire(
 		    locks[0], ann, k == 1 ? EVRWLOCK_READ : EVRWLOCK_WRITE);
-	/* Allowed for any but the one whose errback runs. */
+	/* This is allowed for any but the one whose errback runs. */
 	evdeferred_add_errback(d[0], free_other, &d[1]);
 	end_owner(&ann);
 	ck_assert_ptr_null(d[1]);

@@ -23,7 +23,7 @@ START_TEST(with_runs_under_the_lock_of_the_owner)
 	ck_assert_int_eq(with.runs, 1);
 	ck_assert_int_eq(w.ended, 0);
 	lock_counts(locks[0], _i / 2 == 0, _i / 2 == 1, 0, 1);
-	/* It is inside, but what the body has is not its to release. */
+	/* The owner is inside, but may not release what the body has. */
 	REFUSED(evrwlock_release(locks[0], ann, mode_of(_i / 2)), EPERM);
 	get(&again, locks[0], ann, mode_of(_i / 2));
 	leave(locks[0], ann, mode_of(_i / 2));

@@ -148,10 +148,10 @@ START_TEST(acquire_without_memory_acquires_nothing)
 }
 END_TEST
 
-/* Deferreds are there, but the table of holds, the hold and the request are not: one
- * after another is refused, and then who comes gets in.  Returns whether the
- * acquire went through.  The lock ends before the owners: a hold that is left
- * would lead to it. */
+/* There is memory for Deferreds, but none for the table of holds, the hold
+ * or the request: one after another is refused, and then whoever comes gets
+ * in.  Returns whether the acquire went through.  The lock ends before the
+ * owners do: a hold that was left would lead to it. */
 static bool
 enter_lacking(size_t n, enum evrwlock_mode mode, bool again)
 {
@@ -438,7 +438,7 @@ START_TEST(hold_among_a_million_holders)
 		crowd[k] = new_owner(NULL);
 		ck_assert(evrwlock_try(lock, crowd[k], EVRWLOCK_READ) == 0);
 	}
-	/* Were one of these O(holders), this would not come to an end. */
+	/* If one of these were O(holders), this would not come to an end. */
 	for (k = 0; k < n; k++) {
 		ck_assert(evrwlock_try(lock, one, EVRWLOCK_READ) == 0);
 		ck_assert(evrwlock_release(lock, one, EVRWLOCK_READ) == 0);
@@ -452,8 +452,9 @@ START_TEST(hold_among_a_million_holders)
 }
 END_TEST
 
-/* Nor does a wait search them all where nobody waits for the waiter: those who
- * wait for the same lock do not, however often it has waited before. */
+/* A wait does not search them all, either, where nobody waits for the
+ * waiter: those that wait for the same lock do not wait for it, however
+ * often it has waited before. */
 START_TEST(wait_for_a_million_holders_searches_none)
 {
 	const size_t n = support_scale(), rounds = n / 10;

@@ -33,7 +33,7 @@ START_TEST(put_into_a_full_queue_is_enobufs)
 	put(1);
 	REFUSED(evqueue_put(queue, counting(&freed)), ENOBUFS);
 	counts(2, 0);
-	/* It is still the caller's. */
+	/* The object is still the caller's. */
 	ck_assert_int_eq(freed, 0);
 	get(&p[0]);
 	ck_assert_int_eq(evqueue_put(queue, counting(&freed)), 0);
@@ -573,8 +573,8 @@ START_TEST(close_inside_a_callback)
 }
 END_TEST
 
-/* Told of the close it frees the second get, cancels the third, and finds that
- * the queue takes and gives nothing any more. */
+/* When it is told of the close, it frees the second get, cancels the third,
+ * and finds that the queue takes and gives nothing any more. */
 static struct waiter *others;
 
 static struct evresult

@@ -167,7 +167,7 @@ fire(struct subject *s)
 	const bool owed = s->owes;
 	struct evresult result = any_result(s);
 
-	/* To make the result may have changed everything. */
+	/* Making the result may have changed everything. */
 	if (s->owes != owed || (!owed && s->consumer != OWNED)) {
 		evresult_dispose(result);
 		return;
@@ -667,7 +667,7 @@ unhandled(const struct evfailure *failure, void *arg)
 	in_handler = was_in_handler;
 }
 
-/* Everybody does what they still have to, and no more. */
+/* Everybody does what is still to be done, and no more. */
 static void
 finish(void)
 {

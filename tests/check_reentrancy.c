@@ -105,7 +105,7 @@ free_base(void *object)
 	base = NULL;
 }
 
-/* What waits for the thing, three times, and what closes it. */
+/* Three wait for the thing, and its free fails them. */
 static void
 close_while_they_wait(struct evdeferred *const d[3])
 {

@@ -242,7 +242,7 @@ START_TEST(readers_enter_when_the_waiting_writer_leaves)
 	settle();
 	counts(1, 0, 3, 1);
 	give_up(&p[1], _i / 2);
-	/* At once, beside the one inside. */
+	/* They enter at once, beside the one inside. */
 	counts(4, 0, 0, 0);
 	if (_i % 2 == 1)
 		ck_assert_int_eq(p[4].granted, 1);
@@ -359,7 +359,7 @@ START_TEST(undelivered_grant_is_cancelled_and_passed_on)
 	reader(&p[2]);
 	counts(!first_writes, first_writes, 1, 1);
 	if (_i % 3 == TIME_OUT) {
-		/* The loop could deliver first; either way one end. */
+		/* The loop may deliver first; either way it ends once. */
 		clock_advance(5000);
 		settle();
 		ck_assert_int_eq(p[0].ended, 1);
@@ -378,7 +378,8 @@ START_TEST(undelivered_grant_is_cancelled_and_passed_on)
 }
 END_TEST
 
-/* More than one batch: the timer runs after the first, before the last grant. */
+/* There is more than one batch: the timer runs after the first one, and
+ * before the last grant. */
 START_TEST(undelivered_grant_times_out)
 {
 	enum { COUNT = EVDEFER_BASE_BATCH + 10 };
@@ -693,7 +694,8 @@ fire_other(void *held, void *other)
 	return evresult_value(NULL);
 }
 
-/* Its going lets others in, whose callbacks run before it has failed. */
+/* When it leaves it lets others in, whose callbacks run before it has
+ * failed. */
 START_TEST(waiter_that_is_cancelled_is_not_the_users_to_fire)
 {
 	struct evrwlock *fast = evrwlock_new(base, EVRWLOCK_FAST);

@@ -146,7 +146,7 @@ START_TEST(close_with_only_an_undelivered_grant)
 	make_lock(0);
 	writer(&p[0]);
 	evrwlock_free(lock);
-	/* The memory goes with it. */
+	/* The memory of the lock goes with it. */
 	evdeferred_free(p[0].d);
 	settle();
 }
@@ -205,7 +205,7 @@ START_TEST(close_inside_a_callback)
 }
 END_TEST
 
-/* Told of the close, it frees the others or cancels them. */
+/* When it is told of the close, it frees the others or cancels them. */
 static struct waiter *others;
 
 static struct evresult
@@ -240,7 +240,8 @@ START_TEST(close_while_waiters_leave_meanwhile)
 }
 END_TEST
 
-/* Told of the close, the holder releases: the lock must outlive the call. */
+/* When it is told of the close, the holder releases: the lock must outlive
+ * the call. */
 static struct evresult
 release_on_loss(struct evfailure *failure, void *arg)
 {

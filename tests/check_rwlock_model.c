@@ -187,7 +187,7 @@ model_try(bool writes)
 					 : expected.writers_waiting == 0);
 	int r;
 
-	/* Few enough for the others to get their turn. */
+	/* There are few of them, so that the others get their turn. */
 	if (tries_inside >= 2)
 		return 0;
 	errno = 0;

@@ -41,7 +41,7 @@ START_TEST(release_without_a_token_out_is_eperm)
 	REFUSED(evsemaphore_release(semaphore, NULL), EPERM);
 	want(&p[0]);
 	if (_i == 0)
-		/* It is on its way, and nobody's yet. */
+		/* The token is on its way, and nobody's yet. */
 		REFUSED(evsemaphore_release(semaphore, NULL), EPERM);
 	settle();
 	leave();
@@ -589,7 +589,7 @@ START_TEST(close_with_only_an_undelivered_grant)
 	make(0, 1);
 	want(&p[0]);
 	evsemaphore_free(semaphore);
-	/* The memory goes with it. */
+	/* The memory of the semaphore goes with it. */
 	evdeferred_free(p[0].d);
 	settle();
 }
@@ -646,7 +646,8 @@ START_TEST(close_inside_a_callback)
 }
 END_TEST
 
-/* Told of the close, it frees the second, cancels the third, and releases. */
+/* When it is told of the close, it frees the second, cancels the third, and
+ * releases. */
 static struct waiter *others;
 
 static struct evresult

@@ -371,7 +371,7 @@ START_TEST(queued_deep_is_delivered_and_may_be_freed)
 	evdeferred_free(deep[0].d);
 	for (i = 1; _i == 0 && i < DEEP; i++)
 		evdeferred_free(deep[i].d);
-	/* With _i == 1 those that were never fired are left to free. */
+	/* With _i == 1 those that were never fired are still to be freed. */
 	for (i = 1; _i == 1 && i < DEEP; i++) {
 		if (deep[i - 1].victim != NULL) {
 			evdeferred_free(deep[i].d);

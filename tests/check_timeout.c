@@ -307,7 +307,7 @@ release(void *value, void *arg)
 	return evresult_value(NULL);
 }
 
-/* Neither is there a second turn before the next poll. */
+/* There is no second turn before the next poll, either. */
 START_TEST(timeouts_and_grants_share_a_turn)
 {
 	struct evrwlock *lock = evrwlock_new(base, 0);
@@ -532,7 +532,7 @@ START_TEST(event_without_memory_is_set_again_when_there_is_some)
 	failed = alloc_failed();
 	alloc_fail_at(0, false);
 	ck_assert_uint_eq(count, 1);
-	/* Whether or not that was so: nothing is lost. */
+	/* Nothing is lost, whether or not that was so. */
 	later(5, note, (void *)2);
 	clock_advance(5);
 	turns(1);

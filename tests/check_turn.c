@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * What one turn of the loop may take, whatever it is taken for.
- */
+/* What one turn of the loop may take, whatever it is for. */
 #include <errno.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -145,7 +143,7 @@ free_tower(void)
 START_TEST(what_a_call_causes_runs_before_it_returns)
 {
 	build_tower(EVDEFER_BASE_BATCH);
-	/* However busy the machine is. */
+	/* This holds however busy the machine is. */
 	evdeferred_callback(tower[0], NULL);
 	ck_assert_uint_eq(delivered, EVDEFER_BASE_BATCH);
 	free_tower();

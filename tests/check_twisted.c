@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* What Twisted's own tests ask of a Deferred, where no other test of ours asks
- * it: docs/conformance.md has the whole list. */
+/* What Twisted's own tests check of a Deferred, where no other test of ours
+ * does: docs/conformance.md has the whole list. */
 #include "deferreds.h"
 
 #include <errno.h>
@@ -266,7 +266,7 @@ START_TEST(failure_of_the_awaited_moves_to_the_waiter)
 	ck_assert_int_eq(seen.code, EIO);
 	ck_assert_str_eq(trace, "after");
 	evdeferred_free(d);
-	/* Neither of the two has it any more. */
+	/* Neither of the two has the failure any more. */
 	ck_assert_int_eq(report.count, 0);
 }
 END_TEST

@@ -132,8 +132,8 @@ visit(struct evcoro *co, void *arg)
 	EVCORO_END(co);
 }
 
-/* Whoever asks behind the second writer sees what that has written: later than
- * it asked, but asked it has while the first one was inside. */
+/* Whoever comes behind the second writer sees what that has written, even if
+ * it came while the first one was still inside. */
 START_TEST(writer_holds_back_the_readers_behind_it)
 {
 	static struct visit visits[] = {
@@ -197,7 +197,7 @@ START_TEST(reader_that_fails_gives_the_lock_back)
 }
 END_TEST
 
-/* As txrwlock's manual has it: the acquire in the try, the release in the
+/* As in txrwlock's manual, the acquire is in the try and the release in the
  * finally. */
 struct reader {
 	struct evcoro co;
@@ -219,7 +219,7 @@ read_in_a_try(struct evcoro *co, void *arg)
 	EVCORO_END(co);
 }
 
-/* There it would let a writer in beside a reader later. */
+/* In txrwlock it would later let a writer in beside a reader. */
 START_TEST(cleanup_of_a_reader_that_never_got_in_releases_nothing)
 {
 	struct evowner *holder = evowner_new(base, "holder");

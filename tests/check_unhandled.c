@@ -274,7 +274,7 @@ count_log(int severity, const char *text)
 		logged++;
 }
 
-/* As count_log(), and fails itself. */
+/* Like count_log(), but it fails itself. */
 static void
 fail_to_log(int severity, const char *text)
 {
@@ -510,7 +510,8 @@ START_TEST(handler_that_replaces_itself_is_told_no_more)
 }
 END_TEST
 
-/* Where the Deferred that is reported was made is told of the right one. */
+/* What is told of where a Deferred was made is about the one that is
+ * reported. */
 static void
 handle_and_describe(const struct evfailure *failure, void *arg)
 {

@@ -750,7 +750,7 @@ START_TEST(bad_patience_is_einval_and_acquires_nothing)
 	if (busy)
 		vacate();
 	idle();
-	/* Nor does the owner have anything. */
+	/* The owner has nothing, either. */
 	occupy();
 	vacate();
 	done(NULL);

@@ -134,7 +134,7 @@ START_TEST(debug_without_frames_is_enotsup)
 {
 	frames = 0;
 	REFUSED(evdefer_base_set_debug(base, true), ENOTSUP);
-	/* And nothing has changed. */
+	/* Nothing has changed. */
 	ck_assert_int_eq(evdefer_base_set_debug(base, false), 0);
 	describe(8);
 	ck_assert_str_ne(text, "");
