@@ -29,9 +29,8 @@
  * (callbacks of the user stand between ours) against the cost of the queue. */
 #define EVDEFER_BASE_MAX_DEPTH 16
 
-/* When there is a turn, where that is no time of the clock. */
+/* A time before any other. */
 #define EVDEFER_BASE_AT_ONCE 0
-#define EVDEFER_BASE_NEVER EVALARM_NEVER
 
 /* How long a turn of the loop may take, in nanoseconds, before it polls again. */
 #define EVDEFER_BASE_TURN_NS 1000000
@@ -39,8 +38,8 @@
 struct evdefer_base;
 struct event;
 
-/* What a part of the library keeps for each base that uses it: the first member
- * of that. */
+/* The first member of what a part of the library keeps for each base that uses
+ * it. */
 struct evdefer_base_part {
 	const struct evdefer_base_part_type *type;
 	struct evdefer_base_part *next;
@@ -49,11 +48,11 @@ struct evdefer_base_part {
 
 struct evdefer_base_part_type {
 	size_t size;
-	/* Its memory is all zeros but for the above. */
+	/* Beyond the members above its memory is zeroed. */
 	void (*init)(struct evdefer_base_part *part);
 	/* The base has left its loop.  NULL if that does not matter. */
 	void (*close)(struct evdefer_base_part *part);
-	/* Gives up all but its memory. */
+	/* Gives up all but its memory.  NULL if there is nothing else. */
 	void (*destroy)(struct evdefer_base_part *part);
 };
 
@@ -66,7 +65,7 @@ struct evdefer_base {
 	bool is_set;  /* is its event in the heap of libevent? */
 	uint64_t deliveries; /* so far */
 	int priority;	     /* of its turns; -1: the middle one */
-	int turn_priority;   /* of their event, as yet */
+	int turn_priority;   /* of their event, until that is set again */
 	size_t users;	     /* that need it, besides the Deferreds */
 	struct evpool deferreds;
 	struct evpool links;
@@ -101,9 +100,8 @@ evdefer_base_closed_(const struct evdefer_base *base)
 	return base->event_base == NULL;
 }
 
-/* The memory of a closed base goes when nothing needs it any more: no lock or
- * other user, no Deferred, no delivery on the stack, no grant that somebody has
- * kept. */
+/* The memory of a closed base goes when nothing needs it any more: no lock, no
+ * Deferred, no delivery on the stack, no grant that somebody has kept. */
 void evdefer_base_destroy_unused_(struct evdefer_base *base);
 
 static inline void
@@ -148,15 +146,14 @@ evdefer_base_leave_(struct evdefer_base *base)
 /* Has the loop deliver what is in ready, after its next poll. */
 void evdefer_base_make_ready_(struct evdefer_base *base, struct evready *ready);
 
-/* Sets an alarm that was never set before. */
+/* Makes an alarm of the base's of one that was never set before. */
 void evdefer_base_add_alarm_(struct evdefer_base *base, struct evalarm *alarm);
 
 int evdefer_base_change_alarm_(
     struct evdefer_base *base, struct evalarm *alarm, uint64_t time);
 
-/* Has a turn come at that time, or before, or takes the alarm back with
- * EVALARM_NEVER.  0, or -1 with ENOMEM; the alarm stays set then, and is tried again
- * when any is set. */
+/* Has a turn of the loop ring it at that time, or takes it back with EVALARM_NEVER.
+ * 0, or -1 with ENOMEM; it stays set then, and is tried again when any is set. */
 static inline int
 evdefer_base_set_alarm_(
     struct evdefer_base *base, struct evalarm *alarm, uint64_t time)

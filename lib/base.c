@@ -29,7 +29,7 @@ evdefer_base_now_(void)
 	       (uint64_t)now.tv_nsec;
 }
 
-/* Which priority that is may change while the event_base is set up. */
+/* The number of priorities may change while the event_base is set up. */
 static int
 priority_now(const struct evdefer_base *base)
 {
@@ -45,7 +45,7 @@ set_turn(struct evdefer_base *base, const struct timeval *delay)
 {
 	const int priority = priority_now(base);
 
-	/* It can't be set while the event is active. */
+	/* An active event keeps its priority: then the next time sets it. */
 	if (base->turn_priority != priority &&
 	    event_priority_set(base->turn, priority) == 0)
 		base->turn_priority = priority;
@@ -53,8 +53,8 @@ set_turn(struct evdefer_base *base, const struct timeval *delay)
 	return base->is_set ? 0 : -1;
 }
 
-/* A timeout of 0 is due after the next poll; an event made active would run
- * in the same pass as the callback that we are in, before the poll. */
+/* A timeout of 0 is due after the next poll.  An event that is made active would
+ * run in the same pass as the callback that we are in, before that poll. */
 static void
 schedule(struct evdefer_base *base)
 {
@@ -71,9 +71,9 @@ schedule(struct evdefer_base *base)
 
 /*
  * libevent counts from its last poll, and may come early: then the turn finds
- * nothing that is over, and asks for another one.  Whatever comes first, the event
- * has to be in libevent's heap by now: it has its place there from then on, for when
- * it is set again.
+ * nothing that is over, and asks for another one.  Even where an earlier turn comes
+ * anyway, the event is put into libevent's heap now: it keeps its place there, and
+ * needs no memory when it is set again.
  */
 static int
 wake_at(struct evdefer_base *base, uint64_t time)
@@ -99,7 +99,7 @@ wake_at(struct evdefer_base *base, uint64_t time)
 static void
 unset_turn(struct evdefer_base *base)
 {
-	base->due = EVDEFER_BASE_NEVER;
+	base->due = EVALARM_NEVER;
 	if (base->is_set)
 		event_del(base->turn);
 	base->is_set = false;
@@ -109,7 +109,7 @@ static uint64_t
 earliest(const struct evdefer_base *base)
 {
 	const struct evalarm *alarm;
-	uint64_t time = EVDEFER_BASE_NEVER;
+	uint64_t time = EVALARM_NEVER;
 
 	for (alarm = base->alarms; alarm != NULL; alarm = alarm->next) {
 		if (alarm->time < time)
@@ -121,7 +121,7 @@ earliest(const struct evdefer_base *base)
 void
 evdefer_base_add_alarm_(struct evdefer_base *base, struct evalarm *alarm)
 {
-	alarm->time = EVDEFER_BASE_NEVER;
+	alarm->time = EVALARM_NEVER;
 	alarm->next = base->alarms;
 	base->alarms = alarm;
 }
@@ -132,9 +132,9 @@ evdefer_base_change_alarm_(
 {
 	alarm->time = time;
 	time = earliest(base);
-	if (time != EVDEFER_BASE_NEVER)
+	if (time != EVALARM_NEVER)
 		return wake_at(base, time);
-	/* One that is due at once comes all the same. */
+	/* A turn that is due at once delivers something, and has to come. */
 	if (base->due != EVDEFER_BASE_AT_ONCE)
 		unset_turn(base);
 	return 0;
@@ -183,8 +183,8 @@ deliver_first_ready(struct evdefer_base *base)
 	return true;
 }
 
-/* From each of the queues in turn: neither holds up the other, however much
- * comes in. */
+/* Neither queue holds up the other, however much comes in, if each is first in
+ * turn. */
 static bool
 deliver_one(struct evdefer_base *base, bool nested_first)
 {
@@ -201,10 +201,10 @@ move(struct evlist *to, struct evlist *from)
 		evlist_join_(to, from);
 }
 
-/* What a turn may still take.  Some deliveries are not counted by the base, as
- * there is nothing to run; others nest. */
+/* What a turn may still take.  Rounds and deliveries are both bounded: a round may
+ * have nothing to run, or make deliveries that nest. */
 struct budget {
-	int left;
+	int left;	/* rounds */
 	int until_look; /* deliveries before the next look at the clock */
 	int step;
 	uint64_t last; /* as base->deliveries */
@@ -212,7 +212,7 @@ struct budget {
 };
 
 /* A look at the clock costs as much as a short delivery.  The first ones come
- * soon, for callbacks that take long. */
+ * soon, in case that callbacks take long. */
 #define LONGEST_STEP 8
 
 static bool
@@ -233,7 +233,7 @@ has_broken(const struct evdefer_base *base)
 	return event_base_got_break(base->event_base);
 }
 
-/* Once the base is closed there is no other turn to come. */
+/* Once the base is closed no other turn will come. */
 static bool
 may_go_on(struct evdefer_base *base, struct budget *budget)
 {
@@ -243,8 +243,8 @@ may_go_on(struct evdefer_base *base, struct budget *budget)
 	       has_time(budget) && !has_broken(base);
 }
 
-/* Not entered with evdefer_base_enter_(): what the deliveries nest too deeply
- * counts as well. */
+/* Not entered with evdefer_base_enter_(), whose end would run all that has nested
+ * too deeply: here that counts as well. */
 static void
 run_turn(struct evdefer_base *base, uint64_t now)
 {
@@ -260,19 +260,18 @@ run_turn(struct evdefer_base *base, uint64_t now)
 	base->depth--;
 }
 
-/* At the end of one. */
 static void
 set_next_turn(struct evdefer_base *base)
 {
 	uint64_t time;
 
-	base->due = EVDEFER_BASE_NEVER;
+	base->due = EVALARM_NEVER;
 	if (!evlist_empty_(&base->left) || !evlist_empty_(&base->ready)) {
 		schedule(base);
 		return;
 	}
 	time = earliest(base);
-	if (time == EVDEFER_BASE_NEVER)
+	if (time == EVALARM_NEVER)
 		unset_turn(base);
 	else
 		wake_at(base, time);
@@ -289,7 +288,7 @@ ring_alarms(struct evdefer_base *base, uint64_t now)
 	}
 }
 
-/* One between two polls.  Until its end there is none to be asked for. */
+/* There is one between two polls.  Until it ends none is asked for. */
 static void
 turn(evutil_socket_t fd, short what, void *arg)
 {
@@ -328,7 +327,7 @@ evdefer_base_new(struct event_base *event_base)
 	evlist_init_(&base->ready);
 	evlist_init_(&base->nested);
 	evlist_init_(&base->left);
-	base->due = EVDEFER_BASE_NEVER;
+	base->due = EVALARM_NEVER;
 	base->priority = base->turn_priority = -1;
 	evpool_init_(&base->deferreds, sizeof(struct evdeferred));
 	evpool_init_(&base->links, sizeof(struct evlink));
@@ -346,7 +345,7 @@ evdefer_base_free(struct evdefer_base *base)
 {
 	struct evdefer_base_part *part;
 
-	/* A second time: from inside the first, whose deliveries these are. */
+	/* A second time, from a callback that the first call runs. */
 	if (base == NULL || evdefer_base_closed_(base))
 		return;
 	evdefer_base_check_(base);
@@ -376,7 +375,8 @@ evdefer_base_destroy_unused_(struct evdefer_base *base)
 		return;
 	while ((part = base->parts) != NULL) {
 		base->parts = part->next;
-		part->type->destroy(part);
+		if (part->type->destroy != NULL)
+			part->type->destroy(part);
 		free(part);
 	}
 	evpool_destroy_(&base->results);

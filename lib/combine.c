@@ -2,11 +2,11 @@
 /*
  * A combination of Deferreds, and what it fires with: one block of memory.
  *
- * Each input, a part, has a link that brings its result here, and was detached
- * so that it goes by itself when its links are through.  Combinations may
- * be parts of combinations, a million deep: what goes down from a combination
- * to its parts (cancelling, freeing, disposing of results) nests only so far,
- * and is then queued for the outermost to do.
+ * Each input, a part, has a link that brings its result here, and is detached, so
+ * that it goes by itself when its links have run.  Combinations may be parts of
+ * combinations, a million deep: what goes down from a combination to its parts
+ * (cancelling, freeing, disposing of results) nests only so far, and is then queued
+ * for the outermost to do.
  */
 #include <evdefer/combine.h>
 
@@ -22,7 +22,7 @@
 #define GATHER_FLAGS                                                           \
 	(EVDEFERRED_LIST_CONSUME_ERRORS | EVDEFERRED_LIST_CANCEL_ON_ERROR)
 
-/* Frees who lost, and fails with all failures. */
+/* Frees those that lost, and fails with all failures. */
 #define RACE 0x100u
 
 /* Work on all parts: the bits of evresults.due. */
@@ -30,7 +30,7 @@
 #define FREE 0x2u
 #define CLEAR 0x4u
 
-/* All of a base. */
+/* Of a base. */
 struct evcombining {
 	struct evdefer_base_part part;
 	struct evlist queue; /* combinations that have work to do */
@@ -39,7 +39,7 @@ struct evcombining {
 
 struct evpart {
 	struct evresults *all; /* NULL once its link has run */
-	struct evdeferred *d;  /* the same; also once it was freed */
+	struct evdeferred *d;  /* NULL then, or once it was freed */
 	union {
 		struct evlink *link; /* until it has run */
 		struct evresult result;
@@ -51,18 +51,18 @@ struct evresults {
 	struct evdefer_base *base;
 	struct evcombining *combining;
 	struct evdeferred *d; /* to be fired; NULL once that is over */
-	/* d, all pending parts together, who has the results.  If only the parts
-	 * are left, they are let go. */
+	/* By d, by all pending parts together, and by whoever has the results.
+	 * If only the parts are left, they are let go. */
 	size_t refs;
 	size_t total;
 	size_t pending; /* parts whose link has not run */
-	size_t first;	/* what is to be seen from outside */
+	size_t first;	/* of the results that are shown */
 	size_t count;
 	unsigned flags;
 	unsigned due;	/* work to do */
 	bool decided;	/* what comes from now on is dropped */
 	bool cancelled; /* because one has failed */
-	bool shown;	/* somebody has the results, and will free them */
+	bool shown;	/* somebody has results, and will free them */
 	struct evpart parts[];
 };
 
@@ -72,14 +72,8 @@ init_combining(struct evdefer_base_part *part)
 	evlist_init_(&EVLIST_ELEMENT(part, struct evcombining, part)->queue);
 }
 
-static void
-destroy_combining(struct evdefer_base_part *part)
-{
-	(void)part;
-}
-
 static const struct evdefer_base_part_type combining_type = {
-    sizeof(struct evcombining), init_combining, NULL, destroy_combining};
+    .size = sizeof(struct evcombining), .init = init_combining};
 
 /*
  * Work on all parts.
@@ -98,8 +92,8 @@ consume_error(struct evfailure *failure, void *arg)
 	return evresult_value(NULL);
 }
 
-/* Nobody is left who would see what the pending parts fire.  These go on without
- * the combination. */
+/* Nobody is left to see what the pending parts fire.  They go on without the
+ * combination. */
 static void
 let_parts_go(struct evresults *all)
 {
@@ -251,32 +245,26 @@ fire(struct evresults *all, struct evresult result)
 	unref(all);
 }
 
-/* Lets some of the results be seen, by one more. */
-static void
+/* Makes a value of some of the results, for whoever owns that. */
+static struct evresult
 show(struct evresults *all, size_t first, size_t count)
 {
 	all->refs++;
+	all->decided = true;
 	all->shown = true;
 	all->first = first;
 	all->count = count;
-}
-
-static void
-fire_all(struct evresults *all)
-{
-	all->decided = true;
-	show(all, 0, all->total);
-	fire(all, evresult_owned(all, dispose_results));
+	return evresult_owned(all, dispose_results);
 }
 
 /* The losers go before the winner is told. */
 static void
 fire_one(struct evresults *all, size_t index)
 {
-	all->decided = true;
-	show(all, index, 1);
+	const struct evresult winner = show(all, index, 1);
+
 	work(all, all->flags & RACE ? FREE | CLEAR : CLEAR);
-	fire(all, evresult_owned(all, dispose_results));
+	fire(all, winner);
 }
 
 /* How much of a message goes into that of a failure around it: combinations of
@@ -334,7 +322,7 @@ are_all_cancelled(const struct evresults *all)
 
 /* The failure because all of them have failed, which carries these failures. */
 static struct evresult
-group(struct evresults *all)
+all_errors(struct evresults *all)
 {
 	const bool cancelled = are_all_cancelled(all);
 	struct evfailure *cause = all->parts[0].u.result.data;
@@ -343,17 +331,9 @@ group(struct evresults *all)
 	    all->total, QUOTED, cause->message);
 	struct evfailure *failure = result.data;
 
-	if (evfailure_attach_(failure, evresult_owned(all, dispose_results)))
+	if (evfailure_attach_(failure, show(all, 0, all->total)))
 		failure->cancelled = cancelled;
 	return result;
-}
-
-static void
-fire_group(struct evresults *all)
-{
-	all->decided = true;
-	show(all, 0, all->total);
-	fire(all, group(all));
 }
 
 static void
@@ -366,14 +346,14 @@ decide(struct evresults *all, size_t index, bool last)
 	else if (failed && (all->flags & EVDEFERRED_LIST_FIRE_ON_ONE_ERRBACK))
 		fire_first_error(all, index);
 	else if (last && (all->flags & RACE))
-		fire_group(all);
+		fire(all, all_errors(all));
 	else if (last)
-		fire_all(all);
+		fire(all, show(all, 0, all->total));
 	else if (failed)
 		work(all, cancel_of_others(all));
 }
 
-/* The same result once more, without the duty to free its value. */
+/* The same result once more, but nobody has to free its value. */
 static struct evresult
 share(struct evresult result)
 {
@@ -392,7 +372,7 @@ arrive(struct evpart *part, struct evresult result)
 	const bool last = --all->pending == 0;
 	struct evresult rest = result;
 
-	/* The last one has the reference of all parts, the others need one. */
+	/* The last part has the reference of all; the others need their own. */
 	if (!last)
 		all->refs++;
 	part->all = NULL;
@@ -505,7 +485,7 @@ start(struct evresults *all)
 	}
 	if (all->total == 0 &&
 	    !(all->flags & EVDEFERRED_LIST_FIRE_ON_ONE_CALLBACK))
-		fire_all(all);
+		fire(all, show(all, 0, 0));
 	unref(all);
 }
 

@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: MIT */
-
 #include "base-internal.h"
 #include "deferred-internal.h"
 #include "timeout-internal.h"
@@ -10,15 +9,6 @@ stop_delay(struct evdeferred *d, void *arg)
 {
 	(void)d;
 	evtimeout_stop_(arg);
-}
-
-static void
-end_delay(struct evtimeout *timeout)
-{
-	struct evdeferred *d = timeout->deferred;
-
-	evtimeout_stop_(timeout);
-	evdeferred_produce_(d, evresult_value(NULL));
 }
 
 struct evdeferred *
@@ -36,15 +26,14 @@ evdeferred_later(struct evdefer_base *base, const struct timeval *delay,
 	d = evdeferred_new_private_(base, stop_delay, NULL);
 	if (d == NULL)
 		return NULL;
-	timeout = evtimeout_start_(d, delay, end_delay);
+	timeout = evtimeout_start_(d, delay, true);
 	if (timeout == NULL) {
 		evdeferred_produce_(d, evresult_value(NULL));
 		evdeferred_free(d);
 		return evdefer_refuse_new_(ENOMEM);
 	}
-	timeout->fires = true;
 	d->u.canceller.arg = timeout;
-	/* The link that runs a body for a value runs this one for none. */
+	/* This link has no value to dispose of afterwards. */
 	if (body != NULL && evdeferred_add_with_(d, body, arg) == -1) {
 		evdeferred_free(d);
 		return evdefer_refuse_new_(ENOMEM);

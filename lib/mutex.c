@@ -8,15 +8,9 @@
 _Static_assert(EVMUTEX_FAST == EVSEMAPHORE_FAST, "flags are handed on");
 
 static struct evsemaphore *
-as_semaphore(struct evmutex *mutex)
+as_semaphore(const struct evmutex *mutex)
 {
 	return (struct evsemaphore *)mutex;
-}
-
-static const struct evsemaphore *
-as_const_semaphore(const struct evmutex *mutex)
-{
-	return (const struct evsemaphore *)mutex;
 }
 
 struct evmutex *
@@ -61,11 +55,11 @@ bool
 evmutex_is_locked(const struct evmutex *mutex)
 {
 	return mutex != NULL &&
-	       evsemaphore_get_tokens(as_const_semaphore(mutex)) == 0;
+	       evsemaphore_get_tokens(as_semaphore(mutex)) == 0;
 }
 
 void
 evmutex_get_stats(const struct evmutex *mutex, struct evsemaphore_stats *stats)
 {
-	evsemaphore_get_stats(as_const_semaphore(mutex), stats);
+	evsemaphore_get_stats(as_semaphore(mutex), stats);
 }

@@ -8,7 +8,7 @@
 #include "base-internal.h"
 #include "link-internal.h"
 
-/* Longer than any process runs, and added to the time of day no overflow. */
+/* Longer than any process runs; added to the time of day it does not overflow. */
 #define LONGEST_SECONDS (sizeof(time_t) > 4 ? INT32_MAX : 1 << 28)
 
 #define NOT_IN_HEAP SIZE_MAX
@@ -22,7 +22,7 @@ struct evtimers {
 	size_t count;
 	size_t capacity;
 	uint64_t order; /* of the next one */
-	/* What was over when the turn began, of those that were there then. */
+	/* A turn expires what was over when it began, and was asked for by then. */
 	uint64_t due_end;
 	uint64_t due_order;
 	struct evpool pool;
@@ -84,7 +84,6 @@ first_timeout(const struct evtimers *timers)
 	return timers->count > 0 ? timers->heap[0] : NULL;
 }
 
-/* When the first of them is over. */
 static uint64_t
 first_end(const struct evtimers *timers)
 {
@@ -106,7 +105,7 @@ leave_heap(struct evtimers *timers, struct evtimeout *timeout)
 		move_down(timers, last, index);
 }
 
-/* Makes room for one more.  0, or -1. */
+/* Makes room for one more.  0, or -1 with ENOMEM. */
 static int
 make_heap_room(struct evtimers *timers)
 {
@@ -118,7 +117,7 @@ make_heap_room(struct evtimers *timers)
 		return 0;
 	heap = realloc(timers->heap, capacity * sizeof(*heap));
 	if (heap == NULL)
-		return -1;
+		return evdefer_refuse_(ENOMEM);
 	timers->heap = heap;
 	timers->capacity = capacity;
 	return 0;
@@ -140,17 +139,24 @@ expire_first(struct evready *ready)
 {
 	struct evtimers *timers = EVLIST_ELEMENT(ready, struct evtimers, ready);
 	struct evtimeout *timeout = first_timeout(timers);
+	struct evdeferred *d;
 
 	evlist_remove_(&ready->node);
 	if (timeout == NULL || !is_due(timers, timeout))
 		return;
-	/* They take turns with others that are ready. */
+	/* Timeouts take turns with whatever else is ready. */
 	evlist_append_(&timers->part.base->ready, &ready->node);
 	leave_heap(timers, timeout);
 	/* The turn that is under way looks at it when it ends. */
 	timers->alarm.time = first_end(timers);
 	timeout->expired = true;
-	timeout->expire(timeout);
+	d = timeout->deferred;
+	if (!timeout->fires) {
+		evdeferred_time_out_(d);
+		return;
+	}
+	evtimeout_stop_(timeout);
+	evdeferred_produce_(d, evresult_value(NULL));
 }
 
 /* A turn begins: what is over by now is to be delivered. */
@@ -231,8 +237,9 @@ end_of(const struct timeval *duration)
 	       (uint64_t)duration->tv_usec * 1000;
 }
 
-static struct evtimeout *
-make_timeout(struct evdeferred *d)
+struct evtimeout *
+evtimeout_start_(
+    struct evdeferred *d, const struct timeval *duration, bool fires)
 {
 	struct evdefer_base_part *part =
 	    evdefer_base_get_part_(d->base, &timers_type);
@@ -245,26 +252,12 @@ make_timeout(struct evdeferred *d)
 	if (timeout == NULL)
 		return NULL;
 	d->base->timeouts++;
+	timeout->end = end_of(duration);
 	timeout->order = timers->order++;
 	timeout->timers = timers;
 	timeout->deferred = d;
+	timeout->fires = fires;
 	timeout->expired = false;
-	timeout->fires = false;
-	return timeout;
-}
-
-struct evtimeout *
-evtimeout_start_(struct evdeferred *d, const struct timeval *duration,
-    evtimeout_expire_fn expire)
-{
-	struct evtimeout *timeout = make_timeout(d);
-	struct evtimers *timers;
-
-	if (timeout == NULL)
-		return evdefer_refuse_new_(ENOMEM);
-	timers = timeout->timers;
-	timeout->end = end_of(duration);
-	timeout->expire = expire;
 	move_up(timers, timeout, timers->count++);
 	if (evdefer_base_set_alarm_(
 		d->base, &timers->alarm, first_end(timers)) == 0)
@@ -273,8 +266,8 @@ evtimeout_start_(struct evdeferred *d, const struct timeval *duration,
 	return evdefer_refuse_new_(ENOMEM);
 }
 
-/* Where libevent lacks memory for the next turn, as others have taken the place of
- * its event meanwhile, that is tried again whenever one starts or stops. */
+/* libevent may lack memory for the next turn, where others have taken the place of
+ * its event in the heap.  That is tried again whenever a timeout starts or stops. */
 bool
 evtimeout_stop_(struct evtimeout *timeout)
 {
@@ -293,12 +286,6 @@ evtimeout_stop_(struct evtimeout *timeout)
 /*
  * The link that ends it.
  */
-
-static void
-cancel_expired(struct evtimeout *timeout)
-{
-	evdeferred_time_out_(timeout->deferred);
-}
 
 static void
 run_timeout(const struct evlink *link, struct evdeferred *d)
@@ -342,10 +329,10 @@ evdeferred_add_timeout_both(struct evdeferred *d, const struct timeval *timeout,
 		return -1;
 	if (evdeferred_is_complete_(d))
 		return 0;
-	/* First what can be kept if the rest fails. */
+	/* Before the rest, since it can stay if that fails. */
 	if (evpool_reserve_(&d->base->links, 1) == -1)
 		return -1;
-	started = evtimeout_start_(d, timeout, cancel_expired);
+	started = evtimeout_start_(d, timeout, false);
 	if (started == NULL)
 		return -1;
 	link = evlink_append_(d);
@@ -353,7 +340,7 @@ evdeferred_add_timeout_both(struct evdeferred *d, const struct timeval *timeout,
 	link->object = started;
 	link->instead = both;
 	link->arg = arg;
-	/* What was called off was so before this. */
+	/* A cancel that came before is not one of this wait. */
 	evdeferred_clear_(d, EVDEFERRED_CALLED_OFF);
 	if (d->flags & EVDEFERRED_FIRED)
 		evdeferred_deliver_(d);

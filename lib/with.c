@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The link that runs a body which owns the value: it gets to it, and disposes of
- * it when the body has its result.
+ * The link of a body that has a value, a grant say, for as long as it runs: the
+ * value is disposed of when the result of the body is there.
  */
 #include "with-internal.h"
 
@@ -29,6 +29,6 @@ evdeferred_add_with_(struct evdeferred *d, evdeferred_body_fn body, void *arg)
 	const struct evlink link = {
 	    .type = &with_link, .body = body, .arg = arg};
 
-	/* It needs the memory of a link for its second half. */
+	/* Kept, so that there is memory for the link that disposes. */
 	return evlink_add_kept_(d, &link);
 }
