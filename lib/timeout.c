@@ -210,6 +210,17 @@ destroy_timers(struct evdefer_base_part *part)
 static const struct evdefer_base_part_type timers_type = {
     sizeof(struct evtimers), init_timers, close_timers, destroy_timers};
 
+/* NULL with ENOMEM. */
+static struct evtimers *
+timers_of(struct evdefer_base *base)
+{
+	struct evdefer_base_part *part =
+	    evdefer_base_get_part_(base, &timers_type);
+
+	return part != NULL ? EVLIST_ELEMENT(part, struct evtimers, part)
+			    : NULL;
+}
+
 /*
  * One timeout.
  */
@@ -241,12 +252,10 @@ struct evtimeout *
 evtimeout_start_(
     struct evdeferred *d, const struct timeval *duration, bool fires)
 {
-	struct evdefer_base_part *part =
-	    evdefer_base_get_part_(d->base, &timers_type);
-	struct evtimers *timers = EVLIST_ELEMENT(part, struct evtimers, part);
+	struct evtimers *timers = timers_of(d->base);
 	struct evtimeout *timeout;
 
-	if (part == NULL || make_heap_room(timers) == -1)
+	if (timers == NULL || make_heap_room(timers) == -1)
 		return NULL;
 	timeout = evpool_get_(&timers->pool);
 	if (timeout == NULL)
