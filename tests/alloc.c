@@ -88,6 +88,9 @@ void *REAL(calloc)(size_t count, size_t size);
 void *REAL(realloc)(void *block, size_t size);
 void REAL(free)(void *block);
 
+/* More than any machine has, and less than the sanitizers take for a mistake. */
+#define TOO_MUCH ((size_t)(PTRDIFF_MAX >> (sizeof(size_t) > 4 ? 24 : 0)))
+
 /* Is it the n-th, or one after that? */
 static bool
 is_due(volatile size_t *count, size_t n, bool onwards)
@@ -107,7 +110,7 @@ refuse(size_t size)
 	bool due = false;
 
 	calls++;
-	if (size > PTRDIFF_MAX) {
+	if (size > TOO_MUCH) {
 		errno = ENOMEM;
 		return true;
 	}
