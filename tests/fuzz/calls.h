@@ -19,6 +19,7 @@
 
 #define SLOTS 8	      /* Deferreds, and as many producers */
 #define KINDS 2	      /* of each type: the second is EV*_FAST */
+#define TOKENS 2      /* of a semaphore */
 #define THINGS 4096   /* tokens and arguments of one program */
 #define MAX_SIZE 1024 /* bytes of a program that count */
 #define GOING 16      /* Deferreds that are being freed at once */

@@ -14,9 +14,9 @@ some_lock(unsigned n)
 
 /* An owner or -1. */
 static int
-some_owner(void)
+owner_by(unsigned how)
 {
-	int n = (int)(next() % (KINDS + 1)) - 1;
+	int n = (int)(how % (KINDS + 1)) - 1;
 
 	if (n == -1)
 		return -1;
@@ -25,6 +25,21 @@ some_owner(void)
 		w.life[n]++;
 	}
 	return w.owners[n] == NULL ? -1 : n;
+}
+
+static int
+some_owner(void)
+{
+	return owner_by(next());
+}
+
+/* How long to wait: NULL is without an end. */
+static const struct timeval *
+patience_by(unsigned how)
+{
+	static const struct timeval most[] = {{0, 0}, {0, 300000}, {2, 0}};
+
+	return how % 4 == 0 ? NULL : &most[how % 4 - 1];
 }
 
 void
@@ -78,15 +93,16 @@ call_with(void)
 	const enum what what = how % 2 ? WRITE : READ;
 	struct evrwlock *lock = some_lock(how / 2);
 	const int n = some_owner();
+	const struct timeval *patience = patience_by(how / 8);
 	struct link *link = new_link(what, n);
 	struct evdeferred *d;
 
 	if (lock == NULL)
 		return;
 	link->on = lock;
-	if (n != -1 || how / 4 % 2)
+	if (n != -1 || patience != NULL || how / 4 % 2)
 		d = evrwlock_with(
-		    lock, owner_of(n), mode_of(what), NULL, body, link);
+		    lock, owner_of(n), mode_of(what), patience, body, link);
 	else
 		d = what == READ ? evrwlock_with_reader(lock, body, link)
 				 : evrwlock_with_writer(lock, body, link);
@@ -150,27 +166,30 @@ call_semaphore(void)
 {
 	const unsigned how = next();
 	struct evsemaphore **semaphore = &w.semaphores[how % KINDS];
-	struct link *link = new_link(SEMAPHORE, -1);
+	const int n = owner_by(how / 8 % 4);
+	struct link *link = new_link(SEMAPHORE, n);
 
 	if (*semaphore == NULL)
-		*semaphore = evsemaphore_new(w.base, 2, how % KINDS);
+		*semaphore = evsemaphore_new(w.base, TOKENS, how % KINDS);
 	if (*semaphore == NULL)
 		return;
 	switch (how / 2 % 4) {
 	case 0:
-		put_with(evsemaphore_acquire(*semaphore, NULL), granted, link);
+		put_with(evsemaphore_acquire(*semaphore, owner_of(n)), granted,
+		    link);
 		break;
 	case 1:
-		put(evsemaphore_acquire(*semaphore, NULL), true);
+		put(evsemaphore_acquire(*semaphore, owner_of(n)), true);
 		break;
 	case 2:
-		if (evsemaphore_try(*semaphore, NULL) == 0)
-			hold(SEMAPHORE, *semaphore, -1);
+		if (evsemaphore_try(*semaphore, owner_of(n)) == 0)
+			hold(SEMAPHORE, *semaphore, n);
 		break;
 	case 3:
-		link->what = VALUE;
-		put_body(
-		    evsemaphore_with(*semaphore, NULL, NULL, body, link), link);
+		link->on = *semaphore;
+		put_body(evsemaphore_with(*semaphore, owner_of(n),
+			     patience_by(how / 32), body, link),
+		    link);
 		break;
 	}
 }
@@ -180,7 +199,8 @@ call_mutex(void)
 {
 	const unsigned how = next();
 	struct evmutex **mutex = &w.mutexes[how % KINDS];
-	struct link *link = new_link(MUTEX, -1);
+	const int n = owner_by(how / 8 % 4);
+	struct link *link = new_link(MUTEX, n);
 
 	if (*mutex == NULL)
 		*mutex = evmutex_new(w.base, how % KINDS);
@@ -188,18 +208,20 @@ call_mutex(void)
 		return;
 	switch (how / 2 % 4) {
 	case 0:
-		put_with(evmutex_acquire(*mutex, NULL), granted, link);
+		put_with(evmutex_acquire(*mutex, owner_of(n)), granted, link);
 		break;
 	case 1:
-		put(evmutex_acquire(*mutex, NULL), true);
+		put(evmutex_acquire(*mutex, owner_of(n)), true);
 		break;
 	case 2:
-		if (evmutex_try(*mutex, NULL) == 0)
-			hold(MUTEX, *mutex, -1);
+		if (evmutex_try(*mutex, owner_of(n)) == 0)
+			hold(MUTEX, *mutex, n);
 		break;
 	case 3:
-		link->what = VALUE;
-		put_body(evmutex_with(*mutex, NULL, NULL, body, link), link);
+		link->on = *mutex;
+		put_body(evmutex_with(*mutex, owner_of(n),
+			     patience_by(how / 32), body, link),
+		    link);
 		break;
 	}
 }

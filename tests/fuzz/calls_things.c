@@ -93,10 +93,10 @@ release(struct token *token)
 		rc = release_lock(token);
 		break;
 	case SEMAPHORE:
-		rc = evsemaphore_release(token->on, NULL);
+		rc = evsemaphore_release(token->on, owner_of(token->owner));
 		break;
 	case MUTEX:
-		rc = evmutex_release(token->on, NULL);
+		rc = evmutex_release(token->on, owner_of(token->owner));
 		break;
 	}
 	MUST(rc == 0);
@@ -131,21 +131,26 @@ fail_with(struct token *token)
 	return evresult_fail_with(token, dispose, EIO, NULL);
 }
 
-/* Who is inside beside the one that enters? */
+/* Who is inside beside the one that enters?  Only a readers-writer lock lets in
+ * an owner that is inside. */
 void
 check_alone(enum what what, const void *on, int owner)
 {
+	const bool has_modes = what == READ || what == WRITE;
+	int tokens_held = 0;
 	size_t i;
 
 	for (i = 0; i < w.tokens; i++) {
 		const struct token *other = &tokens[i];
 
 		if (!other->held || other->on != on ||
-		    (owner != -1 && other->owner == owner))
+		    (has_modes && owner != -1 && other->owner == owner))
 			continue;
 		MUST(what == READ || what == SEMAPHORE);
-		MUST(other->what == READ || other->what == SEMAPHORE);
+		MUST(other->what == what);
+		tokens_held += what == SEMAPHORE;
 	}
+	MUST(tokens_held < TOKENS);
 }
 
 struct token *
