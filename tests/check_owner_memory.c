@@ -198,7 +198,7 @@ START_TEST(fast_acquire_without_memory_enters_nothing)
 
 	if (!alloc_works())
 		return;
-	while (!enter_lacking(n, _i % 2, _i / 2 == 1))
+	while (!enter_lacking(n, mode_of(_i), _i / 2 == 1))
 		ck_assert_uint_lt(++n, 100);
 	/* The table, the hold and the request. */
 	ck_assert_uint_gt(n, 3);
