@@ -180,6 +180,48 @@ START_TEST(cancel_inside_a_link_is_nothing)
 }
 END_TEST
 
+static struct evresult
+cancel_own_and_wait(void *value, void *arg)
+{
+	struct evdeferred *const *own_and_other = arg;
+
+	(void)value;
+	evdeferred_cancel(own_and_other[0]);
+	return evresult_deferred(own_and_other[1]);
+}
+
+START_TEST(cancel_inside_a_link_leaves_alone_what_that_returns)
+{
+	int cancelled = 0;
+	struct evdeferred *all[2];
+
+	all[0] = fresh();
+	all[1] = evdeferred_new(base, count_cancel, &cancelled);
+	evdeferred_add_callback(all[0], cancel_own_and_wait, all);
+	evdeferred_callback(all[0], NULL);
+	ck_assert_int_eq(cancelled, 0);
+	evdeferred_callback(all[1], NULL);
+	evdeferred_free(all[0]);
+}
+END_TEST
+
+START_TEST(cancel_of_a_paused_one_leaves_alone_what_comes_after)
+{
+	int cancelled = 0;
+	struct evdeferred *d = fired(evresult_value(NULL));
+	struct evdeferred *other =
+	    evdeferred_new(base, count_cancel, &cancelled);
+
+	evdeferred_pause(d);
+	evdeferred_add_callback(d, wait_value, other);
+	evdeferred_cancel(d);
+	evdeferred_unpause(d);
+	ck_assert_int_eq(cancelled, 0);
+	evdeferred_callback(other, NULL);
+	evdeferred_free(d);
+}
+END_TEST
+
 static const struct timeval five = {0, 5000}, twenty = {0, 20000};
 static const struct timeval fifty = {0, 50000};
 
@@ -608,6 +650,21 @@ START_TEST(timeout_after_a_cancel_that_was_handled_is_a_timeout)
 }
 END_TEST
 
+START_TEST(timeout_after_a_cancel_that_was_answered_is_a_timeout)
+{
+	never = evdeferred_new(base, NULL, NULL);
+	d = evdeferred_new(base, cancel_with_value, NULL);
+	evdeferred_add_callback(d, wait_value, never);
+	evdeferred_add_timeout(d, &five);
+	see(d, &seen);
+	evdeferred_cancel(d);
+	pass(5);
+	ck_assert_int_eq(seen.code, ETIMEDOUT);
+	ck_assert_int_eq(evdeferred_callback(never, NULL), 0);
+	evdeferred_free(d);
+}
+END_TEST
+
 /* The same, where the timeout was asked for after the cancel. */
 START_TEST(timeout_that_is_added_after_a_cancel_is_a_timeout)
 {
@@ -800,6 +857,9 @@ main(void)
 	tcase_add_test(tc, cancel_after_the_result_is_nothing);
 	tcase_add_test(tc, cancel_of_paused_waits_for_unpause);
 	tcase_add_test(tc, cancel_inside_a_link_is_nothing);
+	tcase_add_test(tc, cancel_inside_a_link_leaves_alone_what_that_returns);
+	tcase_add_test(
+	    tc, cancel_of_a_paused_one_leaves_alone_what_comes_after);
 
 	tc = tcase_create("cancel");
 	tcase_add_checked_fixture(tc, setup, support_teardown);
@@ -823,6 +883,8 @@ main(void)
 	    tc, timeout_during_the_errback_of_a_cancel_is_no_timeout);
 	tcase_add_test(
 	    tc, timeout_after_a_cancel_that_was_handled_is_a_timeout);
+	tcase_add_test(
+	    tc, timeout_after_a_cancel_that_was_answered_is_a_timeout);
 	tcase_add_test(tc, timeout_that_is_added_after_a_cancel_is_a_timeout);
 	tcase_add_test(tc, cancel_of_one_that_has_its_result_is_forgotten);
 	tcase_add_test(tc, timeout_function_is_told_of_a_timeout);

@@ -621,6 +621,35 @@ START_TEST(fast_delivers_at_once)
 }
 END_TEST
 
+static struct evresult
+leave_at_once(void *value, void *arg)
+{
+	trace_add("(");
+	evrwlock_reader_release(value);
+	trace_add(")");
+	return evresult_value(arg);
+}
+
+/* Nobody waits for what it lets go, and still its release tells those who were
+ * granted with it. */
+START_TEST(fast_release_tells_those_who_are_granted)
+{
+	struct evdeferred *d;
+	int i;
+
+	make_lock(1);
+	ck_assert_int_eq(evrwlock_writer_try(lock), 0);
+	for (i = 0; i < 3; i++) {
+		d = evrwlock_reader_acquire(lock);
+		evdeferred_add_callback(d, leave_at_once, NULL);
+		evdeferred_detach(d);
+	}
+	ck_assert_int_eq(evrwlock_writer_release(lock), 0);
+	ck_assert_str_eq(trace, "((()))");
+	done(NULL, 0);
+}
+END_TEST
+
 /* Try. */
 
 START_TEST(try_takes_a_free_lock)
@@ -797,6 +826,7 @@ add_delivery(Suite *suite)
 
 	tcase_add_test(tc, loop_delivers_never_from_inside);
 	tcase_add_test(tc, fast_delivers_at_once);
+	tcase_add_test(tc, fast_release_tells_those_who_are_granted);
 	tcase_add_loop_test(tc, try_takes_a_free_lock, 0, 2);
 	tcase_add_loop_test(tc, try_does_not_overtake_a_waiting_writer, 0, 2);
 	tcase_add_test(tc, try_sees_an_undelivered_grant);

@@ -551,6 +551,42 @@ END_TEST
 
 /* The turn that comes first could not be set, and is run at once instead; what
  * starts then has its place in libevent's heap all the same. */
+/* In a turn, whose own event has left libevent's heap. */
+static struct evdeferred *refused;
+
+static struct evresult
+start_without_room(void *arg)
+{
+	const struct timeval ten = milliseconds(10);
+
+	take_places(-1, 0, NULL);
+	refused = evdeferred_later(base, &ten, note, arg);
+	return evresult_value(NULL);
+}
+
+START_TEST(timeout_that_finds_no_room_for_the_next_turn_is_enomem)
+{
+	size_t i;
+	bool failed;
+
+	if (!alloc_works())
+		return;
+	for (i = 0; i < 64; i++)
+		ck_assert_ptr_nonnull(
+		    others[i] = evtimer_new(loop, nothing, NULL));
+	ck_assert_int_eq(evdefer_base_reserve(base, 8, 8), 0);
+	later(0, start_without_room, NULL);
+	alloc_fail_at(1, true);
+	turns(1);
+	failed = alloc_failed();
+	alloc_fail_at(0, false);
+	ck_assert(failed);
+	ck_assert_ptr_null(refused);
+	for (i = 0; i < 64; i++)
+		event_free(others[i]);
+}
+END_TEST
+
 START_TEST(timeout_that_starts_while_a_turn_has_no_memory_ends)
 {
 	struct evrwlock *lock = evrwlock_new(base, 0);
@@ -614,6 +650,8 @@ main(void)
 	tcase_add_test(tc, base_may_be_freed_by_a_timeout_among_others);
 	tcase_add_test(
 	    tc, event_without_memory_is_set_again_when_there_is_some);
+	tcase_add_test(
+	    tc, timeout_that_finds_no_room_for_the_next_turn_is_enomem);
 	tcase_add_test(tc, timeout_that_starts_while_a_turn_has_no_memory_ends);
 	suite_add_tcase(suite, tc);
 	return support_main(suite);

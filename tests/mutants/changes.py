@@ -15,13 +15,16 @@ OTHERS = {
     "&=": ["|="], "|=": ["&="], "^=": ["&="], "<<=": [">>="], ">>=": ["<<="],
     "++": ["--"], "--": ["++"], "!": [""],
     "true": ["false"], "false": ["true"], "0": ["1"], "1": ["0"],
+    "-1": ["0"],
 }
+# What is 0 or -1 may as well be 1, as long as it is not -1.
+SUCCESS = re.compile(r"0(?= : -1)|(?<=return )0(?=;)")
 # What has one operand has no space beside it, and a pointer's * none after it.
 WORDS = re.compile(
     r"(?<=\s)(?:%s)(?=\s)" % "|".join(
         re.escape(word) for word in sorted(OTHERS, key=len, reverse=True)
         if not word.isalnum() and word not in ("++", "--", "!"))
-    + r"|\+\+|--|!(?!=)|\b(?:true|false)\b|(?<![\w.])[01](?![\w.])")
+    + r"|\+\+|--|!(?!=)|\b(?:true|false)\b|-1\b|(?<![\w.])[01](?![\w.])")
 NO_CODE = re.compile(
     r"/\*.*?\*/|//[^\n]*"
     r"|\"(?:\\.|[^\"\\])*\"|'(?:\\.|[^'\\])*'"
@@ -73,7 +76,10 @@ class Source:
 
     def places(self, start, end):
         for word in WORDS.finditer(self.code, start, end):
-            yield [(*word.span(), other) for other in OTHERS[word[0]]]
+            others = OTHERS[word[0]]
+            if SUCCESS.match(self.code, word.start()):
+                others = ["-1"]
+            yield [(*word.span(), other) for other in others]
         kind = None
         while start < end:
             head = HEAD.match(self.code, start, end)
