@@ -665,10 +665,13 @@ START_TEST(timeout_after_a_cancel_that_was_answered_is_a_timeout)
 }
 END_TEST
 
-/* The same, where the timeout was asked for after the cancel. */
+/* The same, where the timeout was asked for after the cancel; _i: while there was
+ * another. */
 START_TEST(timeout_that_is_added_after_a_cancel_is_a_timeout)
 {
 	make_one_that_takes_back();
+	if (_i > 0)
+		evdeferred_add_timeout(d, &fifty);
 	evdeferred_cancel(d);
 	evdeferred_add_timeout(d, &five);
 	see(d, &seen);
@@ -885,7 +888,8 @@ main(void)
 	    tc, timeout_after_a_cancel_that_was_handled_is_a_timeout);
 	tcase_add_test(
 	    tc, timeout_after_a_cancel_that_was_answered_is_a_timeout);
-	tcase_add_test(tc, timeout_that_is_added_after_a_cancel_is_a_timeout);
+	tcase_add_loop_test(
+	    tc, timeout_that_is_added_after_a_cancel_is_a_timeout, 0, 2);
 	tcase_add_test(tc, cancel_of_one_that_has_its_result_is_forgotten);
 	tcase_add_test(tc, timeout_function_is_told_of_a_timeout);
 	tcase_add_test(

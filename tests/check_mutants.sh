@@ -51,7 +51,7 @@ mutants()
 {
 	(cd "$tmp/a tree/tests" && env LIBS= CPPFLAGS= CFLAGS=-O1 MUTANTS=100 \
 	    MUTANTS_JOBS=1 python3 "$tools/run" --source=.. --library=../lib \
-	    --out="$tmp/mutants" --tests=check_sum --reasons="$tmp/reasons") \
+	    --out="$tmp/mutants" --tests="check_sum check_explore" --reasons="$tmp/reasons") \
 	    > "$out" 2>&1
 	status=$?
 	expect "ends with $1" [ "$status" -eq "$1" ]

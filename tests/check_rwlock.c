@@ -597,6 +597,56 @@ START_TEST(loop_delivers_never_from_inside)
 }
 END_TEST
 
+/* Their tickets are numbered anew meanwhile where those are few. */
+START_TEST(many_readers_leave_after_their_grant)
+{
+	struct waiter p[21];
+	int i;
+
+	make_lock(0);
+	ck_assert_int_eq(evrwlock_writer_try(lock), 0);
+	for (i = 0; i < 20; i++)
+		reader(&p[i]);
+	ck_assert_int_eq(evrwlock_writer_release(lock), 0);
+	writer(&p[20]);
+	for (i = 0; i < 20; i++) {
+		counts((size_t)(20 - i), 0, 0, 1);
+		evdeferred_cancel(p[i].d);
+		ck_assert_int_eq(p[i].failed, ECANCELED);
+	}
+	counts(0, 1, 0, 0);
+	settle();
+	leave(&p[20]);
+	done(p, 21);
+}
+END_TEST
+
+/* bob comes to wait behind ann, after _i others who have given up. */
+START_TEST(writers_keep_their_order_whatever_comes_and_goes)
+{
+	struct evowner *ann = evowner_new(base, "ann");
+	struct evowner *bob = evowner_new(base, "bob");
+	struct evrwlock *other = new_lock(0);
+	struct waiter p[3];
+	int i;
+
+	make_lock(0);
+	ck_assert_int_eq(evrwlock_writer_try(lock), 0);
+	ck_assert_int_eq(evrwlock_try(other, bob, EVRWLOCK_WRITE), 0);
+	for (i = 0; i < _i; i++)
+		evdeferred_free(evrwlock_writer_acquire(lock));
+	wait_with(&p[0], evrwlock_acquire(lock, ann, EVRWLOCK_WRITE), lock);
+	wait_with(&p[1], evrwlock_acquire(lock, bob, EVRWLOCK_WRITE), lock);
+	wait_with(&p[2], evrwlock_acquire(other, ann, EVRWLOCK_WRITE), other);
+	ck_assert_int_eq(p[2].failed, EDEADLK);
+	evowner_free(ann);
+	evowner_free(bob);
+	ck_assert_int_eq(evrwlock_writer_release(lock), 0);
+	evrwlock_free(other);
+	done(p, 3);
+}
+END_TEST
+
 START_TEST(fast_delivers_at_once)
 {
 	struct waiter p[2];
@@ -825,6 +875,9 @@ add_delivery(Suite *suite)
 	TCase *tc = add_case(suite, "delivery and try");
 
 	tcase_add_test(tc, loop_delivers_never_from_inside);
+	tcase_add_test(tc, many_readers_leave_after_their_grant);
+	tcase_add_loop_test(
+	    tc, writers_keep_their_order_whatever_comes_and_goes, 0, 10);
 	tcase_add_test(tc, fast_delivers_at_once);
 	tcase_add_test(tc, fast_release_tells_those_who_are_granted);
 	tcase_add_loop_test(tc, try_takes_a_free_lock, 0, 2);
