@@ -197,6 +197,25 @@ START_TEST(later_that_is_detached_ends_with_the_base)
 }
 END_TEST
 
+START_TEST(all_that_are_later_end_with_the_base)
+{
+	const struct timeval delays[] = {{3, 0}, {2, 0}, {5, 0}};
+	struct evdeferred *d[3];
+	struct seen seen[3] = {{0}};
+	int i;
+
+	for (i = 0; i < 3; i++) {
+		d[i] = evdeferred_later(base, &delays[i], NULL, NULL);
+		see(d[i], &seen[i]);
+	}
+	support_free_base();
+	for (i = 0; i < 3; i++) {
+		ck_assert_int_eq(seen[i].code, ECANCELED);
+		evdeferred_free(d[i]);
+	}
+}
+END_TEST
+
 START_TEST(later_refuses_what_is_no_delay)
 {
 	const struct timeval negative = {-1, 0}, odd = {0, 1000000};
@@ -345,6 +364,7 @@ main(void)
 	tcase_add_test(tc, later_keeps_its_timer_for_the_next_one);
 	tcase_add_test(tc, later_does_not_fire_after_the_base_is_freed);
 	tcase_add_test(tc, later_that_is_detached_ends_with_the_base);
+	tcase_add_test(tc, all_that_are_later_end_with_the_base);
 	tcase_add_test(tc, later_refuses_what_is_no_delay);
 	tcase_add_test(tc, later_refuses_a_base_that_is_freed);
 	tcase_add_test(tc, later_without_memory);

@@ -80,8 +80,11 @@ handle(struct evresult result, void *arg)
 	struct both *both = arg;
 
 	both->failed = evresult_is_failure(result);
-	if (both->take)
+	if (both->take) {
 		both->value = evresult_get_value(result);
+		/* It may ask again. */
+		ck_assert_ptr_eq(evresult_get_value(result), both->value);
+	}
 	if (both->ends != NULL)
 		end_owner(both->ends);
 	if (both->dispose) {

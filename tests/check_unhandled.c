@@ -251,6 +251,46 @@ START_TEST(handler_that_fails_each_time_goes_on_after_a_pause)
 }
 END_TEST
 
+static struct evresult
+drop_and_break(void *lock, void *arg)
+{
+	(void)arg;
+	drop_failure(100);
+	event_base_loopbreak(loop);
+	evrwlock_writer_release(lock);
+	return evresult_value(NULL);
+}
+
+/* The turn that ends the first pause ends itself before it comes to the handler, and
+ * begins another one. */
+START_TEST(handler_that_fails_each_time_goes_on_once_after_two_pauses)
+{
+	struct evrwlock *lock = evrwlock_new(base, 0);
+	struct evdeferred *d;
+	int before;
+
+	set_handler(handle_and_drop, 1000, 1);
+	drop_failure(100);
+	d = evrwlock_writer_acquire(lock);
+	evdeferred_add_callback(d, drop_and_break, NULL);
+	clock_advance(20);
+	turns(1);
+	before = handler.calls;
+	clock_advance(20);
+	turns(1);
+	ck_assert_int_gt(handler.calls, before);
+	ck_assert_int_lt(handler.calls, before + 50);
+	while (events() > 0) {
+		clock_advance(20);
+		turns(1);
+	}
+	ck_assert_int_eq(handler.calls, 1002);
+	ck_assert_int_eq(handler.deepest, 1);
+	evdeferred_free(d);
+	evrwlock_free(lock);
+}
+END_TEST
+
 START_TEST(handler_that_drops_more_and_more_leaves_the_rest_for_later)
 {
 	set_handler(handle_and_drop, 20000, 10);
@@ -592,6 +632,8 @@ main(void)
 	tcase_add_test(tc, handler_that_fails_is_told_when_it_has_returned);
 	tcase_add_test(tc, handler_that_drops_many_at_once_is_told_of_all);
 	tcase_add_test(tc, handler_that_fails_each_time_goes_on_after_a_pause);
+	tcase_add_test(
+	    tc, handler_that_fails_each_time_goes_on_once_after_two_pauses);
 	tcase_add_test(
 	    tc, handler_that_drops_more_and_more_leaves_the_rest_for_later);
 	tcase_add_test(tc,
