@@ -158,7 +158,7 @@ static inline int
 evdefer_base_set_alarm_(
     struct evdefer_base *base, struct evalarm *alarm, uint64_t time)
 {
-	if (alarm->time == time && base->due <= time && base->is_set)
+	if (alarm->time == time && base->is_set)
 		return 0;
 	return evdefer_base_change_alarm_(base, alarm, time);
 }

@@ -10,7 +10,6 @@
  */
 #include <evdefer/combine.h>
 
-#include <stdint.h>
 #include <stdlib.h>
 
 #include "link-internal.h"
@@ -65,6 +64,9 @@ struct evresults {
 	bool shown;	/* somebody has results, and will free them */
 	struct evpart parts[];
 };
+
+_Static_assert(sizeof(struct evpart) < sizeof(struct evlink),
+    "parts fit in a size_t where links for as many were reserved");
 
 static void
 init_combining(struct evdefer_base_part *part)
@@ -438,9 +440,8 @@ allocate(struct evdefer_base *base, size_t count)
 
 	if (part == NULL)
 		return NULL;
-	if (count > (SIZE_MAX - sizeof(*all)) / sizeof(all->parts[0]) ||
-	    (all = malloc(sizeof(*all) + count * sizeof(all->parts[0]))) ==
-		NULL)
+	all = malloc(sizeof(*all) + count * sizeof(all->parts[0]));
+	if (all == NULL)
 		return evdefer_refuse_new_(ENOMEM);
 	evlist_init_(&all->node);
 	all->base = base;

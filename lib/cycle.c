@@ -60,7 +60,9 @@ static void
 find(struct search *search, struct evowner *found,
     const struct evrequest *request, bool inside)
 {
-	if (found == request->hold->owner || found->seen == search->number)
+	/* is_first() has seen to that. */
+	assert(found != request->hold->owner);
+	if (found->seen == search->number)
 		return;
 	found->seen = search->number;
 	found->wanted = request;

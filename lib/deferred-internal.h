@@ -139,8 +139,7 @@ evdeferred_can_run_(const struct evdeferred *d)
 static inline bool
 evdeferred_is_complete_(const struct evdeferred *d)
 {
-	return evdeferred_can_run_(d) && d->links == NULL &&
-	       !evresult_is_deferred_(d->u.result);
+	return evdeferred_can_run_(d) && d->links == NULL;
 }
 
 /* Is there neither a link nor a result that somebody has to dispose of? */

@@ -314,8 +314,7 @@ evdeferred_deliver_(struct evdeferred *d)
 	if (!evdeferred_can_run_(d) || (d->flags & EVDEFERRED_FREED))
 		return;
 	if (d->links == NULL && d->waiter == NULL &&
-	    !(d->flags & EVDEFERRED_DETACHED) &&
-	    !evresult_is_deferred_(d->u.result))
+	    !(d->flags & EVDEFERRED_DETACHED))
 		return;
 	if (!evdeferred_is_stack_full_(d)) {
 		run(d);

@@ -259,8 +259,7 @@ evlink_add_(struct evdeferred *d, const struct evlink *link)
 static inline bool
 calls_at_once(const struct evdeferred *d)
 {
-	return evdeferred_can_run_(d) && d->links == NULL &&
-	       !evdeferred_is_stack_full_(d);
+	return evdeferred_can_run_(d) && !evdeferred_is_stack_full_(d);
 }
 
 static EVDEFER_RARE_ int

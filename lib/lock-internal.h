@@ -35,7 +35,7 @@ struct evlock_type {
 	void (*withdraw)(struct evlock *lock, struct evdeferred *d,
 	    enum evmode mode, bool granted);
 	/* Was a reader granted with all others, without a look at each?  NULL
-	 * where everybody is granted alone. */
+	 * where nobody reads. */
 	bool (*is_granted)(
 	    const struct evlock *lock, const struct evdeferred *d);
 	/* Does anybody wait?  NULL where no cycles are searched for. */

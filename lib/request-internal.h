@@ -60,7 +60,7 @@ evrequest_is_granted_(const struct evrequest *request)
 
 	if (request->state != EVREQUEST_WAITING)
 		return true;
-	return request->mode == EVMODE_READ && lock->type->is_granted != NULL &&
+	return request->mode == EVMODE_READ &&
 	       lock->type->is_granted(lock, request->d);
 }
 

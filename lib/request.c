@@ -297,8 +297,6 @@ dispose_grant(struct evgrant *grant)
 	struct evhold *hold = request->hold;
 	const enum evmode mode = request->mode;
 
-	if (request->state == EVREQUEST_OVER)
-		return;
 	end_request(request);
 	if (hold != NULL)
 		give_back(hold, mode);
@@ -328,10 +326,7 @@ end_loan(struct evgrant *grant)
 static void
 pass_on_grant(struct evgrant *grant)
 {
-	struct evrequest *request = request_of(grant);
-
-	if (request->state != EVREQUEST_OVER)
-		move_to(request, EVREQUEST_DELIVERED);
+	move_to(request_of(grant), EVREQUEST_DELIVERED);
 }
 
 static const struct evgrant_type grant_type = {receive_grant, get_grant_value,
