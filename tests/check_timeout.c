@@ -459,6 +459,23 @@ START_TEST(cancel_after_a_timeout_that_was_answered_is_none_by_the_next)
 }
 END_TEST
 
+/* It holds until its turn comes in the chain. */
+START_TEST(timeout_that_has_ended_asks_for_no_other_turn)
+{
+	const struct timeval timeout = milliseconds(10);
+	struct evdeferred *d = evdeferred_succeed(base, NULL);
+
+	evdeferred_pause(d);
+	ck_assert_int_eq(evdeferred_add_timeout(d, &timeout), 0);
+	ck_assert_int_eq(events(), 1);
+	clock_advance(10);
+	turns(1);
+	ck_assert_int_eq(events(), 0);
+	evdeferred_unpause(d);
+	evdeferred_free(d);
+}
+END_TEST
+
 static struct evresult
 close_base(void *arg)
 {
@@ -647,6 +664,7 @@ main(void)
 	    tc, longer_of_two_timeouts_does_not_expire_with_the_other);
 	tcase_add_test(
 	    tc, cancel_after_a_timeout_that_was_answered_is_none_by_the_next);
+	tcase_add_test(tc, timeout_that_has_ended_asks_for_no_other_turn);
 	tcase_add_test(tc, base_may_be_freed_by_a_timeout_among_others);
 	tcase_add_test(
 	    tc, event_without_memory_is_set_again_when_there_is_some);

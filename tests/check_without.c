@@ -180,6 +180,10 @@ START_TEST(frames_of_the_library_alone_are_told_from_the_first)
 	known = LIBRARY_ALONE;
 	describe(3);
 	ck_assert_int_eq(count_of("(libevdefer.so.0+0x"), 3);
+	/* And what comes after them is not asked for. */
+	known = LIBRARY_FIRST;
+	describe(3);
+	ck_assert_int_eq(count_of("(program+0x"), 3);
 }
 END_TEST
 
@@ -280,11 +284,15 @@ START_TEST(unhandled_failure_of_no_deferred_is_told_without_a_place)
 	ck_assert_int_eq(evdefer_base_set_debug(base, true), 0);
 	evdefer_base_set_unhandled(base, NULL, NULL);
 	ck_assert_int_eq(evqueue_put(queue, evresult_fail(EIO, "broken")), 0);
+	/* Nor of the one before it. */
+	catch ();
+	evdeferred_free(evdeferred_fail(base, EIO, "first"));
+	uncatch();
 	catch ();
 	evqueue_free(queue);
 	uncatch();
 	ck_assert_ptr_nonnull(strstr(text, "failure: broken ("));
-	ck_assert_ptr_null(strstr(text, "made at function"));
+	ck_assert_ptr_null(strstr(text, "Deferred made at"));
 }
 END_TEST
 
