@@ -29,12 +29,6 @@ struct search {
 	struct evowner *last;		 /* by queue_next */
 };
 
-static bool
-is_awaited(const struct evlock *lock)
-{
-	return lock->type->is_awaited != NULL && lock->type->is_awaited(lock);
-}
-
 /* Takes one step through the locks of the owner.  Has it turned out by now that
  * nobody waits for it? */
 static bool
@@ -50,7 +44,8 @@ is_decided(struct search *search)
 	search->hold = hold->owner_node.next;
 	/* An owner that waits for one thing only is nobody's blocker. */
 	search->awaited =
-	    is_awaited(hold->lock) &&
+	    hold->lock->type->get_name != NULL &&
+	    evlock_waiting_(hold->lock) > 0 &&
 	    (hold != search->request->hold || search->owner->request_count > 1);
 	return false;
 }
@@ -94,7 +89,7 @@ find_holders(struct search *search, const struct evrequest *request)
 		find(search,
 		    EVLIST_ELEMENT(node, struct evhold, lock_node)->owner,
 		    request, true);
-	/* Readers that were granted together are not among the holders yet. */
+	/* One that had to wait is among the holders when it is delivered. */
 	for (node = lock->queue.granted.next;
 	     node != &lock->queue.granted && !is_decided(search);
 	     node = node->next) {
@@ -108,7 +103,7 @@ find_holders(struct search *search, const struct evrequest *request)
 static bool
 is_in_front(const struct evrequest *blocker, const struct evrequest *request)
 {
-	if (blocker->state != EVREQUEST_WAITING)
+	if (evrequest_is_granted_(blocker))
 		return false;
 	return request->mode == EVMODE_READ ||
 	       (int32_t)(blocker->d->ticket - request->d->ticket) < 0;
@@ -157,8 +152,7 @@ find_for(struct search *search, struct evowner *waiter)
 		request = EVLIST_ELEMENT(node, struct evrequest, owner_node);
 		/* At a lock that is being closed all are about to fail. */
 		if (request->lock->queue.closed ||
-		    request->lock->type->is_awaited == NULL ||
-		    !is_first(request))
+		    request->lock->type->get_name == NULL || !is_first(request))
 			continue;
 		find_holders(search, request);
 		find_blockers(search, request);

@@ -19,13 +19,13 @@ struct evhold {
 	struct evhold *next;	  /* in the hash table */
 	struct evowner *owner;
 	struct evlock *lock;
-	struct evcounts inside;	  /* granted and known to be, see below */
+	/* But for requests that wait and have been granted since. */
+	struct evcounts inside;
 	struct evcounts received; /* of these, known to the owner */
-	/* Requests by their state.  Those that wait, the oldest first.  Readers
-	 * are granted all at once, so that their requests don't know of it. */
+	/* Requests by their state, the oldest first. */
 	struct evlist waiting[2];
 	struct evlist granted;
-	struct evlist delivered; /* and what may follow until it is over */
+	struct evlist delivered; /* or lent, taken or kept since */
 };
 
 /* The holds of a base, and its requests. */

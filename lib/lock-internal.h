@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What an owner may hold and wait for, whatever kind of lock it is: a wait queue
- * that knows which owners are inside.  Only the lock itself counts who is.
+ * What the locks have in common: a wait queue that counts who is inside and who
+ * waits, by mode, for owners and for nobody in particular.  The type of a lock says
+ * who may enter.  A lock begins with a struct evlock, so that the address of the one
+ * is that of the other.
  */
 #ifndef EVDEFER_LOCK_INTERNAL_H
 #define EVDEFER_LOCK_INTERNAL_H
@@ -20,60 +22,184 @@ enum evmode { EVMODE_READ, EVMODE_WRITE };
 enum evanswer { EVANSWER_ENTER, EVANSWER_WAIT, EVANSWER_DEADLOCK };
 
 struct evlock_type {
-	/* What an owner gets that asks, and is inside in these modes, or nobody
-	 * in particular. */
-	enum evanswer (*answer)(
-	    const struct evlock *lock, unsigned inside, enum evmode mode);
-	/* Counts one in, and one out.  Whether others wait then. */
-	void (*enter)(struct evlock *lock, enum evmode mode);
-	bool (*leave)(struct evlock *lock, enum evmode mode);
-	/* The place of one in the queue, before it is put there; */
-	uint32_t (*draw_ticket)(struct evlock *lock);
-	void (*enqueue)(
-	    struct evlock *lock, struct evdeferred *d, enum evmode mode);
-	/* ... and takes it out, or back what it was granted. */
-	void (*withdraw)(struct evlock *lock, struct evdeferred *d,
-	    enum evmode mode, bool granted);
-	/* Was a reader granted with all others, without a look at each?  NULL
-	 * where nobody reads. */
-	bool (*is_granted)(
-	    const struct evlock *lock, const struct evdeferred *d);
-	/* Does anybody wait?  NULL where no cycles are searched for. */
-	bool (*is_awaited)(const struct evlock *lock);
+	/* Would one that is not inside have to wait? */
+	bool (*must_wait)(const struct evlock *lock, enum evmode mode);
+	/* What an owner gets that is inside in these modes.  NULL where that makes
+	 * no difference. */
+	enum evanswer (*answer_holder)(unsigned inside, enum evmode mode);
+	/* NULL where no cycles of owners are searched for. */
 	const char *(*get_name)(const struct evlock *lock);
+};
+
+/* Those of one mode.  A waiter that is granted is inside from then on. */
+struct evlock_side {
+	struct evlist waiters;
+	size_t waiting; /* how many these are */
+	size_t inside;
+	size_t anonymous; /* of these, delivered to nobody in particular */
+	uint64_t granted; /* so far */
+	uint32_t granted_ticket; /* that of each waiter is higher */
 };
 
 struct evlock {
 	struct evwaitqueue queue;
 	const struct evlock_type *type;
+	struct evlock_side sides[2]; /* by evmode */
+	uint32_t first_ticket;	     /* of those that are compared */
+	uint32_t last_ticket;
+	uint64_t cancelled;	/* so far */
+	size_t longest_queue;	/* so far */
 	struct evlist holders;	/* holds of owners that are inside */
 	struct evlist blockers; /* requests, see cycle.c */
 	uint64_t seen;		/* by the search in cycle.c */
 };
 
-static inline void
-evlock_init_(struct evlock *lock, const struct evlock_type *type)
+/* The memory is zeroed. */
+void evlock_init_(struct evlock *lock, const struct evlock_type *type,
+    const struct evwaitqueue_type *queue_type, struct evdefer_base *base,
+    unsigned flags);
+
+static inline struct evlock *
+evlock_of_(const struct evwaitqueue *queue)
 {
-	lock->type = type;
-	evlist_init_(&lock->holders);
-	evlist_init_(&lock->blockers);
+	return EVLIST_ELEMENT(queue, struct evlock, queue);
 }
 
-/* Takes the lock for an owner: as the public functions of each lock say.  The
- * lock is not NULL. */
+/*
+ * Counting.
+ */
+
+static inline size_t
+evlock_waiting_(const struct evlock *lock)
+{
+	return lock->sides[EVMODE_READ].waiting +
+	       lock->sides[EVMODE_WRITE].waiting;
+}
+
+static inline void
+evlock_enter_(struct evlock *lock, enum evmode mode)
+{
+	lock->sides[mode].inside++;
+	lock->sides[mode].granted++;
+}
+
+/* One has left; evwaitqueue_changed_() is to follow, */
+static inline void
+evlock_exit_(struct evlock *lock, enum evmode mode)
+{
+	lock->sides[mode].inside--;
+}
+
+/* ... and does here. */
+static inline void
+evlock_leave_(struct evlock *lock, enum evmode mode)
+{
+	evlock_exit_(lock, mode);
+	evwaitqueue_left_(&lock->queue, evlock_waiting_(lock) > 0);
+}
+
+/* For a Deferred that has been put into the queue: has it been granted since?  Many
+ * are granted at once, without a look at each, so only its ticket tells. */
+static inline bool
+evlock_is_granted_(
+    const struct evlock *lock, const struct evdeferred *d, enum evmode mode)
+{
+	return (int32_t)(d->ticket - lock->sides[mode].granted_ticket) <= 0;
+}
+
+/* The place of one in the queue, before it is put there; */
+uint32_t evlock_draw_ticket_(struct evlock *lock);
+void evlock_enqueue_(
+    struct evlock *lock, struct evdeferred *d, enum evmode mode);
+
+/* ... and takes it out, or takes back what it was granted. */
+void evlock_withdraw_(
+    struct evlock *lock, struct evdeferred *d, enum evmode mode, bool granted);
+
+/* Grants to the first, or to all that wait. */
+void evlock_grant_first_(struct evlock *lock, enum evmode mode);
+void evlock_grant_all_(struct evlock *lock, enum evmode mode);
+
+/*
+ * For nobody in particular.
+ */
+
+struct evdeferred *evlock_wait_(struct evlock *lock, enum evmode mode);
+struct evdeferred *evlock_enter_in_turn_(struct evlock *lock, enum evmode mode);
+void evlock_deliver_anonymous_(struct evlock *lock, struct evdeferred *d);
+void evlock_dispose_read_(void *lock);
+void evlock_dispose_write_(void *lock);
+
+static inline struct evresult
+evlock_anonymous_grant_(struct evlock *lock, enum evmode mode)
+{
+	lock->sides[mode].anonymous++;
+	return evresult_owned(lock,
+	    mode == EVMODE_READ ? evlock_dispose_read_ : evlock_dispose_write_);
+}
+
+/* These take the must_wait() of their lock, to be inlined with it. */
+static inline struct evdeferred *
+evlock_acquire_anonymous_(struct evlock *lock, enum evmode mode,
+    bool (*must_wait)(const struct evlock *lock, enum evmode mode))
+{
+	struct evdeferred *d;
+
+	evdefer_base_check_(lock->queue.base);
+	if (!evwaitqueue_is_open_(&lock->queue))
+		return evwaitqueue_refuse_(&lock->queue);
+	if (must_wait(lock, mode))
+		return evlock_wait_(lock, mode);
+	if (!evwaitqueue_delivers_now_(&lock->queue))
+		return evlock_enter_in_turn_(lock, mode);
+	/* No callback is there yet that could tell the difference. */
+	d = evdeferred_make_(lock->queue.base, EVDEFERRED_FIRED);
+	d->u.result = evlock_anonymous_grant_(lock, mode);
+	evlock_enter_(lock, mode);
+	return d;
+}
+
+static inline int
+evlock_try_anonymous_(struct evlock *lock, enum evmode mode,
+    bool (*must_wait)(const struct evlock *lock, enum evmode mode))
+{
+	evdefer_base_check_(lock->queue.base);
+	if (!evwaitqueue_is_open_(&lock->queue))
+		return evdefer_refuse_(ESHUTDOWN);
+	if (must_wait(lock, mode))
+		return evdefer_refuse_(EBUSY);
+	evlock_enter_(lock, mode);
+	lock->sides[mode].anonymous++;
+	return 0;
+}
+
+static inline int
+evlock_release_anonymous_(struct evlock *lock, enum evmode mode)
+{
+	evdefer_base_check_(lock->queue.base);
+	if (lock->sides[mode].anonymous == 0)
+		return evdefer_refuse_(EPERM);
+	lock->sides[mode].anonymous--;
+	evlock_leave_(lock, mode);
+	return 0;
+}
+
+/*
+ * For owners.  The lock is not NULL, and answers as its public functions say.
+ */
+
 struct evdeferred *evlock_acquire_(
     struct evlock *lock, struct evowner *owner, enum evmode mode);
 int evlock_try_(struct evlock *lock, struct evowner *owner, enum evmode mode);
 int evlock_release_(
     struct evlock *lock, struct evowner *owner, enum evmode mode);
 
-/* Fires an owner's Deferred that was granted. */
-void evlock_deliver_(struct evdeferred *d);
+/*
+ * For the wait queue's type of each lock.
+ */
 
-/* An owner's Deferred was granted alone.  Nothing for any other. */
-void evlock_note_grant_(const struct evdeferred *d);
-
-/* Fails all in a list because the lock is closed. */
-void evlock_fail_all_(struct evlist *list, size_t *count);
+void evlock_deliver_(struct evwaitqueue *queue, struct evdeferred *d);
+bool evlock_is_held_(const struct evwaitqueue *queue);
+void evlock_fail_waiters_(struct evwaitqueue *queue);
 
 #endif

@@ -79,7 +79,7 @@ give_all_back(struct evhold *hold)
 	for (mode = EVMODE_READ; mode <= EVMODE_WRITE; mode++) {
 		while (hold->inside.of[mode] > 0) {
 			evhold_exit_(hold, mode);
-			lock->type->leave(lock, mode);
+			evlock_exit_(lock, mode);
 		}
 	}
 	evhold_tidy_(hold);

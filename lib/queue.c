@@ -14,7 +14,9 @@ _Static_assert(EVQUEUE_FAST == EVWAITQUEUE_FAST, "flags are handed on");
 
 struct evqueue {
 	struct evwaitqueue waiters;
-	struct evfifo fifo;
+	struct evlist gets; /* that wait */
+	size_t waiting;	    /* how many these are */
+	size_t longest;	    /* so far */
 	struct evlist objects;
 	size_t count; /* of objects, those promised too */
 	size_t size;
@@ -31,7 +33,7 @@ queue_of(struct evwaitqueue *waiters)
 	return EVLIST_ELEMENT(waiters, struct evqueue, waiters);
 }
 
-/* How many objects are not promised.  No get waits where there are any. */
+/* How many objects are not promised.  If there are any, no get waits. */
 static size_t
 queued(const struct evqueue *queue)
 {
@@ -46,7 +48,7 @@ pop_first(struct evqueue *queue)
 	    evlist_pop_(&queue->objects), struct evresult_node, node);
 }
 
-/* What an object is, which is no more. */
+/* Frees the node of an object. */
 static struct evresult
 unwrap(struct evdefer_base *base, struct evresult_node *object)
 {
@@ -80,12 +82,12 @@ deliver_object(struct evwaitqueue *waiters, struct evdeferred *d)
 	evdeferred_produce_(d, unwrap(waiters->base, pop_first(queue)));
 }
 
-/* What it hands out is given away for good. */
-static bool
-is_object_held(const struct evwaitqueue *waiters)
+/* The mark of a get is that an object was promised to it. */
+static void
+promise(struct evqueue *queue, struct evdeferred *d)
 {
-	(void)waiters;
-	return false;
+	evdeferred_set_(d, EVDEFERRED_MARKED);
+	evwaitqueue_grant_(&queue->waiters, d);
 }
 
 static void
@@ -93,21 +95,35 @@ admit_to_objects(struct evwaitqueue *waiters)
 {
 	struct evqueue *queue = queue_of(waiters);
 
-	while (queue->fifo.length > 0 && queued(queue) > 0)
-		evfifo_grant_(waiters, &queue->fifo);
+	while (queue->waiting > 0 && queued(queue) > 0) {
+		queue->waiting--;
+		promise(queue, EVLIST_ELEMENT(evlist_pop_(&queue->gets),
+				   struct evdeferred, node));
+	}
 	if (queued(queue) > queue->most_queued)
 		queue->most_queued = queued(queue);
 }
 
 static void
-fail_getters(struct evwaitqueue *waiters)
+fail_gets(struct evlist *list, size_t *count)
+{
+	while (!evlist_empty_(list)) {
+		--*count;
+		evdeferred_produce_(
+		    EVLIST_ELEMENT(evlist_pop_(list), struct evdeferred, node),
+		    evresult_fixed_(EVFAILURE_SHUT_DOWN));
+	}
+}
+
+static void
+fail_all_gets(struct evwaitqueue *waiters)
 {
 	struct evqueue *queue = queue_of(waiters);
 
 	/* Before the errbacks, one of which may free the base. */
 	evlist_remove_(&waiters->ready.node);
-	evwaitqueue_fail_all_(&waiters->granted, &waiters->undelivered);
-	evwaitqueue_fail_all_(&queue->fifo.list, &queue->fifo.length);
+	fail_gets(&waiters->granted, &waiters->undelivered);
+	fail_gets(&queue->gets, &queue->waiting);
 	while (queue->count > 0)
 		drop_first(queue);
 }
@@ -118,17 +134,25 @@ destroy_queue(struct evwaitqueue *waiters)
 	free(queue_of(waiters));
 }
 
-static const struct evwaitqueue_type waiters_type = {deliver_object,
-    is_object_held, admit_to_objects, fail_getters, destroy_queue};
+static const struct evwaitqueue_type waiters_type = {
+    .deliver = deliver_object,
+    .admit = admit_to_objects,
+    .fail_waiters = fail_all_gets,
+    .destroy = destroy_queue,
+};
 
-/* Leaving before the delivery: the canceller. */
 static void
 cancel_get(struct evdeferred *d, void *arg)
 {
 	struct evqueue *queue = arg;
 
 	queue->cancelled++;
-	evfifo_leave_(&queue->waiters, &queue->fifo, d);
+	if (d->flags & EVDEFERRED_MARKED) {
+		evwaitqueue_withdraw_(&queue->waiters, d);
+	} else {
+		evlist_remove_(&d->node);
+		queue->waiting--;
+	}
 	evwaitqueue_changed_(&queue->waiters);
 }
 
@@ -145,7 +169,7 @@ refusal(const struct evqueue *queue)
 	evdefer_base_check_(queue->waiters.base);
 	if (!evwaitqueue_is_open_(&queue->waiters))
 		return ESHUTDOWN;
-	if (queue->fifo.length == 0 && queued(queue) >= queue->size)
+	if (queue->waiting == 0 && queued(queue) >= queue->size)
 		return ENOBUFS;
 	return 0;
 }
@@ -178,15 +202,19 @@ evqueue_get(struct evqueue *queue)
 		return evdefer_refuse_new_(EINVAL);
 	if (!evwaitqueue_is_open_(&queue->waiters))
 		return evwaitqueue_refuse_(&queue->waiters);
-	if (queued(queue) == 0 && queue->fifo.length >= queue->backlog)
+	if (queued(queue) == 0 && queue->waiting >= queue->backlog)
 		return evdefer_refuse_new_(EAGAIN);
 	d = evdeferred_new_private_(queue->waiters.base, cancel_get, queue);
 	if (d == NULL)
 		return NULL;
-	if (queued(queue) > 0)
-		evfifo_pass_(&queue->waiters, d);
-	else
-		evfifo_wait_(&queue->fifo, d);
+	if (queued(queue) > 0) {
+		promise(queue, d);
+		evwaitqueue_hand_out_(&queue->waiters);
+		return d;
+	}
+	evlist_append_(&queue->gets, &d->node);
+	if (++queue->waiting > queue->longest)
+		queue->longest = queue->waiting;
 	return d;
 }
 
@@ -206,7 +234,7 @@ evqueue_new(
 	if (queue == NULL)
 		return evdefer_refuse_new_(ENOMEM);
 	evwaitqueue_init_(&queue->waiters, &waiters_type, base, flags);
-	evfifo_init_(&queue->fifo);
+	evlist_init_(&queue->gets);
 	evlist_init_(&queue->objects);
 	queue->size = size;
 	queue->backlog = backlog;
@@ -227,10 +255,10 @@ evqueue_get_stats(const struct evqueue *queue, struct evqueue_stats *stats)
 	if (queue == NULL)
 		return;
 	stats->queued = queued(queue);
-	stats->waiting = queue->fifo.length;
+	stats->waiting = queue->waiting;
 	stats->put = queue->put;
 	stats->got = queue->got;
 	stats->cancelled = queue->cancelled;
 	stats->most_queued = queue->most_queued;
-	stats->longest_queue = queue->fifo.longest;
+	stats->longest_queue = queue->longest;
 }

@@ -11,10 +11,10 @@
 #include "result-internal.h"
 
 enum evrequest_state {
-	/* In the queue of the lock.  Readers may have been granted from there, all
-	 * at once: their ticket tells. */
+	/* Was put into the queue of the lock.  Its ticket tells whether it has been
+	 * granted since. */
 	EVREQUEST_WAITING,
-	/* Inside, and to be told so. */
+	/* Did not have to wait, and is to be told so. */
 	EVREQUEST_GRANTED,
 	/* Its Deferred has fired with it, and nobody has received that. */
 	EVREQUEST_DELIVERED,
@@ -40,8 +40,8 @@ struct evrequest {
 	struct evdeferred *d; /* until it is delivered */
 	enum evmode mode;
 	enum evrequest_state state;
-	unsigned
-	    refs; /* its Deferred or the result, and a function it is lent to */
+	/* By its Deferred or the result, and by a function that it is lent to. */
+	unsigned refs;
 };
 
 /* The request that an undelivered Deferred belongs to; NULL if it is nobody's in
@@ -56,12 +56,8 @@ evrequest_of_(const struct evdeferred *d)
 static inline bool
 evrequest_is_granted_(const struct evrequest *request)
 {
-	const struct evlock *lock = request->lock;
-
-	if (request->state != EVREQUEST_WAITING)
-		return true;
-	return request->mode == EVMODE_READ &&
-	       lock->type->is_granted(lock, request->d);
+	return request->state != EVREQUEST_WAITING ||
+	       evlock_is_granted_(request->lock, request->d, request->mode);
 }
 
 /* Takes one that is not delivered out of the lock, and lets others in without

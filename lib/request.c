@@ -165,15 +165,16 @@ forget_request(struct evrequest *request)
 	evhold_tidy_(hold);
 }
 
-void
-evlock_fail_all_(struct evlist *list, size_t *count)
+static void
+fail_side(struct evlock_side *side)
 {
 	struct evrequest *request;
 	struct evdeferred *d;
 
-	while (*count > 0) {
-		--*count;
-		d = EVLIST_ELEMENT(evlist_pop_(list), struct evdeferred, node);
+	while (side->waiting > 0) {
+		side->waiting--;
+		d = EVLIST_ELEMENT(
+		    evlist_pop_(&side->waiters), struct evdeferred, node);
 		request = evrequest_of_(d);
 		if (request != NULL)
 			forget_request(request);
@@ -181,30 +182,18 @@ evlock_fail_all_(struct evlist *list, size_t *count)
 	}
 }
 
-static void
-grant_request(struct evrequest *request)
+void
+evlock_fail_waiters_(struct evwaitqueue *queue)
 {
-	if (request->state == EVREQUEST_GRANTED)
-		return;
-	move_to(request, EVREQUEST_GRANTED);
-	evhold_enter_(request->hold, request->mode);
+	fail_side(&evlock_of_(queue)->sides[EVMODE_WRITE]);
+	fail_side(&evlock_of_(queue)->sides[EVMODE_READ]);
 }
 
-void
-evlock_note_grant_(const struct evdeferred *d)
+static EVDEFER_RARE_ void
+deliver_request(struct evrequest *request, struct evdeferred *d)
 {
-	struct evrequest *request = evrequest_of_(d);
-
-	if (request != NULL)
-		grant_request(request);
-}
-
-void
-evlock_deliver_(struct evdeferred *d)
-{
-	struct evrequest *request = evrequest_of_(d);
-
-	grant_request(request);
+	if (request->state == EVREQUEST_WAITING)
+		evhold_enter_(request->hold, request->mode);
 	end_wait(request);
 	leave_deferred(request);
 	move_to(request, EVREQUEST_DELIVERED);
@@ -213,12 +202,23 @@ evlock_deliver_(struct evdeferred *d)
 }
 
 void
+evlock_deliver_(struct evwaitqueue *queue, struct evdeferred *d)
+{
+	struct evrequest *request = evrequest_of_(d);
+
+	if (request != NULL)
+		deliver_request(request, d);
+	else
+		evlock_deliver_anonymous_(evlock_of_(queue), d);
+}
+
+void
 evrequest_withdraw_(struct evrequest *request)
 {
 	struct evlock *lock = request->lock;
 	struct evhold *hold = request->hold;
 
-	lock->type->withdraw(
+	evlock_withdraw_(
 	    lock, request->d, request->mode, evrequest_is_granted_(request));
 	if (request->state == EVREQUEST_GRANTED)
 		evhold_exit_(hold, request->mode);
@@ -287,7 +287,7 @@ give_back(struct evhold *hold, enum evmode mode)
 
 	evhold_exit_(hold, mode);
 	evhold_tidy_(hold);
-	evwaitqueue_left_(&lock->queue, lock->type->leave(lock, mode));
+	evlock_leave_(lock, mode);
 }
 
 static void
@@ -336,7 +336,7 @@ static const struct evgrant_type grant_type = {receive_grant, get_grant_value,
  * Acquiring.
  */
 
-/* Is the owner inside, known to it or not? */
+/* Is the owner inside, whether it knows that or not? */
 static bool
 is_inside_in(const struct evhold *hold, enum evmode mode)
 {
@@ -344,7 +344,7 @@ is_inside_in(const struct evhold *hold, enum evmode mode)
 
 	if (hold->inside.of[mode] > 0)
 		return true;
-	return mode == EVMODE_READ && !evlist_empty_(waiting) &&
+	return !evlist_empty_(waiting) &&
 	       evrequest_is_granted_(
 		   EVLIST_ELEMENT(waiting->next, struct evrequest, node));
 }
@@ -360,7 +360,10 @@ answer_owner(
 		inside |= EVMODE_BIT(EVMODE_READ);
 	if (hold != NULL && is_inside_in(hold, EVMODE_WRITE))
 		inside |= EVMODE_BIT(EVMODE_WRITE);
-	return lock->type->answer(lock, inside, mode);
+	if (inside != 0 && lock->type->answer_holder != NULL)
+		return lock->type->answer_holder(inside, mode);
+	return lock->type->must_wait(lock, mode) ? EVANSWER_WAIT
+						 : EVANSWER_ENTER;
 }
 
 /* Undoes what came before memory ran out. */
@@ -382,10 +385,10 @@ wait_for(struct evrequest *request)
 	struct evdeferred *d = request->d;
 	struct evresult cycle = evresult_value(NULL);
 
-	if (lock->type->is_awaited != NULL)
+	if (lock->type->get_name != NULL)
 		cycle = evrequest_check_cycle_(request);
 	if (!evresult_is_failure_(cycle)) {
-		lock->type->enqueue(lock, d, request->mode);
+		evlock_enqueue_(lock, d, request->mode);
 		return;
 	}
 	forget_request(request);
@@ -407,13 +410,13 @@ start_request(struct evhold *hold, enum evmode mode, enum evrequest_state state)
 		return give_up(hold, request);
 	evdeferred_set_(d, EVDEFERRED_MARKED);
 	request->d = d;
-	d->ticket = lock->type->draw_ticket(lock);
+	d->ticket = evlock_draw_ticket_(lock);
 	if (state == EVREQUEST_WAITING) {
 		wait_for(request);
 		return d;
 	}
 	evhold_enter_(hold, mode);
-	lock->type->enter(lock, mode);
+	evlock_enter_(lock, mode);
 	evwaitqueue_grant_(&lock->queue, d);
 	evwaitqueue_hand_out_(&lock->queue);
 	return d;
@@ -434,7 +437,7 @@ enter_at_once_for(struct evhold *hold, enum evmode mode)
 	d = evdeferred_make_(lock->queue.base, EVDEFERRED_FIRED);
 	d->u.result = evresult_of_kind_(EVRESULT_GRANT, &request->grant);
 	evhold_enter_(hold, mode);
-	lock->type->enter(lock, mode);
+	evlock_enter_(lock, mode);
 	return d;
 }
 
@@ -493,7 +496,7 @@ evlock_try_(struct evlock *lock, struct evowner *owner, enum evmode mode)
 		return -1;
 	evhold_enter_(hold, mode);
 	hold->received.of[mode]++;
-	lock->type->enter(lock, mode);
+	evlock_enter_(lock, mode);
 	return 0;
 }
 

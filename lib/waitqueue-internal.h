@@ -3,9 +3,9 @@
  * What every lock and queue of the library is built on: Deferreds that wait in
  * lists, are granted, and are told so, at once or from the event loop.
  *
- * The lists of waiting Deferreds belong to whoever uses the wait queue; there may
- * be several, for several kinds of waiters.  A Deferred that is granted goes from
- * its list to that of the wait queue, and leaves it by being fired, the delivery.
+ * The lists of those that wait belong to whoever uses the wait queue; there may be
+ * several, for several kinds of waiters.  When a Deferred is granted it goes from
+ * its list to that of the wait queue, and leaves that when it is fired: the delivery.
  */
 #ifndef EVDEFER_WAITQUEUE_INTERNAL_H
 #define EVDEFER_WAITQUEUE_INTERNAL_H
@@ -18,11 +18,11 @@ struct evwaitqueue;
 struct evwaitqueue_type {
 	/* Fires a Deferred that was granted. */
 	void (*deliver)(struct evwaitqueue *queue, struct evdeferred *d);
-	/* Does anybody hold what it hands out? */
+	/* Does anybody hold what it hands out?  NULL if that is given away. */
 	bool (*is_held)(const struct evwaitqueue *queue);
-	/* Grants to who may enter; not called on a closed one. */
+	/* Grants to those who may enter; not called on a closed one. */
 	void (*admit)(struct evwaitqueue *queue);
-	/* Fails all that wait, with evwaitqueue_fail_all_(). */
+	/* Fails all that wait, because it is closed. */
 	void (*fail_waiters)(struct evwaitqueue *queue);
 	/* Frees its memory. */
 	void (*destroy)(struct evwaitqueue *queue);
@@ -59,8 +59,8 @@ evwaitqueue_is_open_(const struct evwaitqueue *queue)
 	return !queue->closed && !evdefer_base_closed_(queue->base);
 }
 
-/* Would a grant be delivered at once, with none before it, and without anything
- * that a new Deferred may lack? */
+/* Would a grant be delivered at once, with none before it, to a Deferred that can be
+ * made just so? */
 static inline bool
 evwaitqueue_delivers_now_(const struct evwaitqueue *queue)
 {
@@ -68,7 +68,7 @@ evwaitqueue_delivers_now_(const struct evwaitqueue *queue)
 	       evdeferred_can_make_(queue->base);
 }
 
-/* Puts one who is inside already where it will be told so. */
+/* One that counts as inside by now is to be told so. */
 static inline void
 evwaitqueue_grant_(struct evwaitqueue *queue, struct evdeferred *d)
 {
@@ -76,7 +76,7 @@ evwaitqueue_grant_(struct evwaitqueue *queue, struct evdeferred *d)
 	queue->undelivered++;
 }
 
-/* The same for all that are in a list, in one step. */
+/* The same for all in a list, in one step. */
 static inline void
 evwaitqueue_grant_all_(
     struct evwaitqueue *queue, struct evlist *list, size_t count)
@@ -95,41 +95,13 @@ void evwaitqueue_hand_out_(struct evwaitqueue *queue);
  * nobody needs any more. */
 void evwaitqueue_changed_(struct evwaitqueue *queue);
 
-/* The same after one who held it left, where it is known whether others wait. */
+/* The same after a holder left, where it is known whether others wait. */
 static inline void
 evwaitqueue_left_(struct evwaitqueue *queue, bool awaited)
 {
 	if (awaited || queue->closed || (queue->fast && queue->undelivered > 0))
 		evwaitqueue_changed_(queue);
 }
-
-/*
- * Those who wait to be granted one by one, first come, first served.  Whether
- * one was is what its ticket tells.
- */
-struct evfifo {
-	struct evlist list;
-	size_t length;
-	size_t longest; /* so far */
-};
-
-enum evfifo_ticket { EVFIFO_WAITING, EVFIFO_GRANTED };
-
-void evfifo_init_(struct evfifo *fifo);
-
-/* Puts one at the end. */
-void evfifo_wait_(struct evfifo *fifo, struct evdeferred *d);
-
-/* Grants to one who need not wait, and tells it. */
-void evfifo_pass_(struct evwaitqueue *queue, struct evdeferred *d);
-
-/* Grants to the first, which it returns; evwaitqueue_hand_out_() is to follow. */
-struct evdeferred *evfifo_grant_(
-    struct evwaitqueue *queue, struct evfifo *fifo);
-
-/* Takes out one who waits or was granted.  Whether it was. */
-bool evfifo_leave_(
-    struct evwaitqueue *queue, struct evfifo *fifo, struct evdeferred *d);
 
 /* What evwaitqueue_with_() is given.  0, or -1 with EINVAL. */
 int evwaitqueue_check_with_(const struct evwaitqueue *queue,
@@ -146,8 +118,5 @@ struct evdeferred *evwaitqueue_with_(struct evwaitqueue *queue,
 
 /* A Deferred that has failed because it is closed. */
 struct evdeferred *evwaitqueue_refuse_(struct evwaitqueue *queue);
-
-/* Fails all in a list because it is closed. */
-void evwaitqueue_fail_all_(struct evlist *list, size_t *count);
 
 #endif

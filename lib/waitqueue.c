@@ -21,7 +21,7 @@ deliver_ready(struct evready *ready)
 	struct evwaitqueue *queue =
 	    EVLIST_ELEMENT(ready, struct evwaitqueue, ready);
 
-	/* They take turns: one with many waiters does not hold up another. */
+	/* Wait queues take turns: one with many waiters does not hold up another. */
 	evlist_remove_(&ready->node);
 	if (queue->undelivered > 1)
 		evlist_append_(&queue->base->ready, &ready->node);
@@ -62,7 +62,7 @@ collect_queue(struct evwaitqueue *queue)
 	struct evdefer_base *base = queue->base;
 
 	if (!queue->closed || queue->users > 0 || queue->undelivered > 0 ||
-	    queue->type->is_held(queue))
+	    (queue->type->is_held != NULL && queue->type->is_held(queue)))
 		return;
 	queue->type->destroy(queue);
 	evdefer_base_unuse_(base);
@@ -139,72 +139,6 @@ evwaitqueue_refuse_(struct evwaitqueue *queue)
 {
 	return evdeferred_new_fired(
 	    queue->base, evresult_fixed_(EVFAILURE_SHUT_DOWN));
-}
-
-void
-evwaitqueue_fail_all_(struct evlist *list, size_t *count)
-{
-	while (!evlist_empty_(list)) {
-		--*count;
-		evdeferred_produce_(
-		    EVLIST_ELEMENT(evlist_pop_(list), struct evdeferred, node),
-		    evresult_fixed_(EVFAILURE_SHUT_DOWN));
-	}
-}
-
-void
-evfifo_init_(struct evfifo *fifo)
-{
-	evlist_init_(&fifo->list);
-	fifo->length = 0;
-	fifo->longest = 0;
-}
-
-void
-evfifo_wait_(struct evfifo *fifo, struct evdeferred *d)
-{
-	d->ticket = EVFIFO_WAITING;
-	evlist_append_(&fifo->list, &d->node);
-	if (++fifo->length > fifo->longest)
-		fifo->longest = fifo->length;
-}
-
-static void
-grant_alone(struct evwaitqueue *queue, struct evdeferred *d)
-{
-	d->ticket = EVFIFO_GRANTED;
-	evwaitqueue_grant_(queue, d);
-}
-
-void
-evfifo_pass_(struct evwaitqueue *queue, struct evdeferred *d)
-{
-	grant_alone(queue, d);
-	evwaitqueue_hand_out_(queue);
-}
-
-struct evdeferred *
-evfifo_grant_(struct evwaitqueue *queue, struct evfifo *fifo)
-{
-	struct evdeferred *d =
-	    EVLIST_ELEMENT(evlist_pop_(&fifo->list), struct evdeferred, node);
-
-	fifo->length--;
-	grant_alone(queue, d);
-	return d;
-}
-
-bool
-evfifo_leave_(
-    struct evwaitqueue *queue, struct evfifo *fifo, struct evdeferred *d)
-{
-	if (d->ticket == EVFIFO_GRANTED) {
-		evwaitqueue_withdraw_(queue, d);
-		return true;
-	}
-	evlist_remove_(&d->node);
-	fifo->length--;
-	return false;
 }
 
 int

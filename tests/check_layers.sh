@@ -200,7 +200,7 @@ void (*evcoro_second_name_(void))(void);
 void (*evcoro_second_name_(void))(void) { return cancel_reader; }
 END
 expect "a second function of the same name" \
-	'rwlock.c and coro.c have a function cancel_reader'
+	'lock.c and coro.c have a function cancel_reader'
 
 echo "$passed passed, $failed failed"
 [ "$failed" -eq 0 ]

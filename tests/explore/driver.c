@@ -216,6 +216,17 @@ check_refusal(bool of_lock)
 
 static void take_steps(void);
 
+/* For the test that is printed: which callback ought to have come instead. */
+static void
+log_due(void)
+{
+	struct model copy = run.m;
+	int client;
+
+	if (model_end(&copy, &client) != NULL)
+		log_missing(client, model_code(&copy, client));
+}
+
 static void
 called(void *arg)
 {
@@ -229,6 +240,7 @@ called(void *arg)
 		    c, "a callback is called after its Deferred was freed");
 	wrong = model_called(&run.m, c, request->code);
 	if (wrong != NULL) {
+		log_due();
 		snprintf(
 		    text, sizeof(text), "code %d, %s", request->code, wrong);
 		fail_for(c, text);

@@ -1,0 +1,187 @@
+/* SPDX-License-Identifier: MIT */
+#include "lock-internal.h"
+
+void
+evlock_init_(struct evlock *lock, const struct evlock_type *type,
+    const struct evwaitqueue_type *queue_type, struct evdefer_base *base,
+    unsigned flags)
+{
+	evwaitqueue_init_(&lock->queue, queue_type, base, flags);
+	lock->type = type;
+	evlist_init_(&lock->sides[EVMODE_READ].waiters);
+	evlist_init_(&lock->sides[EVMODE_WRITE].waiters);
+	evlist_init_(&lock->holders);
+	evlist_init_(&lock->blockers);
+}
+
+/* Tests take less. */
+#ifndef EVLOCK_TICKETS
+#define EVLOCK_TICKETS (INT32_MAX / 2)
+#endif
+
+/* Tickets are compared by their difference, which must not overflow however many
+ * come and leave while nobody is granted: numbers those that wait anew. */
+static void
+renumber(struct evlock *lock)
+{
+	struct evlock_side *side;
+	struct evlist *node;
+	enum evmode mode;
+
+	lock->first_ticket = lock->last_ticket;
+	for (mode = EVMODE_READ; mode <= EVMODE_WRITE; mode++) {
+		side = &lock->sides[mode];
+		side->granted_ticket = lock->first_ticket;
+		for (node = side->waiters.next; node != &side->waiters;
+		     node = node->next)
+			EVLIST_ELEMENT(node, struct evdeferred, node)->ticket =
+			    ++lock->last_ticket;
+	}
+}
+
+uint32_t
+evlock_draw_ticket_(struct evlock *lock)
+{
+	if (lock->last_ticket - lock->first_ticket > EVLOCK_TICKETS)
+		renumber(lock);
+	return ++lock->last_ticket;
+}
+
+void
+evlock_enqueue_(struct evlock *lock, struct evdeferred *d, enum evmode mode)
+{
+	evlist_append_(&lock->sides[mode].waiters, &d->node);
+	lock->sides[mode].waiting++;
+	if (evlock_waiting_(lock) > lock->longest_queue)
+		lock->longest_queue = evlock_waiting_(lock);
+}
+
+void
+evlock_withdraw_(
+    struct evlock *lock, struct evdeferred *d, enum evmode mode, bool granted)
+{
+	lock->cancelled++;
+	if (granted) {
+		evwaitqueue_withdraw_(&lock->queue, d);
+		lock->sides[mode].inside--;
+	} else {
+		evlist_remove_(&d->node);
+		lock->sides[mode].waiting--;
+	}
+}
+
+void
+evlock_grant_first_(struct evlock *lock, enum evmode mode)
+{
+	struct evlock_side *side = &lock->sides[mode];
+	struct evdeferred *d = EVLIST_ELEMENT(
+	    evlist_pop_(&side->waiters), struct evdeferred, node);
+
+	side->waiting--;
+	side->granted_ticket = d->ticket;
+	evlock_enter_(lock, mode);
+	evwaitqueue_grant_(&lock->queue, d);
+}
+
+void
+evlock_grant_all_(struct evlock *lock, enum evmode mode)
+{
+	struct evlock_side *side = &lock->sides[mode];
+
+	side->inside += side->waiting;
+	side->granted += side->waiting;
+	side->granted_ticket = lock->last_ticket;
+	evwaitqueue_grant_all_(&lock->queue, &side->waiters, side->waiting);
+	side->waiting = 0;
+}
+
+bool
+evlock_is_held_(const struct evwaitqueue *queue)
+{
+	const struct evlock *lock = evlock_of_(queue);
+
+	return lock->sides[EVMODE_READ].inside +
+		   lock->sides[EVMODE_WRITE].inside >
+	       0;
+}
+
+/*
+ * For nobody in particular.
+ */
+
+static void
+cancel_waiter(struct evlock *lock, struct evdeferred *d, enum evmode mode)
+{
+	evlock_withdraw_(lock, d, mode, evlock_is_granted_(lock, d, mode));
+	evwaitqueue_changed_(&lock->queue);
+}
+
+static void
+cancel_reader(struct evdeferred *d, void *arg)
+{
+	cancel_waiter(arg, d, EVMODE_READ);
+}
+
+static void
+cancel_writer(struct evdeferred *d, void *arg)
+{
+	cancel_waiter(arg, d, EVMODE_WRITE);
+}
+
+static struct evdeferred *
+new_waiter(struct evlock *lock, enum evmode mode)
+{
+	struct evdeferred *d = evdeferred_new_private_(lock->queue.base,
+	    mode == EVMODE_READ ? cancel_reader : cancel_writer, lock);
+
+	if (d != NULL)
+		d->ticket = evlock_draw_ticket_(lock);
+	return d;
+}
+
+struct evdeferred *
+evlock_wait_(struct evlock *lock, enum evmode mode)
+{
+	struct evdeferred *d = new_waiter(lock, mode);
+
+	if (d != NULL)
+		evlock_enqueue_(lock, d, mode);
+	return d;
+}
+
+/* For one that is to be told by the loop, or after others. */
+struct evdeferred *
+evlock_enter_in_turn_(struct evlock *lock, enum evmode mode)
+{
+	struct evdeferred *d = new_waiter(lock, mode);
+
+	if (d == NULL)
+		return NULL;
+	lock->sides[mode].granted_ticket = d->ticket;
+	evlock_enter_(lock, mode);
+	evwaitqueue_grant_(&lock->queue, d);
+	evwaitqueue_hand_out_(&lock->queue);
+	return d;
+}
+
+void
+evlock_deliver_anonymous_(struct evlock *lock, struct evdeferred *d)
+{
+	if (d->u.canceller.fn == cancel_reader)
+		evdeferred_fire_(d, evlock_anonymous_grant_(lock, EVMODE_READ));
+	else
+		evdeferred_fire_(
+		    d, evlock_anonymous_grant_(lock, EVMODE_WRITE));
+}
+
+void
+evlock_dispose_read_(void *lock)
+{
+	evlock_release_anonymous_(lock, EVMODE_READ);
+}
+
+void
+evlock_dispose_write_(void *lock)
+{
+	evlock_release_anonymous_(lock, EVMODE_WRITE);
+}
