@@ -2,12 +2,12 @@
 /*
  * The base: where deliveries wait, and how deep they are nested.
  *
- * Two queues.  "ready" holds what the event loop has to deliver.  "nested" holds
- * Deferreds that have fired while the C stack was full of deliveries; the
- * outermost delivery runs them before it returns, so that to its caller it looks
- * as if they had run at once.  What it leaves goes to "left": that is the loop's,
- * and not the next caller's, who has nothing to do with it.  The loop takes from
- * all of them, in turns that are bounded, with a poll after each.
+ * "ready" holds what the event loop has to deliver.  "nested" holds Deferreds that
+ * have fired while the C stack was full of deliveries; the outermost delivery runs
+ * them before it returns, so that to its caller it looks as if they had run at once.
+ * If they are too many, the rest goes to "left", which is for the loop: the next
+ * caller has nothing to do with it.  The loop takes from all three, in turns that
+ * are bounded, with a poll after each.
  */
 #ifndef EVDEFER_BASE_INTERNAL_H
 #define EVDEFER_BASE_INTERNAL_H
@@ -146,7 +146,7 @@ evdefer_base_leave_(struct evdefer_base *base)
 /* Has the loop deliver what is in ready, after its next poll. */
 void evdefer_base_make_ready_(struct evdefer_base *base, struct evready *ready);
 
-/* Makes an alarm of the base's of one that was never set before. */
+/* Adds an alarm, which is not set yet. */
 void evdefer_base_add_alarm_(struct evdefer_base *base, struct evalarm *alarm);
 
 int evdefer_base_change_alarm_(

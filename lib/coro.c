@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A coroutine is the first link of its Deferred, and stays it until it has ended.
- * A wait is a result that says so, which makes the chain wait; then the link runs
- * again.  Cancel, free, loops of waits and the depth of the stack are thus the
- * Deferred's business, and not thought of here.
+ * A coroutine is the first link of its Deferred, and stays that until it has ended.
+ * To wait it returns a Deferred, as any link may; the chain waits for that, and runs
+ * the link again.  So cancel, free, loops of waits and the depth of the stack are the
+ * business of the Deferred, and not of this file.
  */
 #include <evdefer/coro.h>
 
@@ -11,14 +11,13 @@
 
 #include "link-internal.h"
 
-/* What went wrong is an error in the program. */
+/* Stops a program that has made a mistake. */
 #ifdef EVDEFER_DEBUG
 #define MISUSE(words) assert(false && words)
 #else
 #define MISUSE(words) ((void)0)
 #endif
 
-/* Has it a wait that a cancel may end? */
 static bool
 has_begun(const struct evcoro *co)
 {
@@ -31,7 +30,7 @@ is_at_wait(const struct evcoro *co)
 	return co->at > 0;
 }
 
-/* Calls the function of the coroutine, to go on there. */
+/* Calls the function of the coroutine, which goes on at that place. */
 static struct evresult
 call_function(struct evcoro *co, int enter)
 {
@@ -40,8 +39,8 @@ call_function(struct evcoro *co, int enter)
 	return evresult_take_(co->fn(co, co->arg));
 }
 
-/* Lets go of what the function has seen of the last wait, which may call one of
- * the user's. */
+/* Lets go of the result of the last wait, which may call a function of the
+ * user's. */
 static void
 forget_last(struct evcoro *co)
 {
@@ -52,7 +51,7 @@ forget_last(struct evcoro *co)
 	evfailure_unref(failure);
 }
 
-/* What the function sees of the last wait. */
+/* Shows the function the result of a wait. */
 static void
 set_last(struct evcoro *co, struct evresult last)
 {
@@ -63,8 +62,8 @@ set_last(struct evcoro *co, struct evresult last)
 		co->value = last.data;
 }
 
-/* Refuses a wait of the cleanup, which goes on.  The Deferred of the coroutine
- * itself stays its consumer's. */
+/* Refuses a wait of the cleanup, and goes on with that.  The Deferred of the
+ * coroutine itself, if it is to be waited for, stays its consumer's. */
 static struct evresult
 refuse_wait(
     struct evcoro *co, const struct evdeferred *own, struct evresult wait)
@@ -78,7 +77,7 @@ refuse_wait(
 	return call_function(co, co->at);
 }
 
-/* Runs the cleanup, and gives what is the result of the coroutine then. */
+/* Runs the cleanup.  Returns the result of the coroutine, which that may change. */
 static struct evresult
 clean_up(
     struct evcoro *co, const struct evdeferred *own, struct evresult result)
@@ -91,15 +90,15 @@ clean_up(
 	other = call_function(co, EVCORO_CLEANUP_);
 	while (is_at_wait(co))
 		other = refuse_wait(co, own, other);
-	/* To the end of it, or there is none. */
+	/* The cleanup has come to its end, or there is none. */
 	if (co->at == EVCORO_ENDED_ || co->at == EVCORO_LOST_)
 		return result;
 	evresult_dispose(result);
 	return other;
 }
 
-/* Begins or goes on, with a plain value or a failure that is taken over.
- * Returns what to wait for, or what its body returned. */
+/* Begins or goes on, with a plain value or a failure, which it takes over.  Returns
+ * what to wait for, or what the body returned. */
 static struct evresult
 resume(struct evcoro *co, struct evresult last)
 {
@@ -114,9 +113,9 @@ resume(struct evcoro *co, struct evresult last)
 	    EINVAL, "a coroutine waited inside of another switch");
 }
 
-/* Cleans up behind a body that has returned that.  Returns the result of the
- * coroutine, which is gone then.  Its own Deferred is to be known where that
- * still has a consumer. */
+/* Cleans up after the body, which has returned that result.  Returns the result of
+ * the coroutine, which is gone then.  Its own Deferred is NULL if that has no
+ * consumer any more. */
 static struct evresult
 end_coroutine(
     struct evcoro *co, const struct evdeferred *own, struct evresult result)
@@ -145,7 +144,8 @@ run_coroutine(const struct evlink *link, struct evdeferred *d)
 		evresult_dispose(evlink_take_(d));
 		d->u.result = evresult_fixed_(EVFAILURE_CANCELLED);
 	}
-	/* By what has gone, whose owner may have, too: only the cleanup is left. */
+	/* By what has just been let go of, which may call anything: then only the
+	 * cleanup is left. */
 	if (d->flags & EVDEFERRED_FREED)
 		return;
 	evlink_check_grant_(d);
@@ -186,7 +186,7 @@ evcoro_start(struct evdefer_base *base, struct evcoro *co, evcoro_fn fn,
 	evdefer_base_check_(base);
 	if (co->fn != NULL)
 		return evdefer_refuse_new_(EBUSY);
-	/* First what can be kept if the rest fails. */
+	/* Before the rest, since it can stay if that fails. */
 	if (evpool_reserve_(&base->links, 1) == -1)
 		return NULL;
 	d = evdeferred_new(base, NULL, NULL);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Where a Deferred was made: with evdefer_base_set_debug() there is one of
- * these right behind each.
+ * Where a Deferred was made: with evdefer_base_set_debug() there is one of these
+ * right behind each of them.
  */
 #ifndef EVDEFER_CREATION_INTERNAL_H
 #define EVDEFER_CREATION_INTERNAL_H
@@ -22,10 +22,10 @@ struct evcreation {
 /* Can this system tell? */
 bool evcreation_works_(void);
 
-/* Notes who calls. */
+/* Notes the functions on the stack. */
 void evcreation_record_(struct evcreation *creation);
 
-/* Adds the caller of the library, and who called that. */
+/* Adds the function that called the library, and those that called that. */
 void evcreation_describe_(
     const struct evcreation *creation, struct evtext *text);
 

@@ -44,13 +44,13 @@ evcreation_record_(struct evcreation *creation)
 	struct walk walk = {creation->frames, 0};
 
 	_Unwind_Backtrace(add_frame, &walk);
-	/* Not before: a tail call would leave out the frame of this one. */
+	/* Behind the call, so that it is no tail call: find_caller() counts on the
+	 * frame of this function. */
 	creation->count = walk.count;
 }
 
-/* The frames of the library come first.  They are told by its file, unless it
- * was linked into another one; then it is at least known who called
- * evdeferred_new(). */
+/* The frames of the library come first.  They are recognized by its file.  If it was
+ * linked into another one, at least the caller of evdeferred_new() is known. */
 static long
 find_caller(const struct evcreation *creation)
 {
@@ -68,8 +68,8 @@ find_caller(const struct evcreation *creation)
 	return 0;
 }
 
-/* As "function+0x12 (program+0x1234)": addr2line -e program 0x1234 then tells
- * the line, as the address is that of the call and not of the return. */
+/* As "function+0x12 (program+0x1234)".  The address is that of the call and not of
+ * the return, so that "addr2line -e program 0x1234" tells its line. */
 static void
 describe_frame(const char *address, struct evtext *text)
 {

@@ -2,8 +2,8 @@
 /*
  * The Deferred, in 64 bytes.
  *
- * A waiter of a lock is nothing but a Deferred: its node is in the queue of
- * the lock until it fires, and the lock is the argument of its canceller.
+ * One that waits for a lock is nothing else, either: its node is in the queue of the
+ * lock until it fires.
  */
 #ifndef EVDEFER_DEFERRED_INTERNAL_H
 #define EVDEFER_DEFERRED_INTERNAL_H
@@ -28,7 +28,7 @@ enum evdeferred_flags {
 	EVDEFERRED_RUNNING = 0x04,
 	/* It is in base->nested, to run its links. */
 	EVDEFERRED_QUEUED = 0x08,
-	/* Somebody up the stack still needs it, and will take it down. */
+	/* Somebody up the stack still needs it, and will see to its end. */
 	EVDEFERRED_PINNED = 0x10,
 
 	/* The consumer is done, no link runs any more. */
@@ -38,30 +38,30 @@ enum evdeferred_flags {
 
 	/* Cancelled, but the producer will still fire it, once. */
 	EVDEFERRED_LATE = 0x80,
-	/* A link of another Deferred points to it, and will fire it.  Only one
-	 * that has not fired is chained. */
+	/* A link of another Deferred points to it, and will fire it.  So it has
+	 * not fired yet. */
 	EVDEFERRED_CHAINED = 0x100,
 	/* Only its producer, a part of the library, may fire it. */
 	EVDEFERRED_PRIVATE = 0x200,
 
-	/* A cancel came while nothing could take it: what it waits for next
-	 * gets it. */
+	/* A cancel came while there was nothing to cancel.  It is for whatever
+	 * the chain waits for next. */
 	EVDEFERRED_CANCEL = 0x400,
 	/* Its consumer has cancelled it, and the chain has not come to a value
 	 * since. */
 	EVDEFERRED_CALLED_OFF = 0x800,
-	/* A timeout has cancelled it, and its consumer has not, then or
-	 * before. */
+	/* A timeout has cancelled it, and its consumer has not done so before or
+	 * since. */
 	EVDEFERRED_TIMED_OUT = 0x1000,
 
-	/* Its canceller answers a cancel in its own time, or not at all: it is
-	 * called each time, and with EVDEFERRED_FREED set once that is all that
-	 * is left. */
+	/* A cancel does not fire it: that is for its canceller to do, at once,
+	 * later or not at all.  The canceller is called for each cancel, and a last
+	 * time, with EVDEFERRED_FREED, when the Deferred goes. */
 	EVDEFERRED_ANSWERS = 0x2000,
 	/* Its first link runs again with the result of each wait that it asks
-	 * for, until it is through, and takes a cancel at the next of them. */
+	 * for, until it has ended, and takes a cancel at the next wait. */
 	EVDEFERRED_RESUMES = 0x4000,
-	/* Its producer, which tells its waiters apart by this, has marked it. */
+	/* For its producer, to tell those that wait apart. */
 	EVDEFERRED_MARKED = 0x8000,
 
 	/* The upper half counts the pauses, so that one look at the flags tells
@@ -71,8 +71,8 @@ enum evdeferred_flags {
 
 #define EVDEFERRED_PAUSES UINT32_C(0xffff0000)
 
-/* Waits of a link that runs again which are over at once and go on in place;
- * after these it queues behind others whose deliveries are nested too deeply. */
+/* So often in a row does a link go on at once from waits that were over when they
+ * began.  Then it queues with the deliveries that are nested too deeply. */
 #define EVDEFERRED_MAX_IN_A_ROW 64
 
 struct evdeferred {
@@ -135,7 +135,7 @@ evdeferred_can_run_(const struct evdeferred *d)
 	return (d->flags & (EVDEFERRED_FIRED | busy)) == EVDEFERRED_FIRED;
 }
 
-/* Has all run that was to run, so that its result is the final one? */
+/* Have all its links run, so that its result is there to be had? */
 static inline bool
 evdeferred_is_complete_(const struct evdeferred *d)
 {
@@ -162,14 +162,14 @@ evdeferred_creation_(const struct evdeferred *d)
 	return (struct evcreation *)(d + 1);
 }
 
-/* Can one be made at once, without allocating or noting anything? */
+/* Is there memory for one, and no need to note where it is made? */
 static inline bool
 evdeferred_can_make_(const struct evdefer_base *base)
 {
 	return !evpool_is_empty_(&base->deferreds) && !base->debug;
 }
 
-/* A new Deferred, which lacks what is in the union.  The pool is not empty. */
+/* A new Deferred but for its canceller or result.  The pool is not empty. */
 static inline struct evdeferred *
 evdeferred_make_(struct evdefer_base *base, unsigned flags)
 {
@@ -183,12 +183,11 @@ evdeferred_make_(struct evdefer_base *base, unsigned flags)
 	return d;
 }
 
-/* evdeferred_new() for a part of the library: nobody but evdeferred_produce_()
- * may fire it. */
+/* evdeferred_new() for a part of the library: only evdeferred_produce_() may fire
+ * it. */
 struct evdeferred *evdeferred_new_private_(
     struct evdefer_base *base, evdeferred_canceller_fn canceller, void *arg);
 
-/* Fires one that was made so. */
 void evdeferred_produce_(struct evdeferred *d, struct evresult result);
 
 /* Fires d, which has not fired and is not chained, with a result that was
@@ -213,7 +212,7 @@ evdeferred_begin_(struct evdeferred *d)
  * can go. */
 void evdeferred_run_on_(struct evdeferred *d);
 
-/* Whether its consumer is a function of the user's, that may hand it over. */
+/* May the user hand it over? */
 static inline bool
 evdeferred_has_consumer_(const struct evdeferred *d)
 {
@@ -239,7 +238,7 @@ evdeferred_give_back_(struct evdeferred *d)
 	evdefer_base_collect_(base);
 }
 
-/* Calls a callback with the plain value that is there, and goes on. */
+/* Calls a callback with the result, which is a plain value, and goes on. */
 static inline void
 evdeferred_call_(
     struct evdeferred *d, evdeferred_callback_fn callback, void *arg)
@@ -248,7 +247,7 @@ evdeferred_call_(
 
 	evdeferred_begin_(d);
 	d->u.result = callback(d->u.result.data, arg);
-	/* Nothing more has come of it, mostly. */
+	/* Mostly there is nothing else to do. */
 	if (evdeferred_is_empty_(d) && d->waiter == NULL &&
 	    d->flags == (EVDEFERRED_FIRED | EVDEFERRED_RUNNING)) {
 		d->flags = EVDEFERRED_FIRED;

@@ -27,7 +27,7 @@ make(struct evdefer_base *base, evdeferred_canceller_fn canceller, void *arg)
 	return d;
 }
 
-static EVDEFER_RARE_ struct evdeferred *
+static EVDEFER_NOINLINE_ struct evdeferred *
 new_slowly(
     struct evdefer_base *base, evdeferred_canceller_fn canceller, void *arg)
 {
@@ -95,7 +95,7 @@ evdeferred_take_result_(struct evdeferred *d)
 	return result;
 }
 
-/* It is about to fire without the Deferred that it is chained to, if it is. */
+/* It is about to fire by itself, though it may be chained to another. */
 static inline void
 leave_chain(struct evdeferred *d)
 {
@@ -114,10 +114,10 @@ is_unwanted(const struct evdeferred *d)
 }
 
 /*
- * Would a wait of d for inner close a loop?  Only if inner is one of those that
- * wait for d, which d finds going up, and as many steps down from inner lead
- * to d.  The shorter way of the two tells, which keeps it cheap to build a long
- * chain from either end.
+ * Would a wait of d for inner close a loop?  It would if inner waits for d, through
+ * others: then inner is found going up from d through those that wait, and d going
+ * down from inner in as many steps.  The shorter of both ways decides, so that it is
+ * cheap to build a long chain from either end.
  */
 static bool
 closes_loop(const struct evdeferred *d, const struct evdeferred *inner)
@@ -133,8 +133,8 @@ closes_loop(const struct evdeferred *d, const struct evdeferred *inner)
 	return true;
 }
 
-/* Gives d the result of the Deferred that is its result, or makes it wait for
- * that.  Whether it has one now. */
+/* The result of d is a Deferred: gives d the result of that one, or has d wait for
+ * it.  Returns whether d has a result now. */
 static bool
 settle(struct evdeferred *d)
 {
@@ -177,8 +177,8 @@ queue(struct evdeferred *d)
 	evlist_append_(&d->base->nested, &d->node);
 }
 
-/* Has d wait.  Whether it does; it does not if a cancel was to come, and what it
- * then waits for knows an answer to that. */
+/* Returns whether d waits.  It may not: the Deferred to wait for may have a result,
+ * or get one now by the cancel that d was keeping for it. */
 static bool
 wait_for_result(struct evdeferred *d)
 {
@@ -272,7 +272,7 @@ finish(struct evdeferred *d)
 	}
 	if (d->waiter != NULL && evdeferred_is_complete_(d))
 		return hand_over(d);
-	/* There was nothing to be cancelled. */
+	/* Nothing came that could be cancelled. */
 	if (d->links == NULL && (d->flags & EVDEFERRED_WAITING) == 0)
 		evdeferred_clear_(d, EVDEFERRED_CANCEL);
 	return NULL;
@@ -316,11 +316,10 @@ evdeferred_deliver_(struct evdeferred *d)
 	if (d->links == NULL && d->waiter == NULL &&
 	    !(d->flags & EVDEFERRED_DETACHED))
 		return;
-	if (!evdeferred_is_stack_full_(d)) {
+	if (evdeferred_is_stack_full_(d))
+		queue(d);
+	else
 		run(d);
-		return;
-	}
-	queue(d);
 }
 
 void
@@ -331,8 +330,8 @@ evdeferred_fire_(struct evdeferred *d, struct evresult result)
 	    d, EVDEFERRED_PRIVATE | EVDEFERRED_ANSWERS | EVDEFERRED_MARKED);
 	evdeferred_set_(d, EVDEFERRED_FIRED);
 	if (evresult_is_deferred_(result)) {
-		/* Also where it is paused or has to queue: a cancel goes on to
-		 * the one that it waits for. */
+		/* Even if d is paused or has to queue: a cancel is for the one
+		 * that it waits for. */
 		evdeferred_set_(d, EVDEFERRED_RUNNING);
 		settle(d);
 		evdeferred_clear_(d, EVDEFERRED_RUNNING);
@@ -407,7 +406,7 @@ evdeferred_maybe(struct evdefer_base *base, evdeferred_body_fn body, void *arg)
 	return d;
 }
 
-/* Whether it takes a result; -1 with errno if not. */
+/* May it be fired? */
 static inline int
 check_fire(const struct evdeferred *d)
 {
@@ -426,8 +425,8 @@ static void
 end_late(struct evdeferred *d, struct evresult result)
 {
 	evdeferred_clear_(d, EVDEFERRED_LATE);
-	/* That d would wait for itself is a failure, which is late as well; d
-	 * stays its consumer's. */
+	/* A wait for itself would be a failure, which is late as well.  But d is
+	 * its consumer's to free. */
 	if (evresult_is_deferred_(result) && result.data == d)
 		result = evresult_fixed_(EVFAILURE_LOOP);
 	/* Before the user's function, which may free d as well. */
@@ -435,7 +434,7 @@ end_late(struct evdeferred *d, struct evresult result)
 	evresult_dispose(result);
 }
 
-static EVDEFER_RARE_ int
+static EVDEFER_NOINLINE_ int
 fire_slowly(struct evdeferred *d, struct evresult result)
 {
 	if (check_fire(d) == -1)
@@ -526,16 +525,6 @@ evdeferred_unpause(struct evdeferred *d)
  * The end.
  */
 
-/* It has no links to run any more. */
-static void
-leave_queue(struct evdeferred *d)
-{
-	if (!(d->flags & EVDEFERRED_QUEUED))
-		return;
-	evlist_remove_(&d->node);
-	evdeferred_clear_(d, EVDEFERRED_QUEUED);
-}
-
 void
 evdeferred_bury_(struct evdeferred *d)
 {
@@ -549,9 +538,12 @@ static void
 end(struct evdeferred *d)
 {
 	evdeferred_set_(d, EVDEFERRED_FREED | EVDEFERRED_PINNED);
-	leave_queue(d);
-	/* A link has asked to wait and d was freed meanwhile: first what it
-	 * would wait for, then what was held for that. */
+	if (d->flags & EVDEFERRED_QUEUED) {
+		evlist_remove_(&d->node);
+		evdeferred_clear_(d, EVDEFERRED_QUEUED);
+	}
+	/* Freed by the very link that asked for this wait.  What d would wait for
+	 * goes before what is held for that. */
 	if (evresult_is_deferred_(d->u.result))
 		evresult_dispose(evdeferred_take_result_(d));
 	evlink_drop_all_(d);
@@ -562,9 +554,9 @@ end(struct evdeferred *d)
 }
 
 /*
- * Ends a Deferred that has fired, with all that it waits for.  From the
- * innermost outwards: a lock that a link holds is given back only when what it
- * was held for has been called off.  These may be a million, so no recursion.
+ * Ends a Deferred that has fired, with all that it waits for, from the innermost
+ * outwards: a lock that a link holds is given back only when what it was held for
+ * has been called off.  There may be a million of them, so this does not recurse.
  */
 static void
 reap(struct evdeferred *d)
@@ -586,7 +578,7 @@ reap(struct evdeferred *d)
 	end(d);
 }
 
-/* Undoes a pin, and does what had to wait for that. */
+/* Does what had to wait for the pin. */
 static void
 unpin(struct evdeferred *d)
 {
@@ -614,7 +606,7 @@ abandon(struct evdeferred *d)
 	if (!(d->flags & EVDEFERRED_FIRED))
 		call_off(d);
 	leave_chain(d);
-	/* Whatever it answered to being given up is no news. */
+	/* What the canceller fired it with is no news. */
 	if (d->flags & EVDEFERRED_FIRED)
 		evresult_dispose(evdeferred_take_result_(d));
 	d->u.result = evresult_value(NULL);
@@ -653,8 +645,8 @@ evdeferred_detach(struct evdeferred *d)
 		reap(d);
 }
 
-/* One that has fired and waits for nothing.  If it is in a queue, or if it is for
- * one whose first link runs again, that will go on, and takes the cancel then. */
+/* For one that has fired and does not wait.  If it is in the queue it takes the
+ * cancel when it goes on, and so does one up the chain whose first link runs again. */
 static void
 cancel_later(struct evdeferred *d, struct evdeferred *resuming)
 {
@@ -684,7 +676,7 @@ cancel_now(struct evdeferred *d)
 	unpin(d);
 }
 
-/* For timeouts that there are already. */
+/* The timeouts that were added so far look at it. */
 static void
 note_cancel(struct evdeferred *d)
 {
@@ -738,7 +730,7 @@ is_held_back(const struct evdeferred *d)
 void
 evdeferred_time_out_(struct evdeferred *d)
 {
-	/* Whoever cancelled it before the time was over was first. */
+	/* A cancel of its consumer's that came first stays what it is. */
 	if (!(d->flags & EVDEFERRED_CALLED_OFF))
 		evdeferred_set_(d, EVDEFERRED_TIMED_OUT);
 	if (is_held_back(d))

@@ -1,14 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A hold is the relation of one owner to one lock, found by a hash table of the
- * base: how often the owner is inside, and the requests that are not over.
+ * A hold is all that one owner has to do with one lock: how often it is inside, and
+ * its requests that are not over.  A hash table of the base finds it.
  */
 #ifndef EVDEFER_HOLD_INTERNAL_H
 #define EVDEFER_HOLD_INTERNAL_H
 
 #include "lock-internal.h"
 
-/* How often something is the case, for reading and for writing. */
 struct evcounts {
 	size_t of[2]; /* by evmode */
 };
@@ -19,7 +18,8 @@ struct evhold {
 	struct evhold *next;	  /* in the hash table */
 	struct evowner *owner;
 	struct evlock *lock;
-	/* But for requests that wait and have been granted since. */
+	/* Does not count what has been granted after a wait, until it is
+	 * delivered. */
 	struct evcounts inside;
 	struct evcounts received; /* of these, known to the owner */
 	/* Requests by their state, the oldest first. */
@@ -42,14 +42,14 @@ struct evholds {
 /* Finds or makes those of a base.  NULL with ENOMEM. */
 struct evholds *evholds_of_(struct evdefer_base *base);
 
-/* NULL where they have nothing to do with each other. */
+/* NULL if they have nothing to do with each other. */
 struct evhold *evhold_find_(
     const struct evlock *lock, const struct evowner *owner);
 
-/* Makes it where evhold_find_() found none.  NULL with ENOMEM. */
+/* Makes one that evhold_find_() did not find.  NULL with ENOMEM. */
 struct evhold *evhold_new_(struct evlock *lock, struct evowner *owner);
 
-/* Frees a hold if it has come to nothing. */
+/* Frees a hold that nothing is left of. */
 void evhold_tidy_(struct evhold *hold);
 
 static inline bool

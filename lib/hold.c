@@ -33,7 +33,7 @@ insert(struct evholds *holds, struct evhold *hold)
 	*first = hold;
 }
 
-/* Room for one more.  A table that cannot grow only gets slower. */
+/* Makes room for one more.  A table that cannot grow only gets slower. */
 static int
 grow_table(struct evholds *holds)
 {

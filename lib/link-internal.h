@@ -3,8 +3,8 @@
  * One link of a chain.  A Deferred points to its last link and that to the
  * first, so that a chain costs the Deferred one pointer.
  *
- * Most links are a callback and an errback, and have no type.  Every other kind is
- * a type in the file that it belongs to, which knows what is in the other members.
+ * Most links are a callback and an errback, and have no type.  Every other kind has
+ * its type in a file of its own, which alone knows what the other members are for.
  */
 #ifndef EVDEFER_LINK_INTERNAL_H
 #define EVDEFER_LINK_INTERNAL_H
@@ -35,16 +35,16 @@ struct evlink {
 };
 
 struct evlink_type {
-	/* Gets the result of d, and leaves there what goes on down the chain.  The
-	 * link was taken out, and its memory given back: one that is pushed right
-	 * then has it. */
+	/* Finds the result of d there, and leaves there what goes on down the chain.
+	 * The link was taken out and its memory given back, so that there is room
+	 * for one that is pushed now. */
 	void (*run)(const struct evlink *link, struct evdeferred *d);
-	/* The same for one that will never run.  NULL if it has nothing to let go
-	 * of. */
+	/* For one that will never run, and was taken out as well.  NULL if it has
+	 * nothing to let go of. */
 	void (*drop)(const struct evlink *link, struct evdeferred *d);
 };
 
-/* All but the place in the chain.  Word by word: the processor would have to
+/* Copies all but the place in the chain.  Word by word: the processor would have to
  * wait for words that were just written if it read two of them in one. */
 static inline void
 evlink_copy_(struct evlink *to, const struct evlink *from)
@@ -90,20 +90,18 @@ evlink_pop_(struct evdeferred *d)
 	return link;
 }
 
-/* Puts a link before all others.  Cannot fail where a link runs that was taken
- * out of the chain, as long as no function of the user's has run since. */
+/* Puts a link before all others, which cannot fail in the run() of one that was in
+ * the chain, as long as no function of the user's has been called. */
 void evlink_push_(struct evdeferred *d, const struct evlink *link);
 
-/* Adds a link, which runs at once where the result is there.  0, or -1 with
- * ENOMEM. */
+/* Adds a link, which runs at once if the result is there.  0, or -1 with ENOMEM. */
 int evlink_add_(struct evdeferred *d, const struct evlink *link);
 
-/* The same, but the link takes its place in the chain even where it runs at
- * once. */
+/* The same, but even a link that runs at once is put into the chain first. */
 int evlink_add_kept_(struct evdeferred *d, const struct evlink *link);
 
-/* Takes the result of d for a link that runs, or for its function.  Meanwhile d
- * has none. */
+/* Takes the result of d for a link that runs, or for its function.  While that is
+ * at work d has none. */
 static inline struct evresult
 evlink_take_(struct evdeferred *d)
 {
@@ -125,8 +123,7 @@ evlink_check_grant_(struct evdeferred *d)
 	evresult_dispose(result);
 }
 
-/* Calls a both function with the result of d; what it returns is the result of d
- * afterwards. */
+/* Calls a both function with the result of d, which is what it returns then. */
 void evlink_call_both_(
     evdeferred_both_fn both, void *arg, struct evdeferred *d);
 

@@ -63,7 +63,7 @@ void
 evlink_run_(const struct evlink *link, struct evdeferred *d)
 {
 	evlink_check_grant_(d);
-	/* Where a link runs again, its cancel may still be under way. */
+	/* If a link runs again, a cancel of its wait may still be under way. */
 	if (!evresult_is_failure_(d->u.result) &&
 	    !(d->flags & EVDEFERRED_RESUMES))
 		evdeferred_clear_(d, EVDEFERRED_CALLED_OFF);
@@ -98,7 +98,7 @@ run_both(const struct evlink *link, struct evdeferred *d)
 static const struct evlink_type both_link = {run_both, NULL};
 
 /*
- * A result that is disposed of in the end.
+ * A value that is disposed of in the end.
  */
 
 static void
@@ -113,11 +113,11 @@ end_finally(const struct evlink *link, struct evdeferred *d)
 const struct evlink_type evlink_finally_ = {end_finally, end_finally};
 
 /*
- * The link that fires another Deferred.  When that one goes, or is fired by
- * somebody else, the link has nothing left to do but to dispose of the result
- * that comes to it.  Behind another link of this kind none can come: then it
- * goes as well, so that any number of Deferreds may come and go in the chain of
- * one that lives long.  That takes the link before it.
+ * The link that fires another Deferred.  If that one is freed, or fired by somebody
+ * else, the link is left with disposing of the result that comes to it.  Behind
+ * another link of this kind no result can come, so there it goes, too: any number of
+ * Deferreds may come and go in the chain of one that lives long.  To go it has to
+ * know the link before it.
  */
 
 static void
@@ -156,7 +156,7 @@ append_chain(struct evdeferred *d, struct evdeferred *other)
 		return -1;
 	link->type = &chain_link;
 	link->object = other;
-	link->prev = prev; /* unless it is the first */
+	link->prev = prev; /* not used if it is the first */
 	other->chain.from = d;
 	other->chain.link = link;
 	evdeferred_set_(other, EVDEFERRED_CHAINED);
@@ -254,15 +254,15 @@ evlink_add_(struct evdeferred *d, const struct evlink *link)
 	return 0;
 }
 
-/* Would a callback get the value at once, if that is one that it can get as it
- * is?  A Deferred for a result is no such value, and not looked at. */
+/* Would a callback be called at once if the result is a plain value?  For the caller
+ * to see. */
 static inline bool
 calls_at_once(const struct evdeferred *d)
 {
 	return evdeferred_can_run_(d) && !evdeferred_is_stack_full_(d);
 }
 
-static EVDEFER_RARE_ int
+static EVDEFER_NOINLINE_ int
 call_at_once(struct evdeferred *d, evdeferred_callback_fn callback, void *arg)
 {
 	evdefer_base_check_(d->base);
@@ -270,7 +270,7 @@ call_at_once(struct evdeferred *d, evdeferred_callback_fn callback, void *arg)
 	return 0;
 }
 
-static EVDEFER_RARE_ int
+static EVDEFER_NOINLINE_ int
 add_slowly(struct evdeferred *d, evdeferred_callback_fn callback,
     evdeferred_errback_fn errback, void *arg)
 {
@@ -335,7 +335,7 @@ evdeferred_add_both(struct evdeferred *d, evdeferred_both_fn both, void *arg)
 	return evlink_add_(d, &link);
 }
 
-/* Its argument is freed by a link of its own behind it, when that is reached or
+/* Its argument is freed by another link behind it, when that is reached or
  * dropped. */
 static int
 add_owned(

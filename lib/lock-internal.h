@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * What the locks have in common: a wait queue that counts who is inside and who
- * waits, by mode, for owners and for nobody in particular.  The type of a lock says
- * who may enter.  A lock begins with a struct evlock, so that the address of the one
- * is that of the other.
+ * waits, by mode, for an owner or without one.  The type of a lock says who has to
+ * wait.  A lock begins with a struct evlock, so that both have the same address.
  */
 #ifndef EVDEFER_LOCK_INTERNAL_H
 #define EVDEFER_LOCK_INTERNAL_H
@@ -36,8 +35,8 @@ struct evlock_side {
 	struct evlist waiters;
 	size_t waiting; /* how many these are */
 	size_t inside;
-	size_t anonymous; /* of these, delivered to nobody in particular */
-	uint64_t granted; /* so far */
+	size_t anonymous;	 /* of these, delivered, and without an owner */
+	uint64_t granted;	 /* so far */
 	uint32_t granted_ticket; /* that of each waiter is higher */
 };
 
@@ -98,8 +97,8 @@ evlock_leave_(struct evlock *lock, enum evmode mode)
 	evwaitqueue_left_(&lock->queue, evlock_waiting_(lock) > 0);
 }
 
-/* For a Deferred that has been put into the queue: has it been granted since?  Many
- * are granted at once, without a look at each, so only its ticket tells. */
+/* Has a Deferred that was put into the queue been granted since?  Many are granted at
+ * once, without a look at each, so only its ticket tells. */
 static inline bool
 evlock_is_granted_(
     const struct evlock *lock, const struct evdeferred *d, enum evmode mode)
@@ -121,7 +120,7 @@ void evlock_grant_first_(struct evlock *lock, enum evmode mode);
 void evlock_grant_all_(struct evlock *lock, enum evmode mode);
 
 /*
- * For nobody in particular.
+ * Without an owner.
  */
 
 struct evdeferred *evlock_wait_(struct evlock *lock, enum evmode mode);
@@ -138,7 +137,7 @@ evlock_anonymous_grant_(struct evlock *lock, enum evmode mode)
 	    mode == EVMODE_READ ? evlock_dispose_read_ : evlock_dispose_write_);
 }
 
-/* These take the must_wait() of their lock, to be inlined with it. */
+/* The next two take the must_wait() of their lock, to be inlined with it. */
 static inline struct evdeferred *
 evlock_acquire_anonymous_(struct evlock *lock, enum evmode mode,
     bool (*must_wait)(const struct evlock *lock, enum evmode mode))
@@ -185,7 +184,7 @@ evlock_release_anonymous_(struct evlock *lock, enum evmode mode)
 }
 
 /*
- * For owners.  The lock is not NULL, and answers as its public functions say.
+ * For owners, as the public functions of each lock say.  The lock is not NULL.
  */
 
 struct evdeferred *evlock_acquire_(

@@ -106,7 +106,7 @@ evlock_is_held_(const struct evwaitqueue *queue)
 }
 
 /*
- * For nobody in particular.
+ * Without an owner.
  */
 
 static void

@@ -32,7 +32,7 @@ evowner_new(struct evdefer_base *base, const char *name)
 	return owner;
 }
 
-/* Grants that were fired are worth nothing to the callbacks still to come. */
+/* Grants that are on their way down a chain are worth nothing when they arrive. */
 static void
 take_back_delivered(struct evowner *owner)
 {
@@ -48,8 +48,8 @@ take_back_delivered(struct evowner *owner)
 	}
 }
 
-/* Gives up all that it waits for.  First all of it and only then the callbacks,
- * whose releases could else grant what it still waits for. */
+/* Gives up all that it waits for, before the first callback is called: a release in
+ * there could otherwise grant what it still waits for. */
 static void
 stop_waiting(struct evowner *owner)
 {
@@ -91,7 +91,7 @@ evowner_free(struct evowner *owner)
 {
 	struct evdefer_base *base;
 
-	/* A second time: from a callback that the first one runs. */
+	/* A second time, from a callback that the first call runs. */
 	if (owner == NULL || owner->freed)
 		return;
 	base = owner->base;

@@ -4,8 +4,8 @@
  * them until it is destroyed, so that in the steady state nothing is allocated.
  *
  * A block is made of slabs, each of which knows what is free in it.  Objects are
- * taken from one slab until that is empty, so that those which are in use
- * together lie together, in whatever order the ones before them were given back.
+ * taken from one slab until it is empty, so that those in use at the same time lie
+ * together, in whatever order the ones before them came back.
  */
 #ifndef EVDEFER_POOL_INTERNAL_H
 #define EVDEFER_POOL_INTERNAL_H
@@ -24,13 +24,6 @@
 #define EVPOOL_POISON
 #endif
 
-/* What is rarely done stays out of the functions that others wait for. */
-#if defined(__GNUC__)
-#define EVDEFER_RARE_ __attribute__((noinline))
-#else
-#define EVDEFER_RARE_
-#endif
-
 #ifdef EVPOOL_POISON
 #include <sanitizer/asan_interface.h>
 #else
@@ -42,15 +35,15 @@ struct evpool_object {
 	struct evpool_object *next;
 };
 
-/* The size of a slab, and what its address is a multiple of.  For tests: so small
- * that each object is an allocation, which may fail. */
+/* The size of a slab, which its address is a multiple of.  In the small library of
+ * the tests each object is an allocation, which may fail. */
 #ifdef EVPOOL_ONE_BY_ONE
 #define EVPOOL_SLAB 512
 #else
 #define EVPOOL_SLAB 2048
 #endif
 
-/* At the beginning of each slab; the objects are at its end. */
+/* The beginning of a slab; the objects are at its end. */
 struct evpool_slab {
 	struct evpool_object *free;
 	struct evpool_slab *next; /* that has free objects */
@@ -66,8 +59,8 @@ struct evpool {
 	size_t block_slabs; /* slabs in the next block */
 };
 
-/* The size has to be a multiple of that of a pointer, and small beside that of a
- * slab.  Objects of 64 bytes are aligned to lines of the cache. */
+/* The size has to be a multiple of that of a pointer, and much smaller than a slab.
+ * Objects of 64 bytes are aligned to lines of the cache. */
 void evpool_init_(struct evpool *pool, size_t object_size);
 
 void evpool_destroy_(struct evpool *pool);

@@ -82,7 +82,7 @@ deliver_object(struct evwaitqueue *waiters, struct evdeferred *d)
 	evdeferred_produce_(d, unwrap(waiters->base, pop_first(queue)));
 }
 
-/* The mark of a get is that an object was promised to it. */
+/* Marks a get as one that an object is promised to. */
 static void
 promise(struct evqueue *queue, struct evdeferred *d)
 {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * A request is one acquire of an owner's, from the call until a callback receives
- * the grant.  Once granted and delivered it travels down the chain as the value
- * whose disposal releases the lock.
+ * the grant.  When it has been delivered it travels down the chain as the value, and
+ * to dispose of it releases the lock.
  */
 #ifndef EVDEFER_REQUEST_INTERNAL_H
 #define EVDEFER_REQUEST_INTERNAL_H
@@ -18,12 +18,12 @@ enum evrequest_state {
 	EVREQUEST_GRANTED,
 	/* Its Deferred has fired with it, and nobody has received that. */
 	EVREQUEST_DELIVERED,
-	/* A both function has that result.  It may pass it on, keep it or ask for
-	 * its value; */
+	/* A both function has that result, and may pass it on, keep it or ask for
+	 * its value. */
 	EVREQUEST_LENT,
-	/* ... it has asked for the value, and still runs; */
+	/* That function has asked for the value, and has not returned yet. */
 	EVREQUEST_TAKEN,
-	/* ... it has kept the result as it is. */
+	/* It has returned, and kept the result as it was. */
 	EVREQUEST_KEPT,
 	/* Received, disposed of or given up.  No result names it. */
 	EVREQUEST_OVER
@@ -34,8 +34,8 @@ struct evrequest {
 	struct evlist node;	    /* in the list of the hold for its state */
 	struct evlist owner_node;   /* in owner->requests until delivered */
 	struct evlist blocker_node; /* in lock->blockers, see cycle.c */
-	struct evhold *hold; /* NULL once it was taken back, or is over */
-	struct evlock *lock; /* may be gone then */
+	struct evhold *hold;	    /* NULL if it was taken back or is over, */
+	struct evlock *lock;	    /* which may be gone then */
 	struct evholds *holds;
 	struct evdeferred *d; /* until it is delivered */
 	enum evmode mode;
@@ -44,8 +44,7 @@ struct evrequest {
 	unsigned refs;
 };
 
-/* The request that an undelivered Deferred belongs to; NULL if it is nobody's in
- * particular. */
+/* What a Deferred that was not delivered is for; NULL if that is no request. */
 static inline struct evrequest *
 evrequest_of_(const struct evdeferred *d)
 {
@@ -60,15 +59,16 @@ evrequest_is_granted_(const struct evrequest *request)
 	       evlock_is_granted_(request->lock, request->d, request->mode);
 }
 
-/* Takes one that is not delivered out of the lock, and lets others in without
- * telling them.  The cancel of its Deferred, which has to follow, tells them. */
+/* Takes one that was not delivered out of the lock, and lets others in without
+ * telling them.  A cancel of its Deferred has to follow, and tells them. */
 void evrequest_withdraw_(struct evrequest *request);
 
-/* Its owner gives back what was delivered: its result stands for nothing now. */
+/* Its owner gives back what was delivered: from now on the result is worth
+ * nothing. */
 void evrequest_take_back_(struct evrequest *request);
 
 /* A failure if the request, which is new and has to wait, closes a cycle of owners
- * that wait for each other, else a value. */
+ * that wait for each other, and otherwise a value. */
 struct evresult evrequest_check_cycle_(const struct evrequest *request);
 
 #endif

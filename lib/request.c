@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Acquire, try and release for owners: who asks again for what it holds gets it,
- * and who would wait for itself is told so.
+ * Acquire, try and release for owners.  An owner that holds a lock may get it again,
+ * and one that would wait for itself is told so.
  */
 #include "request-internal.h"
 
@@ -61,7 +61,7 @@ unref_request(struct evrequest *request)
 	evdefer_base_unuse_(holds->part.base);
 }
 
-/* Where nothing names it any more but a function that it is lent to. */
+/* No result names it any more, unless it is lent to a function. */
 static void
 end_request(struct evrequest *request)
 {
@@ -80,8 +80,8 @@ first_request(const struct evowner *owner)
 	    owner->requests.next, struct evrequest, owner_node);
 }
 
-/* Requests to write whose owner asks for something else as well: the only ones
- * that a search for cycles has to look at in the queue of a lock. */
+/* For a request of an owner that waits for something else as well.  If it is to
+ * write, a search for cycles has to look at it in the queue of its lock. */
 static void
 add_blocker(struct evrequest *request)
 {
@@ -115,7 +115,7 @@ new_request(struct evhold *hold, enum evmode mode, enum evrequest_state state)
 	return request;
 }
 
-/* The same for one that is on its way, to its Deferred. */
+/* The same for one that will be delivered later. */
 static struct evrequest *
 new_wait(struct evhold *hold, enum evmode mode, enum evrequest_state state)
 {
@@ -145,7 +145,7 @@ end_wait(struct evrequest *request)
 		evlist_remove_(&first_request(owner)->blocker_node);
 }
 
-/* Its Deferred has done with it. */
+/* Its Deferred is done with it. */
 static void
 leave_deferred(struct evrequest *request)
 {
@@ -153,7 +153,7 @@ leave_deferred(struct evrequest *request)
 	request->lock->queue.users--;
 }
 
-/* Comes to nothing, and so does its hold if that is all it had. */
+/* Nothing comes of it, nor of its hold if that has nothing else. */
 static void
 forget_request(struct evrequest *request)
 {
@@ -189,7 +189,7 @@ evlock_fail_waiters_(struct evwaitqueue *queue)
 	fail_side(&evlock_of_(queue)->sides[EVMODE_READ]);
 }
 
-static EVDEFER_RARE_ void
+static EVDEFER_NOINLINE_ void
 deliver_request(struct evrequest *request, struct evdeferred *d)
 {
 	if (request->state == EVREQUEST_WAITING)
@@ -238,7 +238,7 @@ cancel_request(struct evdeferred *d, void *arg)
 	(void)d;
 	if (request->state != EVREQUEST_OVER)
 		evrequest_withdraw_(request);
-	/* Its owner, which is being freed, may have put it there. */
+	/* From the list that its owner has put it into, if that is being freed. */
 	evlist_remove_(&request->owner_node);
 	leave_deferred(request);
 	unref_request(request);
@@ -246,7 +246,7 @@ cancel_request(struct evdeferred *d, void *arg)
 }
 
 /*
- * What was delivered: the grant as a value.
+ * What was delivered, as a value.
  */
 
 static struct evrequest *
@@ -336,7 +336,7 @@ static const struct evgrant_type grant_type = {receive_grant, get_grant_value,
  * Acquiring.
  */
 
-/* Is the owner inside, whether it knows that or not? */
+/* Is the owner inside, though it may not know that yet? */
 static bool
 is_inside_in(const struct evhold *hold, enum evmode mode)
 {
@@ -349,7 +349,7 @@ is_inside_in(const struct evhold *hold, enum evmode mode)
 		   EVLIST_ELEMENT(waiting->next, struct evrequest, node));
 }
 
-/* What an owner gets that asks for the lock, by what it has there. */
+/* What an owner gets that asks for the lock. */
 static enum evanswer
 answer_owner(
     const struct evlock *lock, const struct evhold *hold, enum evmode mode)
@@ -377,7 +377,7 @@ give_up(struct evhold *hold, struct evrequest *request)
 	return evdefer_refuse_new_(ENOMEM);
 }
 
-/* Puts a request into the queue, unless it would wait there for itself. */
+/* Puts a request into the queue, unless its owner would wait for itself there. */
 static void
 wait_for(struct evrequest *request)
 {
@@ -422,8 +422,8 @@ start_request(struct evhold *hold, enum evmode mode, enum evrequest_state state)
 	return d;
 }
 
-/* Makes one that has fired: the same where nobody is before it, as no callback is
- * there yet that could tell the difference. */
+/* Makes one that has fired.  No callback is there yet that could tell the
+ * difference. */
 static struct evdeferred *
 enter_at_once_for(struct evhold *hold, enum evmode mode)
 {
@@ -504,8 +504,8 @@ evlock_try_(struct evlock *lock, struct evowner *owner, enum evmode mode)
  * Releasing.
  */
 
-/* A grant that a function has kept as a result, or whose value it has taken
- * while it runs. */
+/* A grant that a function has kept as a result, or whose value one that still runs
+ * has asked for. */
 static struct evrequest *
 find_taken(const struct evhold *hold, enum evmode mode)
 {
@@ -536,8 +536,8 @@ take_hold(struct evhold *hold, enum evmode mode)
 	request = find_taken(hold, mode);
 	if (request == NULL)
 		return false;
-	/* What was kept is not to be used any more; what is lent may be passed
-	 * on. */
+	/* A result that was kept is worth nothing from now on.  One that is lent may
+	 * still be passed on. */
 	if (request->state == EVREQUEST_KEPT)
 		end_request(request);
 	else

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What kind of result an evresult is shows in its dispose function: NULL or
- * the user's own for a plain value, and otherwise a small number that is the
- * address of no function, so that one comparison tells plain values.
+ * The dispose function of an evresult tells what kind of result it is: for a plain
+ * value it is NULL or the user's own, and otherwise a small number that is the
+ * address of no function.  So one comparison recognizes plain values.
  */
 #ifndef EVDEFER_RESULT_INTERNAL_H
 #define EVDEFER_RESULT_INTERNAL_H
@@ -34,19 +34,18 @@ struct evgrant {
 };
 
 struct evgrant_type {
-	/* A callback receives the value, which was not taken back; the grant
-	 * ends. */
+	/* Ends a grant that was not taken back: a callback receives its value. */
 	void *(*receive)(struct evgrant *grant);
 	/* Somebody who has the result asks for its value, and owns that from then
 	 * on. */
 	void *(*get_value)(struct evgrant *grant);
 	/* Nobody will receive it. */
 	void (*dispose)(struct evgrant *grant);
-	/* Before and after a function that may pass the result on, keep it or ask
-	 * for its value; */
+	/* Around a function that may pass the result on, keep it or ask for its
+	 * value. */
 	void (*lend)(struct evgrant *grant);
 	void (*end_loan)(struct evgrant *grant);
-	/* ... and where that, or who has kept it, passes it on. */
+	/* That function, or somebody who has kept the result, passes it on. */
 	void (*pass_on)(struct evgrant *grant);
 };
 
@@ -69,10 +68,10 @@ struct evfailure {
 	const char *file;
 	const char *message;
 	struct evfailure *cause;
-	/* What it carries: the user's, or what a part of the library attached
-	 * and knows by the function that disposes of it. */
+	/* What it carries: the user's, or attached by a part of the library, which
+	 * knows it by the function that disposes of it. */
 	struct evresult payload;
-	size_t place; /* index and 1, or 0 for none */
+	size_t place; /* the index + 1, or 0 for none */
 	size_t refs;  /* 0 for those that are never freed */
 	int code;
 	int line;
@@ -101,11 +100,11 @@ struct evresult evresult_vfail_(const char *file, int line,
     struct evfailure *cause, int code, const char *format, va_list args)
     EVDEFER_PRINTF_(5, 0);
 
-/* Has a failure that was just made carry that, which goes with it: at once if
- * there was no memory for the failure.  Whether there was. */
+/* Gives the payload to a failure that was just made.  If there was no memory for
+ * that, disposes of the payload and returns false. */
 bool evfailure_attach_(struct evfailure *failure, struct evresult payload);
 
-/* Whether it is the failure of a Deferred that its own consumer cancelled. */
+/* Is it the failure of a Deferred that its own consumer has cancelled? */
 bool evresult_is_cancelled_(struct evresult result);
 
 static inline bool
@@ -127,7 +126,7 @@ evresult_is_grant_(struct evresult result)
 	return evresult_has_kind_(result, EVRESULT_GRANT);
 }
 
-/* Is it a grant that was taken back meanwhile? */
+/* Is it a grant that was taken back? */
 static inline bool
 evresult_is_taken_back_(struct evresult result)
 {
@@ -135,14 +134,14 @@ evresult_is_taken_back_(struct evresult result)
 	       ((const struct evgrant *)result.data)->value == NULL;
 }
 
-/* A value that a callback gets as it is. */
+/* Is it a value that a callback gets as it is? */
 static inline bool
 evresult_is_plain_(struct evresult result)
 {
 	return (uintptr_t)result.dispose - 1 >= EVRESULT_GRANT;
 }
 
-/* The value of a result that is no failure, as a callback receives it. */
+/* What a callback receives of a result that is no failure. */
 static inline void *
 evresult_receive_(struct evresult result)
 {

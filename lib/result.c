@@ -9,31 +9,21 @@
 #include "result-internal.h"
 
 #define FIXED(error, words)                                                    \
-	{                                                                      \
-		.file = __FILE__, .line = __LINE__, .code = (error),           \
-		.message = (words)                                             \
-	}
+	.file = __FILE__, .line = __LINE__, .code = (error), .message = (words)
 
 static const struct evfailure fixed[] = {
-    [EVFAILURE_CANCELLED] =
-	{
-	    .file = __FILE__,
-	    .line = __LINE__,
-	    .code = ECANCELED,
-	    .message = "cancelled",
-	    .cancelled = true,
-	},
-    [EVFAILURE_TIMED_OUT] = FIXED(ETIMEDOUT, "timed out"),
-    [EVFAILURE_LOOP] = FIXED(EDEADLK, "a Deferred would wait for itself"),
-    [EVFAILURE_NO_WAIT] = FIXED(
-	EINVAL, "the Deferred to wait for has another base or another waiter"),
-    [EVFAILURE_SHUT_DOWN] = FIXED(ESHUTDOWN, "the lock was closed"),
-    [EVFAILURE_UPGRADE] =
-	FIXED(EDEADLK, "the owner reads the lock that it asks to write"),
-    [EVFAILURE_CYCLE] =
-	FIXED(EDEADLK, "the owner would wait for itself, through others"),
-    [EVFAILURE_NO_MEMORY] = FIXED(ENOMEM, "out of memory"),
-    [EVFAILURE_INVALID] = FIXED(EINVAL, "no failure was given"),
+    [EVFAILURE_CANCELLED] = {FIXED(ECANCELED, "cancelled"), .cancelled = true},
+    [EVFAILURE_TIMED_OUT] = {FIXED(ETIMEDOUT, "timed out")},
+    [EVFAILURE_LOOP] = {FIXED(EDEADLK, "a Deferred would wait for itself")},
+    [EVFAILURE_NO_WAIT] = {FIXED(
+	EINVAL, "the Deferred to wait for has another base or another waiter")},
+    [EVFAILURE_SHUT_DOWN] = {FIXED(ESHUTDOWN, "the lock was closed")},
+    [EVFAILURE_UPGRADE] = {FIXED(
+	EDEADLK, "the owner reads the lock that it asks to write")},
+    [EVFAILURE_CYCLE] = {FIXED(
+	EDEADLK, "the owner would wait for itself, through others")},
+    [EVFAILURE_NO_MEMORY] = {FIXED(ENOMEM, "out of memory")},
+    [EVFAILURE_INVALID] = {FIXED(EINVAL, "no failure was given")},
 };
 
 struct evresult
@@ -303,7 +293,7 @@ evfailure_unref(struct evfailure *failure)
 	struct evfailure *cause;
 	struct evresult payload;
 
-	/* A loop and no recursion: causes may be many. */
+	/* A loop and no recursion, as causes may be many. */
 	while (failure != NULL && failure->refs > 0 && --failure->refs == 0) {
 		cause = failure->cause;
 		payload = failure->payload;

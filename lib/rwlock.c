@@ -75,7 +75,7 @@ static const struct evwaitqueue_type queue_type = {evlock_deliver_,
     evlock_is_held_, admit_to_lock, evlock_fail_waiters_, destroy_lock};
 
 /*
- * For nobody in particular.
+ * Without an owner.
  */
 
 static inline struct evdeferred *

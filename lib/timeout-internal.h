@@ -27,7 +27,7 @@ struct evtimeout {
 	size_t index;	/* in the heap */
 	struct evtimers *timers;
 	struct evdeferred *deferred;
-	bool fires; /* it when the time is over, and else cancels it */
+	bool fires; /* rather than to cancel it, when the time is over */
 	bool expired;
 };
 

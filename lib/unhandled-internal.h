@@ -2,9 +2,9 @@
 /*
  * Failures that came to the end of a Deferred, and the handler that is told.
  *
- * The handler may drop failures itself.  These wait, where they are, until it
- * has returned: in their Deferreds, which go when that was reported, and in the
- * nodes of queues.  So reports need no memory and are never nested.
+ * The handler may drop failures itself.  These wait where they are until it has
+ * returned: in their Deferreds, which go when they have been reported, and in the
+ * nodes of queues.  So reports need no memory and never nest.
  */
 #ifndef EVDEFER_UNHANDLED_INTERNAL_H
 #define EVDEFER_UNHANDLED_INTERNAL_H
@@ -18,8 +18,8 @@
 #include "list-internal.h"
 #include "ready-internal.h"
 
-/* Failures of the handler that lead to the next ones are reported in a row this
- * often; and none that begins after so many reports. */
+/* What a handler drops itself is reported in the next round.  There are so many
+ * rounds in a row, and none begins after so many reports. */
 #define EVUNHANDLED_ROUNDS 16
 #define EVUNHANDLED_MANY 256
 
@@ -40,19 +40,19 @@ struct evunhandled {
 	size_t count;		 /* in both lists */
 	bool busy;		 /* somebody up the stack reports them all */
 	const struct evdeferred *reported; /* to the handler, now */
-	/* For what a handler goes on to drop, which is rare: the alarm is the base's
-	 * from the first time on. */
+	/* For the rounds after a pause.  These are rare, so the base knows the alarm
+	 * from the first of them on. */
 	struct evalarm again;
 	struct evready ready;
 };
 
 void evunhandled_init_(struct evdefer_base *base);
 
-/* The base leaves its loop, in which it could go on. */
+/* The base leaves its loop: no round after a pause will come. */
 void evunhandled_leave_loop_(struct evdefer_base *base);
 
-/* Is it a failure that somebody should know of?  That its own consumer has
- * cancelled it is no news. */
+/* Is it a failure that somebody should know of?  A cancel by the consumer itself is
+ * no news. */
 bool evunhandled_is_news_(struct evresult result);
 
 /* Reports the result of a Deferred that is at its end and pinned, in no list. */

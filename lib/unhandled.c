@@ -10,8 +10,8 @@
 #include "result-internal.h"
 #include "text-internal.h"
 
-/* libevent exports its log to its own libraries without a public header; where
- * it is not to be had, stderr is where libevent's log goes by default. */
+/* libevent exports its log to its own libraries, without a public header.  Without
+ * it, stderr is where libevent's log goes by default. */
 extern void event_warnx(const char *format, ...)
     __attribute__((weak, format(printf, 1, 2)));
 
@@ -62,7 +62,7 @@ tell(struct evdeferred *d, evdefer_base_unhandled_fn fn, void *arg)
 	unhandled->reported = NULL;
 }
 
-/* Tells of the first that waits, which goes then. */
+/* Tells of the first that waits, and lets it go. */
 static void
 tell_first(struct evdefer_base *base, evdefer_base_unhandled_fn fn, void *arg)
 {
@@ -87,7 +87,7 @@ tell_first(struct evdefer_base *base, evdefer_base_unhandled_fn fn, void *arg)
 	evdeferred_bury_(d);
 }
 
-/* The handler that is set by now. */
+/* The handler may have been set since, so it is looked up for each failure. */
 static void
 tell_handler(const struct evfailure *failure, void *arg)
 {
@@ -97,7 +97,7 @@ tell_handler(const struct evfailure *failure, void *arg)
 	unhandled->fn(failure, unhandled->arg);
 }
 
-/* Those that wait by now, not those that come of telling. */
+/* Tells of those that wait now, but not of those that come of that. */
 static size_t
 tell_all(struct evdefer_base *base, evdefer_base_unhandled_fn fn, void *arg)
 {
@@ -114,7 +114,7 @@ static void
 tell_log(struct evdefer_base *base)
 {
 	tell_all(base, write_log, base);
-	/* Now it is the log that fails. */
+	/* What is left has come of the log. */
 	while (base->unhandled.count > 0)
 		tell_all(base, say_nothing, NULL);
 }
@@ -233,7 +233,7 @@ evunhandled_report_(struct evdeferred *d)
 	tell(d, tell_handler, base);
 	evresult_dispose(evdeferred_take_result_(d));
 	tell_in_rounds(base);
-	/* Not before: the free of d has not returned yet. */
+	/* Not before, since the free of d has not returned yet. */
 	evdeferred_bury_(d);
 	end_report(base);
 }

@@ -34,7 +34,7 @@ struct evwaitqueue {
 	size_t undelivered; /* how many are in granted */
 	struct evdefer_base *base;
 	const struct evwaitqueue_type *type;
-	/* That need its memory: frames on the stack, and requests of owners. */
+	/* Frames on the stack and requests of owners that need its memory. */
 	size_t users;
 	bool fast;
 	bool closed;
@@ -59,8 +59,8 @@ evwaitqueue_is_open_(const struct evwaitqueue *queue)
 	return !queue->closed && !evdefer_base_closed_(queue->base);
 }
 
-/* Would a grant be delivered at once, with none before it, to a Deferred that can be
- * made just so? */
+/* Would a grant be delivered at once, with none before it, and is there a Deferred to
+ * be had for it? */
 static inline bool
 evwaitqueue_delivers_now_(const struct evwaitqueue *queue)
 {
@@ -88,7 +88,7 @@ evwaitqueue_grant_all_(
 /* Takes back a grant that was not delivered. */
 void evwaitqueue_withdraw_(struct evwaitqueue *queue, struct evdeferred *d);
 
-/* Tells those who were granted: at once, or from the loop. */
+/* Tells those that were granted: at once, or from the loop. */
 void evwaitqueue_hand_out_(struct evwaitqueue *queue);
 
 /* After somebody left: admits others and tells them; frees a closed one that
@@ -103,15 +103,15 @@ evwaitqueue_left_(struct evwaitqueue *queue, bool awaited)
 		evwaitqueue_changed_(queue);
 }
 
-/* What evwaitqueue_with_() is given.  0, or -1 with EINVAL. */
+/* Checks what evwaitqueue_with_() will be given.  0, or -1 with EINVAL. */
 int evwaitqueue_check_with_(const struct evwaitqueue *queue,
     const struct timeval *patience, evdeferred_body_fn body);
 
-/* Runs the body when the Deferred of an acquire is granted, before patience runs
- * out if there is one, and disposes of the grant when the result of the body is
- * there.  The same Deferred, or NULL with errno and the acquire taken back; NULL is
- * passed on.  What was granted at once needs no patience, although the loop is still
- * to tell it. */
+/* Runs the body when the Deferred of an acquire is granted, and disposes of the grant
+ * when the result of the body is there.  Patience, if it is not NULL, bounds the wait;
+ * what was granted at once needs none, though the loop may still have to tell it.
+ * Returns the same Deferred, or NULL with errno and the acquire taken back.  NULL is
+ * passed on. */
 struct evdeferred *evwaitqueue_with_(struct evwaitqueue *queue,
     struct evdeferred *acquired, const struct timeval *patience,
     evdeferred_body_fn body, void *arg);

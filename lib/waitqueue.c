@@ -99,7 +99,7 @@ hand_out_now(struct evwaitqueue *queue)
 	queue->users--;
 }
 
-/* What all of these nest too deeply is bounded together: it is one call. */
+/* As one delivery, so that there is one bound for all that these nest too deeply. */
 static void
 hand_out_first(struct evwaitqueue *queue)
 {
@@ -148,15 +148,15 @@ evwaitqueue_check_with_(const struct evwaitqueue *queue,
 	if (body == NULL)
 		return evdefer_refuse_(EINVAL);
 	evdefer_base_check_(queue->base);
-	/* On a closed base there is nothing to wait for, and none too late. */
+	/* On a closed base nothing waits, so that any patience will do. */
 	if (patience == NULL || evtimeout_check_(queue->base, patience) == 0 ||
 	    errno == ESHUTDOWN)
 		return 0;
 	return -1;
 }
 
-/* Is it to be told that it was granted, as the last of all?  While it has not
- * fired the queue is there. */
+/* Was it granted last of all, and not told yet?  The queue is there if it has not
+ * fired. */
 static bool
 is_last_granted(const struct evwaitqueue *queue, const struct evdeferred *d)
 {
@@ -173,8 +173,8 @@ evwaitqueue_with_(struct evwaitqueue *queue, struct evdeferred *acquired,
 	if (evdefer_base_closed_(acquired->base) ||
 	    is_last_granted(queue, acquired))
 		patience = NULL;
-	/* The link of the timeout is before that of the body, and ends with the
-	 * wait. */
+	/* The link of the timeout comes before that of the body, so that it ends
+	 * with the wait. */
 	if ((patience == NULL ||
 		evdeferred_add_timeout(acquired, patience) == 0) &&
 	    evdeferred_add_with_(acquired, body, arg) == 0)
