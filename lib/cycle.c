@@ -74,16 +74,12 @@ static void
 find_holders(struct search *search, const struct evrequest *request)
 {
 	struct evlock *lock = request->lock;
-	/* The owner does not wait for itself; others that wait for the same
-	 * lock may find it there. */
-	const uint64_t number =
-	    search->number + (request->hold->owner != search->owner);
 	struct evlist *node;
 	struct evrequest *granted;
 
-	if (lock->seen >= number)
+	if (lock->seen == search->number)
 		return;
-	lock->seen = number;
+	lock->seen = search->number;
 	for (node = lock->holders.next;
 	     node != &lock->holders && !is_decided(search); node = node->next)
 		find(search,
@@ -103,8 +99,6 @@ find_holders(struct search *search, const struct evrequest *request)
 static bool
 is_in_front(const struct evrequest *blocker, const struct evrequest *request)
 {
-	if (evrequest_is_granted_(blocker))
-		return false;
 	return request->mode == EVMODE_READ ||
 	       (int32_t)(blocker->d->ticket - request->d->ticket) < 0;
 }
@@ -208,7 +202,7 @@ evrequest_check_cycle_(const struct evrequest *request)
 	struct evowner *owner = request->hold->owner;
 	struct search search = {.request = request, .owner = owner};
 
-	search.number = owner->table->searches += 2;
+	search.number = ++owner->table->searches;
 	search.hold = owner->holds.next;
 	find_for(&search, owner);
 	for (; search.first != NULL && !is_decided(&search);

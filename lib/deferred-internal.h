@@ -179,7 +179,6 @@ evdeferred_make_(struct evdefer_base *base, unsigned flags)
 	d->waiter = NULL;
 	d->links = NULL;
 	d->flags = flags;
-	d->ticket = 0;
 	return d;
 }
 

@@ -118,7 +118,6 @@ evhold_new_(struct evlock *lock, struct evowner *owner)
 	hold->lock = lock;
 	hold->inside = hold->received = (struct evcounts){{0, 0}};
 	evlist_append_(&owner->holds, &hold->owner_node);
-	evlist_init_(&hold->lock_node);
 	evlist_init_(&hold->waiting[EVMODE_READ]);
 	evlist_init_(&hold->waiting[EVMODE_WRITE]);
 	evlist_init_(&hold->granted);

@@ -102,12 +102,9 @@ new_request(struct evhold *hold, enum evmode mode, enum evrequest_state state)
 	evdefer_base_use_(holds->part.base);
 	request->grant.type = &grant_type;
 	request->grant.value = hold->lock;
-	evlist_init_(&request->owner_node);
-	evlist_init_(&request->blocker_node);
 	request->hold = hold;
 	request->lock = hold->lock;
 	request->holds = holds;
-	request->d = NULL;
 	request->mode = mode;
 	request->state = state;
 	request->refs = 1;
@@ -125,6 +122,7 @@ new_wait(struct evhold *hold, enum evmode mode, enum evrequest_state state)
 	if (request == NULL)
 		return NULL;
 	request->lock->queue.users++;
+	evlist_init_(&request->blocker_node);
 	if (++owner->request_count == 2)
 		add_blocker(first_request(owner));
 	if (owner->request_count >= 2)
@@ -149,7 +147,6 @@ end_wait(struct evrequest *request)
 static void
 leave_deferred(struct evrequest *request)
 {
-	request->d = NULL;
 	request->lock->queue.users--;
 }
 

@@ -189,7 +189,6 @@ close_timers(struct evdefer_base_part *part)
 	struct evtimers *timers = EVLIST_ELEMENT(part, struct evtimers, part);
 	struct evtimeout *timeout;
 
-	evlist_remove_(&timers->ready.node);
 	while ((timeout = first_timeout(timers)) != NULL) {
 		leave_heap(timers, timeout);
 		/* Nobody else will ever fire it. */
