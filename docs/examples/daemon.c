@@ -123,7 +123,7 @@ booked(void *value, void *arg)
 	return evresult_value(NULL);
 }
 
-/* The payment failed or was called off: the half that is done is undone. */
+/* The payment failed or was called off: undoes the half that was done. */
 static struct evresult
 undo(struct evfailure *failure, void *arg)
 {
@@ -157,7 +157,7 @@ book_locked(void *arg)
 
 static void serve(struct client *client);
 
-/* The last link of each request, outside of the lock again. */
+/* The last link of each request.  The lock has been released. */
 static struct evresult
 finish(struct evresult result, void *arg)
 {
@@ -238,8 +238,8 @@ static void
 client_free(struct client *client)
 {
 	client->is_closing = true;
-	/* Its links run, and undo what is half done.  Then it is freed: by
-	 * finish(), and else here. */
+	/* The links run now, and undo what was half done.  finish() frees the
+	 * request if it is reached. */
 	evdeferred_cancel(client->request);
 	evdeferred_free(client->request);
 	client->next->previous = client->previous;

@@ -17,7 +17,7 @@
 #include "options.h"
 #include "server.h"
 
-/* What entering and answering needs, and the body before it is answered. */
+/* The most that one call takes, from asking for the lock to the answer. */
 #define DEFERREDS 1
 #define LINKS 7
 
@@ -34,9 +34,9 @@ body(void *arg)
 	return call->command->run(call);
 }
 
-/* With --no-lock nothing keeps readers from what is half done, but where they
- * could not read it: within a value with parts, and so in a transaction.  Writers
- * have their turns: there is one journal. */
+/* With --no-lock readers see what is half done, but for values with parts and
+ * transactions, of which they could not read the half.  Writers still have to take
+ * turns, as there is one journal. */
 static bool
 needs_lock(const struct call *call)
 {
@@ -50,10 +50,9 @@ needs_lock(const struct call *call)
  * or NULL without memory, and then nothing was begun.  What bounds the wait does not
  * bound the command.
  *
- * The work under the store's lock is done by the client's owner too, not by
- * nobody in particular: what guards a change that is on its way to the disk has
- * to outlast a disconnect, and that is the store's lock as well as the locks
- * that the client has named.  See call_abandon().
+ * The store's lock has the client's owner, as the locks that the client has named
+ * do: all that guards a change that is on its way to the disk has to outlast a
+ * disconnect.  See call_abandon().
  */
 
 /* Without a lock. */
@@ -68,8 +67,8 @@ enter_at_once(struct call *call)
 	return d;
 }
 
-/* Outside of the lock again: a write has told what it would change, and the next
- * one may do so, before the disk is asked for all of them. */
+/* The lock has been released: a write has planned what it will change, and others
+ * may do so before all of them go to the disk. */
 static struct evresult
 wait_for_commit(void *value, void *arg)
 {
@@ -282,10 +281,9 @@ call_refuse(struct call *call)
 
 /*
  * A change that the worker is about to make durable can't be called back.  Were
- * the owner freed now, the store's lock would go with the change half made, and
- * the locks that the client has named before the change is there that it made
- * under them: others would get in too early.  So all of that stays as it is
- * until the work is finished, and goes then.
+ * the owner freed now, the store's lock would be released with the change half made,
+ * and the locks that the client has named before what was done under them is there:
+ * others would get in too early.  So all of that stays until the work is finished.
  */
 void
 call_abandon(struct call *call)

@@ -67,11 +67,11 @@ bool call_is_waiting(const struct call *call);
 void call_refuse(struct call *call);
 
 /*
- * The client has gone.  With its owner all goes that it holds and waits for, on
- * all locks, and then answered() is called once more, with nobody to answer to.
+ * The client has gone.  Its owner is freed, with all that it holds and waits for, and
+ * then answered() is called once more, with nobody to answer to.
  *
- * If it only waits that is at once, from inside.  But if the work of its
- * request is being done, the owner stays until that is finished.
+ * If the call only waits, all of this happens at once, from inside.  But if the work
+ * of its request is being done, the owner stays until that is finished.
  */
 void call_abandon(struct call *call);
 

@@ -34,7 +34,7 @@
 #define LINGER 2
 /* Milliseconds between two looks at a connection that is not read. */
 #define WATCH 500
-/* So many of them has a client that has ended its side to wait for locks. */
+/* After so many of them a client that has ended its side stops waiting for locks. */
 #define LOOKS 6
 
 struct client {
@@ -179,7 +179,7 @@ begin_close(struct client *client)
 {
 	client->closing = true;
 	client->begun_close = true;
-	/* Nobody has to wait until this one has taken its last replies. */
+	/* Others that wait for its locks need not wait for its last replies. */
 	holder_close(&client->call.holder);
 	if (client->server->out_of_time) {
 		drop(client);
@@ -326,12 +326,12 @@ run_batch(struct client *client)
 /*
  * A client that has ended its side has no more requests, but may wait for the
  * answers to those that it has sent: "printf ... | nc" does.  One that is dead
- * looks the same, unless its machine says so (which is an error of the
- * connection, and nobody but us finds that out, as nothing is read any more).
+ * looks the same, unless its machine says so.  That is an error of the connection,
+ * which we have to look for: nothing is read any more.
  *
- * So it gets its answers, but where it makes others wait, as it has named locks
- * or asks for one, it may itself wait for a few seconds only.  Then its request
- * is refused, and those behind it are not done: they count on the lock.
+ * So it gets its answers.  But if others may have to wait for it, as it has named
+ * locks or asks for one, it may itself wait for a few seconds only.  Then its request
+ * is refused, and those behind it are not done, since they count on the lock.
  */
 static bool
 is_dead(const struct client *client)
@@ -361,7 +361,7 @@ watch_waiting(struct client *client)
 	schedule(client, WATCH);
 }
 
-/* Does requests, and sees to it that somebody goes on with the next. */
+/* Does requests, and leaves the next ones to whatever will go on. */
 static void
 run(struct client *client)
 {
@@ -420,8 +420,8 @@ client_close_after_reply(struct call *call)
  * Events.
  */
 
-/* Who waits in LOCK may do so for long.  What is sent ahead meanwhile has to end
- * somewhere, or an end behind it is not found. */
+/* LOCK may wait for long.  What is sent ahead meanwhile is read, as the end of the
+ * connection may be behind it, and so it has to be bounded. */
 static bool
 sends_too_much(const struct client *client)
 {

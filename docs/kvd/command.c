@@ -113,7 +113,7 @@ range_cut(const struct range *range, uint64_t total, uint64_t *first)
 	uint64_t end = 0;
 
 	*first = place_of(range->first, total);
-	/* One before all of them is none. */
+	/* A last one that is before all of them leaves none. */
 	if (range->last >= 0 || (uint64_t) - (range->last + 1) < total)
 		end = place_of(range->last, total) + 1;
 	if (end > total)

@@ -67,7 +67,7 @@ commit_new(struct server *server)
 		return NULL;
 	commit->server = server;
 	commit->end = &commit->first;
-	/* Without the lock, the finest: to see what it is for. */
+	/* Without the lock one by one, so that one sees what it is for. */
 	commit->slice = server->options->lock ? SLICE : 1;
 	return commit;
 }
@@ -117,7 +117,7 @@ record_of(const struct commit *commit, size_t index)
 
 	record.key = store_key(change->entry);
 	record.more = index + 1 < commit->count;
-	/* What is before the batch was synced before that was written. */
+	/* All that is before the batch was synced before the batch is written. */
 	record.synced = index == 0 && commit->server->options->sync;
 	if (change->value == NULL)
 		return record;

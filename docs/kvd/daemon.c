@@ -197,8 +197,8 @@ reply_ok_later(void *value, void *arg)
 	return done();
 }
 
-/* Not to be found out only when the lock is granted: with a writer waiting
- * that would be after the end of the snapshot. */
+/* Before the lock is asked for: if a writer waits, it is granted when the snapshot has
+ * come to its end. */
 bool
 check_snapshot(struct call *call)
 {

@@ -59,7 +59,7 @@ holder_close(struct holder *holder)
 
 	if (owner == NULL)
 		return;
-	/* Of those that it waits for, whoever waits has to be told first. */
+	/* The others go when those who wait for them have been told. */
 	for (hold = holder->holds; hold != NULL; hold = next) {
 		next = hold->hh.next;
 		if (hold->times > 0)
@@ -148,7 +148,7 @@ holder_release(struct holder *holder, struct bytes name)
 	if (hold == NULL || hold->times == 0)
 		return -1;
 	lock = hold_lock(hold);
-	/* The library knows as what it holds the lock. */
+	/* The library knows in which mode it holds the lock. */
 	if (evrwlock_release(lock, holder->owner, EVRWLOCK_WRITE) == -1)
 		evrwlock_release(lock, holder->owner, EVRWLOCK_READ);
 	if (--hold->times == 0)

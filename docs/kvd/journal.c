@@ -368,8 +368,7 @@ static void
 submit(struct journal *journal, struct job *job, struct evdeferred *done)
 {
 	journal->syncs += journal->sync;
-	/* Even if nothing is synced the loop serves others before it goes on,
-	 * as if it had been. */
+	/* Others are served before it goes on, even if nothing is synced. */
 	if (!journal->sync) {
 		job->error = job->run(job, journal);
 		job->run = NULL;

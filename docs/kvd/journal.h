@@ -3,11 +3,10 @@
  * The journal: every write, on the disk before it is applied.
  *
  * A record that can't be written is cut off again, as if it had never been.
- * Where that fails, or an fdatasync does, nobody knows what the disk has: then
- * all further writes are refused until a restart has read what is there.  So
- * they are when a file of the directory is no more the one that it was, or
- * somebody else has written to the journal: what was promised before may be
- * lost, and nothing more is promised.
+ * If that fails, or an fdatasync does, nobody knows what the disk has: then all
+ * further writes are refused until a restart has read what is there.  They are also
+ * refused when a file of the directory has been replaced, or somebody else has written
+ * to the journal: what was promised before may be lost, and nothing more is promised.
  */
 #ifndef KVD_JOURNAL_H
 #define KVD_JOURNAL_H

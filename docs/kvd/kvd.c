@@ -59,7 +59,7 @@ main(int argc, char **argv)
 	case OPTIONS_BAD:
 		return 2;
 	}
-	/* Both are errors that the calls report as well. */
+	/* Without the signals the calls that fail return an error. */
 	signal(SIGPIPE, SIG_IGN);
 	signal(SIGXFSZ, SIG_IGN);
 	if (server_open(&server, &options) == 0 && server_run(&server) == 0)

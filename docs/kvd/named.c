@@ -121,8 +121,7 @@ named_close(struct named_locks *locks)
 	for (named = locks->table; named != NULL; named = next) {
 		lock = named->lock;
 		named->lock = NULL;
-		/* Those that waited are answered meanwhile, and use it no
-		 * more. */
+		/* Those that wait are answered by this, and stop using it. */
 		named->users++;
 		evrwlock_free(lock);
 		next = named->hh.next;

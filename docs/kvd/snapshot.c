@@ -270,8 +270,8 @@ begin(struct snapshot *snapshot)
 	return snapshot->fd == -1 ? -1 : 0;
 }
 
-/* As a reader inside the lock keeps writers out, all of the journal is in the
- * snapshot; with --no-lock that may be otherwise. */
+/* A reader inside the lock keeps writers out, so that all of the journal is in the
+ * snapshot.  With --no-lock some of it may not be. */
 static bool
 journal_is_covered(const struct snapshot *snapshot)
 {
@@ -288,7 +288,7 @@ end(struct snapshot *snapshot, const struct evfailure *failure)
 {
 	struct server *server = snapshot->server;
 
-	/* The journal has its own say. */
+	/* The journal reports its failures itself. */
 	if (failure != NULL && !snapshot->in_place)
 		report("%s/" NAME ": %s", server->options->dir,
 		    evfailure_get_message(failure));

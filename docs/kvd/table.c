@@ -17,8 +17,8 @@ table_init(void)
 {
 	ssize_t got;
 
-	/* So few bytes come all at once; the wait is for a machine that has
-	 * just booted. */
+	/* So few bytes come all at once.  Only on a machine that has just booted
+	 * is there a wait. */
 	do
 		got = getrandom(secret, sizeof(secret), 0);
 	while (got == -1 && errno == EINTR);

@@ -2,10 +2,10 @@
 /*
  * uthash, with a hash that clients can't know.
  *
- * Its own is the same everywhere: who chooses keys can choose them so that all
- * are in one chain, and some hundred make uthash give up to make the table
- * longer, for good.  This one is SipHash with a key of the process's own, so that
- * nobody outside can tell which keys meet.
+ * Its own hash is the same everywhere: whoever chooses keys can choose them so that
+ * all are in one chain, and after some hundred of these uthash never makes the table
+ * longer again.  This one is SipHash with a key of the process's own, so that nobody
+ * outside can tell which keys meet.
  */
 #ifndef KVD_TABLE_H
 #define KVD_TABLE_H

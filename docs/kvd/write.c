@@ -87,7 +87,7 @@ write_end(struct call *call, write_reply_fn reply)
 		reply(call);
 		return evresult_value(NULL);
 	}
-	/* The link is that of whoever waits. */
+	/* The link is for whoever will wait. */
 	if (evdefer_base_reserve(base, 1, 1) == -1 ||
 	    commit_seal(commit_of(call), call->write.begin) == -1)
 		return write_give_up(call);
