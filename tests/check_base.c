@@ -282,7 +282,8 @@ START_TEST(reserve_of_what_cannot_be_counted_is_enomem)
 	const size_t pages = SIZE_MAX / 2048 + 1;
 	size_t in_page;
 
-	if (!alloc_works())
+	/* With 32 bits some of these are few enough to be had. */
+	if (!alloc_works() || sizeof(size_t) < 8)
 		return;
 	for (in_page = 1; in_page <= 100; in_page++) {
 		ck_assert_int_eq(
