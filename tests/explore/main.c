@@ -3,9 +3,9 @@
  * check_explore [--seconds=S] [--depth=N] [--quiet]: until the time is over
  * (120 s), the depth is reached, or a difference is found.
  *
- * The search: in breadth, all sequences of one more step in each round, in all
- * settings.  A sequence is run from its start each time, for the library's
- * state can't be copied.
+ * The search is breadth first: each round tries all sequences that are one step
+ * longer, in all settings.  A sequence is run from its start each time, since the
+ * library's state can't be copied.
  */
 #include <getopt.h>
 #include <stdio.h>

@@ -83,7 +83,7 @@ _Noreturn void check_broken(const char *file, int line, const char *format, ...)
 #define ck_assert_ptr_null(a) check_that((a) == NULL, "%s is not NULL", #a)
 #define ck_assert_ptr_nonnull(a) check_that((a) != NULL, "%s is NULL", #a)
 
-/* NULL is a string like no other. */
+/* NULL is the same as NULL only. */
 bool check_same(const char *a, const char *b);
 #define ck_assert_str_eq(a, b)                                                 \
 	check_that(check_same(a, b), "%s is not %s", #a, #b)

@@ -226,9 +226,9 @@ call_describe(void)
 		MUST(evrwlock_describe(w.locks[0], text, sizeof(text)) > 0);
 }
 
-/* That a part comes to wait for its own combination is not found, and neither
- * is ever fired or freed.  So in some programs the parts can't wait for
- * anything, in the others nothing waits for a combination. */
+/* If a part comes to wait for its own combination nobody notices, and neither is
+ * ever fired or freed.  So in some programs the parts can't wait for anything, and
+ * in the others nothing waits for a combination. */
 static struct slot *
 some_part(void)
 {

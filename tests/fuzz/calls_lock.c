@@ -251,7 +251,7 @@ call_queue(void)
 		return;
 	}
 	object = some_result(NULL);
-	/* Where the queue went meanwhile, nobody has it. */
+	/* If the queue went meanwhile nobody has taken the object. */
 	if (*queue == NULL || evqueue_put(*queue, object) == -1)
 		evresult_dispose(object);
 }
