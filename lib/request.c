@@ -143,13 +143,6 @@ end_wait(struct evrequest *request)
 		evlist_remove_(&first_request(owner)->blocker_node);
 }
 
-/* Its Deferred is done with it. */
-static void
-leave_deferred(struct evrequest *request)
-{
-	request->lock->queue.users--;
-}
-
 /* Nothing comes of it, nor of its hold if that has nothing else. */
 static void
 forget_request(struct evrequest *request)
@@ -157,7 +150,7 @@ forget_request(struct evrequest *request)
 	struct evhold *hold = request->hold;
 
 	end_wait(request);
-	leave_deferred(request);
+	request->lock->queue.users--;
 	end_request(request);
 	evhold_tidy_(hold);
 }
@@ -192,7 +185,7 @@ deliver_request(struct evrequest *request, struct evdeferred *d)
 	if (request->state == EVREQUEST_WAITING)
 		evhold_enter_(request->hold, request->mode);
 	end_wait(request);
-	leave_deferred(request);
+	request->lock->queue.users--;
 	move_to(request, EVREQUEST_DELIVERED);
 	evdeferred_produce_(
 	    d, evresult_of_kind_(EVRESULT_GRANT, &request->grant));
@@ -237,7 +230,7 @@ cancel_request(struct evdeferred *d, void *arg)
 		evrequest_withdraw_(request);
 	/* From the list that its owner has put it into, if that is being freed. */
 	evlist_remove_(&request->owner_node);
-	leave_deferred(request);
+	request->lock->queue.users--;
 	unref_request(request);
 	evwaitqueue_changed_(queue);
 }
