@@ -134,40 +134,39 @@ closes_loop(const struct evdeferred *d, const struct evdeferred *inner)
 }
 
 /* The result of d is a Deferred: gives d the result of that one, or has d wait for
- * it.  Returns whether d has a result now. */
-static bool
+ * it. */
+static void
 settle(struct evdeferred *d)
 {
 	struct evdeferred *inner = d->u.result.data;
 
 	if (inner == d) {
 		d->u.result = evresult_fixed_(EVFAILURE_LOOP);
-		return true;
+		return;
 	}
 	if (inner->base != d->base) {
 		d->u.result = evresult_fixed_(EVFAILURE_NO_WAIT);
 		evdeferred_free(inner);
-		return true;
+		return;
 	}
 	if (inner->waiter != NULL) {
 		d->u.result = evresult_fixed_(EVFAILURE_NO_WAIT);
-		return true;
+		return;
 	}
 	if (closes_loop(d, inner)) {
 		/* Nobody is left to free inner, which was handed to d. */
 		d->u.result = evresult_fixed_(EVFAILURE_LOOP);
 		evdeferred_detach(inner);
-		return true;
+		return;
 	}
 	if (!evdeferred_is_complete_(inner)) {
 		inner->waiter = d;
 		evdeferred_set_(d, EVDEFERRED_WAITING);
-		return false;
+		return;
 	}
 	d->u.result = evdeferred_take_result_(inner);
 	evdeferred_set_(inner, EVDEFERRED_FREED);
 	collect(inner);
-	return true;
 }
 
 static void
@@ -182,9 +181,10 @@ queue(struct evdeferred *d)
 static bool
 wait_for_result(struct evdeferred *d)
 {
-	if (settle(d))
-		return false;
-	if (d->flags & EVDEFERRED_CANCEL) {
+	const unsigned cancel = EVDEFERRED_WAITING | EVDEFERRED_CANCEL;
+
+	settle(d);
+	if ((d->flags & cancel) == cancel) {
 		evdeferred_clear_(d, EVDEFERRED_CANCEL);
 		pass_cancel(d);
 	}

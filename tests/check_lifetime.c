@@ -104,6 +104,25 @@ START_TEST(free_inside_own_link_drops_the_rest)
 }
 END_TEST
 
+/* The producer comes, late, before the link has returned. */
+static struct evresult
+free_and_fire(struct evfailure *failure, void *arg)
+{
+	(void)failure;
+	evdeferred_free(arg);
+	ck_assert_int_eq(evdeferred_callback(arg, NULL), 0);
+	return evresult_value(NULL);
+}
+
+START_TEST(free_inside_own_link_before_a_late_result)
+{
+	struct evdeferred *d = fresh();
+
+	evdeferred_add_errback(d, free_and_fire, d);
+	evdeferred_cancel(d);
+}
+END_TEST
+
 START_TEST(free_inside_own_link_added_late)
 {
 	struct evdeferred *d = fired(evresult_value(NULL));
@@ -459,6 +478,7 @@ main(void)
 	tcase_add_test(
 	    tc, free_disposes_of_what_is_fired_while_its_links_are_dropped);
 	tcase_add_test(tc, free_inside_own_link_drops_the_rest);
+	tcase_add_test(tc, free_inside_own_link_before_a_late_result);
 	tcase_add_test(tc, free_inside_own_link_added_late);
 	tcase_add_test(tc, free_inside_own_link_reports_the_failure_left);
 	tcase_add_test(tc, free_inside_own_link_frees_the_deferred_it_returns);

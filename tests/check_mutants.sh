@@ -113,7 +113,8 @@ expect 'a header' says 'sum-internal.h:4: is_small(): return number == 2;  ->  r
 expect 'what survives' \
     says 'sum.c:11: sum | if (a && is_small(b)) | if (a || is_small(b)) | '
 expect 'and what else does' says 'sum | int sum = 0; | int sum = 1; | '
-expect 'how many' says 'mutants: 6 changes, 4 seen by a test, 2 not'
+expect 'how many' \
+    says 'mutants: 6 changes, 4 seen by a test, 0 that make no difference, 2 not seen'
 expect 'the library is as before' diff -r "$tmp/before" lib
 
 cat > "$tmp/reasons" << 'EOT'
@@ -122,7 +123,9 @@ sum | if (a && is_small(b)) | if (a || is_small(b)) | a test | of this.
 sum | int sum = 0; | int sum = 1; | Another.
 EOT
 mutants 0
-expect 'without those listed' says 'mutants: 4 changes, 4 seen by a test, 0 not'
+expect 'those listed' says 'no difference: a test | of this.'
+expect 'how many of them' \
+    says 'mutants: 6 changes, 4 seen by a test, 2 that make no difference, 0 not seen'
 
 echo 'sum | int sum = 2; | int sum = 1; | It was 2 once.' >> "$tmp/reasons"
 mutants 1

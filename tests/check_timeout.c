@@ -476,6 +476,17 @@ START_TEST(timeout_that_has_ended_asks_for_no_other_turn)
 }
 END_TEST
 
+START_TEST(timeout_outlives_the_base)
+{
+	const struct timeval timeout = milliseconds(10);
+	struct evdeferred *d = evdeferred_new(base, give_up, NULL);
+
+	evdeferred_add_timeout(d, &timeout);
+	support_free_base();
+	evdeferred_free(d);
+}
+END_TEST
+
 static struct evresult
 close_base(void *arg)
 {
@@ -665,6 +676,7 @@ main(void)
 	tcase_add_test(
 	    tc, cancel_after_a_timeout_that_was_answered_is_none_by_the_next);
 	tcase_add_test(tc, timeout_that_has_ended_asks_for_no_other_turn);
+	tcase_add_test(tc, timeout_outlives_the_base);
 	tcase_add_test(tc, base_may_be_freed_by_a_timeout_among_others);
 	tcase_add_test(
 	    tc, event_without_memory_is_set_again_when_there_is_some);

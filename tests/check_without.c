@@ -29,8 +29,9 @@ static enum {
 	LIBRARY_FIRST
 } known;
 
-/* Of how many addresses that was asked. */
+/* Of how many addresses that was asked, and of which first. */
 static int asked;
+static const void *asked_first;
 
 /* The frames that were told last: where each returns to, and how many. */
 static char *returns[8];
@@ -75,11 +76,12 @@ dladdr(const void *address, Dl_info *info)
 {
 	bool in_library;
 
-	(void)address;
+	if (asked++ == 0)
+		asked_first = address;
 	if (known == NOTHING)
 		return 0;
 	in_library =
-	    known == LIBRARY_ALONE || (known == LIBRARY_FIRST && asked++ < 3);
+	    known == LIBRARY_ALONE || (known == LIBRARY_FIRST && asked <= 3);
 	memset(info, 0, sizeof(*info));
 	info->dli_fbase = in_library ? (void *)&asked : (void *)&frames;
 	info->dli_saddr = info->dli_fbase;
@@ -194,6 +196,8 @@ START_TEST(caller_of_the_library_comes_first)
 	describe(5);
 	ck_assert_int_eq(count_of("(program+0x"), 2);
 	ck_assert_int_eq(count_of("libevdefer"), 0);
+	/* The library is where the first frame is. */
+	ck_assert_ptr_eq(asked_first, returns[0]);
 }
 END_TEST
 
