@@ -218,6 +218,7 @@ leave_or_cancel(struct evdeferred *d, void *arg)
 	}
 	all->d = NULL;
 	all->decided = true;
+	all->count = 0;
 	work(all, FREE | CLEAR);
 	unref(all);
 }
