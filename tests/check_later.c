@@ -216,6 +216,41 @@ START_TEST(all_that_are_later_end_with_the_base)
 }
 END_TEST
 
+static struct evresult
+leave_and_free_base(void *lock, void *arg)
+{
+	(void)arg;
+	evrwlock_reader_release(lock);
+	support_free_base();
+	return evresult_value(NULL);
+}
+
+/* When the first has ended, the end of the second is no time to wake up at: there is
+ * no loop any more, and no turn is set while one is under way. */
+START_TEST(all_that_are_later_end_with_the_base_in_a_turn)
+{
+	struct evrwlock *lock = evrwlock_new(base, 0);
+	struct evdeferred *acquired = evrwlock_reader_acquire(lock);
+	struct evdeferred *d[2];
+	struct seen seen[2] = {{0}};
+	int i;
+
+	for (i = 0; i < 2; i++) {
+		d[i] = evdeferred_later(base, &three_seconds, NULL, NULL);
+		see(d[i], &seen[i]);
+	}
+	evdeferred_add_callback(acquired, leave_and_free_base, NULL);
+	turns(1);
+	ck_assert_ptr_null(base);
+	for (i = 0; i < 2; i++) {
+		ck_assert_int_eq(seen[i].code, ECANCELED);
+		evdeferred_free(d[i]);
+	}
+	evdeferred_free(acquired);
+	evrwlock_free(lock);
+}
+END_TEST
+
 START_TEST(later_refuses_what_is_no_delay)
 {
 	const struct timeval negative = {-1, 0}, odd = {0, 1000000};
@@ -365,6 +400,7 @@ main(void)
 	tcase_add_test(tc, later_does_not_fire_after_the_base_is_freed);
 	tcase_add_test(tc, later_that_is_detached_ends_with_the_base);
 	tcase_add_test(tc, all_that_are_later_end_with_the_base);
+	tcase_add_test(tc, all_that_are_later_end_with_the_base_in_a_turn);
 	tcase_add_test(tc, later_refuses_what_is_no_delay);
 	tcase_add_test(tc, later_refuses_a_base_that_is_freed);
 	tcase_add_test(tc, later_without_memory);

@@ -251,6 +251,36 @@ START_TEST(handler_that_fails_each_time_goes_on_after_a_pause)
 }
 END_TEST
 
+/* The pause is the alarm of one part of the library, the delay that of another.
+ * _i: 0 the pause begins first, 1 the delay. */
+START_TEST(pause_of_a_handler_that_fails_and_a_delay_end_both)
+{
+	const struct timeval delay = milliseconds(15);
+	struct evdeferred *d;
+	struct seen seen = {0};
+	int before;
+
+	set_handler(handle_and_drop, 50, 1);
+	if (_i == 0)
+		drop_failure(100);
+	d = evdeferred_later(base, &delay, NULL, NULL);
+	see(d, &seen);
+	if (_i == 1)
+		drop_failure(100);
+	before = handler.calls;
+	clock_advance(20);
+	turns(1);
+	ck_assert_int_gt(handler.calls, before);
+	ck_assert_int_eq(seen.values, 1);
+	while (events() > 0) {
+		clock_advance(20);
+		turns(1);
+	}
+	ck_assert_int_eq(handler.calls, 51);
+	evdeferred_free(d);
+}
+END_TEST
+
 static struct evresult
 drop_and_break(void *lock, void *arg)
 {
@@ -632,6 +662,8 @@ main(void)
 	tcase_add_test(tc, handler_that_fails_is_told_when_it_has_returned);
 	tcase_add_test(tc, handler_that_drops_many_at_once_is_told_of_all);
 	tcase_add_test(tc, handler_that_fails_each_time_goes_on_after_a_pause);
+	tcase_add_loop_test(
+	    tc, pause_of_a_handler_that_fails_and_a_delay_end_both, 0, 2);
 	tcase_add_test(
 	    tc, handler_that_fails_each_time_goes_on_once_after_two_pauses);
 	tcase_add_test(
