@@ -18,5 +18,6 @@
 #include <evdefer/result.h>
 #include <evdefer/rwlock.h>
 #include <evdefer/semaphore.h>
+#include <evdefer/threadpool.h>
 
 #endif

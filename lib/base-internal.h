@@ -20,6 +20,7 @@
 #include <evdefer/base.h>
 #include <evdefer/result.h>
 
+#include "call-internal.h"
 #include "list-internal.h"
 #include "pool-internal.h"
 #include "ready-internal.h"
@@ -75,6 +76,7 @@ struct evdefer_base {
 	struct evalarm *alarms;
 	struct evdefer_base_part *parts;
 	struct evunhandled unhandled;
+	struct evcalls calls;
 	size_t timeouts; /* that run, or have run out */
 	bool debug;
 	pthread_t thread;

@@ -307,20 +307,39 @@ turn(evutil_socket_t fd, short what, void *arg)
 	evdefer_base_collect_(base);
 }
 
+/* 0, or an errno code and none is left. */
+static int
+make_events(struct evdefer_base *base)
+{
+	int error;
+
+	base->turn = evtimer_new(base->event_base, turn, base);
+	if (base->turn == NULL)
+		return ENOMEM;
+	if (evcalls_init_(base) == 0)
+		return 0;
+	error = errno;
+	event_free(base->turn);
+	return error;
+}
+
 struct evdefer_base *
 evdefer_base_new(struct event_base *event_base)
 {
 	struct evdefer_base *base;
+	int error;
 
 	if (event_base == NULL)
 		return evdefer_refuse_new_(EINVAL);
 	base = calloc(1, sizeof(*base));
 	if (base == NULL)
-		goto no_memory;
+		return evdefer_refuse_new_(ENOMEM);
 	base->event_base = event_base;
-	base->turn = evtimer_new(event_base, turn, base);
-	if (base->turn == NULL)
-		goto no_memory;
+	error = make_events(base);
+	if (error != 0) {
+		free(base);
+		return evdefer_refuse_new_(error);
+	}
 
 	base->users = 1; /* until evdefer_base_free() */
 	base->thread = pthread_self();
@@ -334,10 +353,6 @@ evdefer_base_new(struct event_base *event_base)
 	evpool_init_(&base->results, sizeof(struct evresult_node));
 	evunhandled_init_(base);
 	return base;
-
-no_memory:
-	free(base);
-	return evdefer_refuse_new_(ENOMEM);
 }
 
 void
@@ -357,6 +372,8 @@ evdefer_base_free(struct evdefer_base *base)
 		if (part->type->close != NULL)
 			part->type->close(part);
 	}
+	/* After the threads that it has waited for. */
+	evcalls_close_(base);
 	base->depth++;
 	move(&base->nested, &base->left);
 	while (deliver_one(base, true))
@@ -379,6 +396,7 @@ evdefer_base_destroy_unused_(struct evdefer_base *base)
 			part->type->destroy(part);
 		free(part);
 	}
+	evcalls_destroy_(&base->calls);
 	evpool_destroy_(&base->results);
 	evpool_destroy_(&base->links);
 	evpool_destroy_(&base->deferreds);

@@ -10,8 +10,9 @@
  *
  * A NULL base is refused with EINVAL, and ignored where nothing is returned.
  *
- * Everything of one base belongs to the thread that runs its event_base.  A
- * library built with --enable-debug aborts on a call from another thread.
+ * Everything of one base belongs to the thread that runs its event_base, but for
+ * evdefer_base_call(), which any thread may call.  A library built with
+ * --enable-debug aborts on another call from another thread.
  */
 #ifndef EVDEFER_BASE_H
 #define EVDEFER_BASE_H
@@ -42,6 +43,9 @@ struct evfailure;
 typedef void (*evdefer_base_unhandled_fn)(
     const struct evfailure *failure, void *arg);
 
+/** What evdefer_base_call() has the loop run. */
+typedef void (*evdefer_base_call_fn)(void *arg);
+
 /**
  * Makes the library's side of an event_base.
  *
@@ -55,8 +59,11 @@ typedef void (*evdefer_base_unhandled_fn)(
  * event_base_loop() with EVLOOP_NONBLOCK alone does not return.  With
  * EVLOOP_ONCE as well it returns after one turn.
  *
+ * A base has a file descriptor (an eventfd, or a pair of sockets) for calls from
+ * other threads.
+ *
  * @return the base, to be freed with evdefer_base_free(); NULL with errno
- *   EINVAL (no event_base) or ENOMEM.
+ *   EINVAL (no event_base), ENOMEM, or EMFILE and ENFILE (no descriptor is left).
  */
 struct evdefer_base *evdefer_base_new(struct event_base *event_base);
 
@@ -73,6 +80,30 @@ struct evdefer_base *evdefer_base_new(struct event_base *event_base);
  * last of them.  Call this before event_base_free().
  */
 void evdefer_base_free(struct evdefer_base *base);
+
+/**
+ * Has the loop of the base run @p fn, which may then use all of the library.
+ * Twisted's callFromThread().
+ *
+ * **Any thread** may call it, also that of the base, a function of a thread pool
+ * (evdefer/threadpool.h) or one that runs in another loop, but no signal handler.
+ * Calls of one thread run in their order, after a poll.  What was accepted runs:
+ * at the latest from inside evdefer_base_free(), in the thread that calls that.
+ * A loop that runs is woken by one write to a descriptor, however many calls come
+ * before it looks.  It is not kept from ending (event_base_dispatch()) by a call that
+ * may yet come; what came in its last moments runs when it runs again, or with
+ * evdefer_base_free().  evthread_use_pthreads() is not needed.
+ *
+ * The base has to be there: whoever calls knows that evdefer_base_free() has not
+ * returned.
+ *
+ * @param arg handed to the function; it stays the caller's.
+ * @return 0, or -1 with errno EINVAL (no base or no function), ESHUTDOWN
+ *   (evdefer_base_free() was called) or ENOMEM, and the function will not run.  O(1);
+ *   in the steady state it needs no memory.
+ */
+int evdefer_base_call(
+    struct evdefer_base *base, evdefer_base_call_fn fn, void *arg);
 
 /** @return the event_base that was given to evdefer_base_new(), or NULL after
  * evdefer_base_free(), as long as a Deferred, lock or owner of the base is

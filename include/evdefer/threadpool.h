@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: MIT */
+/**
+ * @file evdefer/threadpool.h
+ *
+ * Work that blocks (a disk, a name server, a long computation) beside the loop: a
+ * fixed number of threads run functions, and what these return comes back to the
+ * loop as Deferreds.  Twisted's ThreadPool and deferToThread().
+ *
+ * Work that was asked for first begins first.  Several bases may share a pool.
+ * Signals are left to the threads that run loops: those of a pool block all of
+ * them.
+ *
+ * A loop does not end (event_base_dispatch()) while work of its base is waiting or
+ * under way.
+ */
+#ifndef EVDEFER_THREADPOOL_H
+#define EVDEFER_THREADPOOL_H
+
+#include <evdefer/deferred.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+struct evthreadpool;
+
+/** The most threads that a pool may have. */
+#define EVTHREADPOOL_MAX 1024
+
+/**
+ * Starts threads that wait for work.
+ *
+ * @param threads how many, from 1 to EVTHREADPOOL_MAX.
+ * @return the pool, to be freed with evthreadpool_free(); NULL with errno EINVAL
+ *   (none, or too many), ENOMEM, or what pthread_create() said, EAGAIN mostly, and no thread
+ *   is left.
+ */
+struct evthreadpool *evthreadpool_new(unsigned threads);
+
+/**
+ * Ends a pool.  NULL is allowed.  From any thread but those of the pool.
+ *
+ * Waits for the functions that run; what they return still comes to the loops of
+ * their bases.  Work that has not begun fails with ESHUTDOWN, in the loops of its
+ * bases too.  No thread is left when this returns.
+ */
+void evthreadpool_free(struct evthreadpool *pool);
+
+/**
+ * Has a thread of the pool run @p fn.  Twisted's deferToThread().
+ *
+ * Call it from the thread of the base.  The function runs beside the loop and must
+ * use nothing of the library but what makes results and failures (evresult_value(),
+ * evresult_owned(), evresult_fail() and the others of evdefer/result.h) and
+ * evdefer_base_call().
+ *
+ * A cancel fails the Deferred with ECANCELED at once.  Work that has not begun is
+ * not done then; what has begun goes on, and what it returns is disposed of, in the
+ * thread of the base, and so it is after evdeferred_free().
+ *
+ * evdefer_base_free() cancels all work of the base, and waits for the functions that
+ * run.
+ *
+ * @param fn returns the result: a value, a failure or evresult_deferred().
+ * @param arg handed to it; it stays the caller's, who leaves it alone until the
+ *   result is there.  Where the work may be cancelled while it runs, let it be freed
+ *   by the function itself.
+ * @return a Deferred that is the caller's, as evdeferred_new(), and fires in the
+ *   loop of the base with what the function returned; NULL with errno EINVAL (no
+ *   pool, no base or no function), ESHUTDOWN (evdefer_base_free() was called) or
+ *   ENOMEM.  A call costs two locks of a mutex and, at most, a wake-up of a thread
+ *   there and one of the loop back; in the steady state it needs no memory.
+ */
+struct evdeferred *evthreadpool_defer(struct evthreadpool *pool,
+    struct evdefer_base *base, evdeferred_body_fn fn, void *arg);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif
