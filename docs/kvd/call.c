@@ -280,7 +280,7 @@ call_refuse(struct call *call)
 }
 
 /*
- * A change that the worker is about to make durable can't be called back.  Were
+ * A change that the thread is about to make durable can't be called back.  Were
  * the owner freed now, the store's lock would be released with the change half made,
  * and the locks that the client has named before what was done under them is there:
  * others would get in too early.  So all of that stays until the work is finished.

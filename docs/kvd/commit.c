@@ -36,7 +36,6 @@ struct change {
 struct commit {
 	struct server *server;
 	struct evcoro co;
-	struct job job;
 	bool begun;   /* on its way to the lock, or inside */
 	bool inside;  /* the lock */
 	bool durable; /* the batch is in the journal */
@@ -217,15 +216,9 @@ make_changes(struct commit *commit, size_t max)
 static struct evdeferred *
 next_turn(struct commit *commit)
 {
-	struct server *server = commit->server;
-	struct evdeferred *done = evdeferred_new(server->base, NULL, NULL);
+	static const struct timeval now = {0, 0};
 
-	if (done == NULL)
-		return NULL;
-	commit->job.run = NULL;
-	commit->job.error = 0;
-	worker_submit(server->worker, &commit->job, done);
-	return done;
+	return evdeferred_later(commit->server->base, &now, NULL, NULL);
 }
 
 static struct call *
@@ -314,8 +307,8 @@ run(struct evcoro *co, void *arg)
 	EVCORO_AWAIT(co, evrwlock_writer_acquire(server->lock));
 	commit->inside = true;
 	if (commit->count > 0) {
-		EVCORO_AWAIT(co, journal_append(server->journal, &commit->job,
-				     commit->bytes, commit->length));
+		EVCORO_AWAIT(co, journal_append(server->journal, commit->bytes,
+				     commit->length));
 		commit->durable = true;
 	}
 	while (make_changes(commit, commit->slice))

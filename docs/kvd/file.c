@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <stdint.h>
+#include <string.h>
 
 /* Leaves out the first bytes, which are written. */
 static void
@@ -47,4 +48,12 @@ file_set_part(struct iovec *part, struct bytes bytes)
 {
 	part->iov_base = (void *)(uintptr_t)bytes.data;
 	part->iov_len = bytes.length;
+}
+
+struct evresult
+file_result(int error, const char *what)
+{
+	if (error == 0)
+		return evresult_value(NULL);
+	return evresult_fail(error, "%s: %s", what, strerror(error));
 }

@@ -8,6 +8,8 @@
 #include <sys/types.h>
 #include <sys/uio.h>
 
+#include <evdefer/result.h>
+
 #include "bytes.h"
 
 /* Writes all the parts at an offset; they are used up.  Gives 0 or an errno
@@ -15,5 +17,9 @@
 int file_write(int fd, struct iovec *parts, int count, off_t offset);
 
 void file_set_part(struct iovec *part, struct bytes bytes);
+
+/* What a job gives that came to this errno code, or to 0: NULL, or a failure that says
+ * "what: strerror".  Success needs no memory. */
+struct evresult file_result(int error, const char *what);
 
 #endif

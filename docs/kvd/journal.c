@@ -17,6 +17,7 @@
 
 #include <evdefer/base.h>
 #include <evdefer/deferred.h>
+#include <evdefer/threadpool.h>
 
 #include "directory.h"
 #include "file.h"
@@ -27,13 +28,13 @@
 struct journal {
 	int fd;
 	bool sync;
-	atomic_bool broken; /* set by the worker's thread too */
+	atomic_bool broken; /* set by the thread too */
 	uint64_t size;
 	bool busy; /* what is appended is not applied yet */
 	uint64_t syncs;
 	const void *records; /* that are being appended */
 	size_t length;
-	struct worker *worker;
+	struct evthreadpool *disk;
 	struct evdefer_base *base;
 	struct directory *directory;
 };
@@ -280,10 +281,10 @@ sync_file(struct journal *journal)
 }
 
 void
-journal_start(struct journal *journal, struct worker *worker,
+journal_start(struct journal *journal, struct evthreadpool *disk,
     struct evdefer_base *base, bool sync)
 {
-	journal->worker = worker;
+	journal->disk = disk;
 	journal->base = base;
 	journal->sync = sync;
 	/* What a run without sync has left is durable before more follows. */
@@ -291,14 +292,14 @@ journal_start(struct journal *journal, struct worker *worker,
 		sync_file(journal);
 }
 
-/* In the worker's thread, as the next two. */
-static int
-sync_job(struct job *job, void *arg)
+/* In the thread, as the next five. */
+static struct evresult
+sync_job(void *arg)
 {
 	struct journal *journal = arg;
 
-	(void)job;
-	return journal->sync ? sync_file(journal) : 0;
+	return file_result(
+	    journal->sync ? sync_file(journal) : 0, "fdatasync of the journal");
 }
 
 static int
@@ -345,12 +346,10 @@ check_place(struct journal *journal)
 
 /* Gives 0 or an errno code; then the file is as before, if that can be. */
 static int
-append_job(struct job *job, void *arg)
+append(struct journal *journal)
 {
-	struct journal *journal = arg;
 	int error = check_size(journal);
 
-	(void)job;
 	if (error != 0)
 		return error;
 	error = write_records(journal);
@@ -364,17 +363,25 @@ append_job(struct job *job, void *arg)
 	return error;
 }
 
-static void
-submit(struct journal *journal, struct job *job, struct evdeferred *done)
+static struct evresult
+append_job(void *arg)
 {
-	journal->syncs += journal->sync;
+	return file_result(append(arg), "can't write the journal");
+}
+
+/* NULL without memory, and it is not done. */
+static struct evdeferred *
+submit(struct journal *journal, evdeferred_body_fn job)
+{
+	static const struct timeval now = {0, 0};
+	struct evdeferred *done;
+
 	/* Others are served before it goes on, even if nothing is synced. */
-	if (!journal->sync) {
-		job->error = job->run(job, journal);
-		job->run = NULL;
-	}
-	job->arg = journal;
-	worker_submit(journal->worker, job, done);
+	if (!journal->sync)
+		return evdeferred_later(journal->base, &now, job, journal);
+	done = evthreadpool_defer(journal->disk, journal->base, job, journal);
+	journal->syncs += done != NULL;
+	return done;
 }
 
 static struct evresult
@@ -407,24 +414,22 @@ refuse(struct journal *journal)
 }
 
 struct evdeferred *
-journal_append(struct journal *journal, struct job *job, const void *records,
-    size_t length)
+journal_append(struct journal *journal, const void *records, size_t length)
 {
 	struct evdeferred *done;
 
 	if (journal_is_broken(journal))
 		return refuse(journal);
 	/* When the records are on their way, the link must not be missing. */
-	if (evdefer_base_reserve(journal->base, 1, 2) == -1)
+	if (evdefer_base_reserve(journal->base, 1, 3) == -1)
 		return NULL;
-	done = evdeferred_new(journal->base, NULL, NULL);
-	evdeferred_add_callbacks(done, appended, not_appended, journal);
-	journal->busy = true;
 	journal->records = records;
 	journal->length = length;
-	job->run = append_job;
-	job->what = "can't write the journal";
-	submit(journal, job, done);
+	done = submit(journal, append_job);
+	if (done == NULL)
+		return NULL;
+	journal->busy = true;
+	evdeferred_add_callbacks(done, appended, not_appended, journal);
 	return done;
 }
 
@@ -458,29 +463,35 @@ journal_syncs(const struct journal *journal)
 	return journal->syncs;
 }
 
-struct evdeferred *
-journal_clear(struct journal *journal, struct job *job)
+/* The file is empty by now, whatever memory there is. */
+static struct evdeferred *
+sync_in_loop(struct journal *journal)
 {
-	struct evdeferred *done = evdeferred_new(journal->base, NULL, NULL);
+	journal->syncs += journal->sync;
+	return evdeferred_new_fired(journal->base, sync_job(journal));
+}
 
-	if (done == NULL)
+struct evdeferred *
+journal_clear(struct journal *journal)
+{
+	struct evdeferred *done;
+
+	if (evdefer_base_reserve(journal->base, 1, 1) == -1)
 		return NULL;
-	if (check_size(journal) != 0 || check_place(journal) != 0) {
-		evdeferred_errback(done, ESTALE,
-		    "the snapshot is there, but other files were deleted or "
-		    "replaced while kvd runs; see the log and restart kvd");
-		return done;
-	}
+	if (check_size(journal) != 0 || check_place(journal) != 0)
+		return evdeferred_new_fired(journal->base,
+		    evresult_fail(ESTALE, "the snapshot is there, but other "
+					  "files were deleted or "
+					  "replaced while kvd runs; see the "
+					  "log and restart kvd"));
 	if (ftruncate(journal->fd, 0) == -1) {
 		/* Replayed on top of the snapshot it gives the same again. */
 		report("%s/kvd.journal: can't make it empty: %s",
 		    journal->directory->name, strerror(errno));
-		evdeferred_callback(done, NULL);
-		return done;
+		return evdeferred_new_fired(
+		    journal->base, evresult_value(NULL));
 	}
 	journal->size = 0;
-	job->run = sync_job;
-	job->what = "fdatasync of the journal";
-	submit(journal, job, done);
-	return done;
+	done = submit(journal, sync_job);
+	return done != NULL ? done : sync_in_loop(journal);
 }

@@ -15,11 +15,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "worker.h"
-
 struct directory;
 struct evdefer_base;
 struct evdeferred;
+struct evthreadpool;
 struct journal;
 struct store;
 
@@ -31,8 +30,8 @@ struct store;
  */
 struct journal *journal_open(struct directory *directory, struct store *store);
 
-/* From here on it can write.  The worker and the base stay the caller's. */
-void journal_start(struct journal *journal, struct worker *worker,
+/* From here on it can write.  The thread for that and the base stay the caller's. */
+void journal_start(struct journal *journal, struct evthreadpool *disk,
     struct evdefer_base *base, bool sync);
 
 void journal_close(struct journal *journal);
@@ -44,8 +43,8 @@ void journal_close(struct journal *journal);
  *   durable, or, without sync, in a later turn; or with a failure, and they are
  *   not in the journal.  NULL with errno ENOMEM, nothing begun.
  */
-struct evdeferred *journal_append(struct journal *journal, struct job *job,
-    const void *records, size_t length);
+struct evdeferred *journal_append(
+    struct journal *journal, const void *records, size_t length);
 
 /* What was appended has been applied. */
 void journal_settle(struct journal *journal);
@@ -68,6 +67,6 @@ bool journal_is_settled(const struct journal *journal);
  * @return a Deferred that is the caller's and fires from the loop when that is
  *   durable; NULL with errno ENOMEM, nothing done.
  */
-struct evdeferred *journal_clear(struct journal *journal, struct job *job);
+struct evdeferred *journal_clear(struct journal *journal);
 
 #endif

@@ -19,6 +19,7 @@
 
 #include <evdefer/base.h>
 #include <evdefer/rwlock.h>
+#include <evdefer/threadpool.h>
 
 #include "client.h"
 #include "commit.h"
@@ -29,7 +30,6 @@
 #include "store.h"
 #include "table.h"
 #include "types/collection.h"
-#include "worker.h"
 
 /* Files other than the clients' sockets, and some to spare. */
 #define OTHER_FILES 32
@@ -314,8 +314,8 @@ make_parts(struct server *server)
 	server->base = evdefer_base_new(server->events);
 	if (server->base == NULL || make_events(server) == -1)
 		return -1;
-	server->worker = worker_new(server->events);
-	if (server->worker == NULL)
+	server->disk = evthreadpool_new(1);
+	if (server->disk == NULL)
 		return -1;
 	named_init(&server->named, server->base);
 	server->commit = commit_new(server);
@@ -345,7 +345,7 @@ server_open(struct server *server, const struct options *options)
 		return -1;
 	}
 	journal_start(
-	    server->journal, server->worker, server->base, options->sync);
+	    server->journal, server->disk, server->base, options->sync);
 	if (start_listening(server) == -1)
 		return -1;
 	return announce(server);
@@ -372,7 +372,8 @@ server_close(struct server *server)
 {
 	if (server->listener != NULL)
 		evconnlistener_free(server->listener);
-	worker_free(server->worker);
+	/* It first: what it does uses what goes with the rest. */
+	evthreadpool_free(server->disk);
 	evrwlock_free(server->lock);
 	evdefer_base_free(server->base);
 	free_event(server->signals[0]);

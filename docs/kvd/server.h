@@ -20,17 +20,17 @@ struct event_base;
 struct evconnlistener;
 struct evdefer_base;
 struct evrwlock;
+struct evthreadpool;
 struct journal;
 struct options;
 struct store;
-struct worker;
 
 /* Others read it; only server.c and client.c (the list) change it. */
 struct server {
 	const struct options *options;
 	struct event_base *events;
 	struct evdefer_base *base;
-	struct worker *worker;
+	struct evthreadpool *disk; /* one thread, for what waits for it */
 	struct store *store;
 	struct journal *journal;
 	struct evrwlock *lock; /* over store and journal */

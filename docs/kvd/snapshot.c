@@ -18,6 +18,7 @@
 #include <evdefer/base.h>
 #include <evdefer/coro.h>
 #include <evdefer/deferred.h>
+#include <evdefer/threadpool.h>
 
 #include "directory.h"
 #include "file.h"
@@ -27,10 +28,10 @@
 #include "report.h"
 #include "server.h"
 #include "store.h"
-#include "worker.h"
 
 #define NAME "kvd.snapshot"
 #define TEMPORARY "kvd.snapshot.tmp"
+#define FAILED "can't write the snapshot"
 /* Small enough for the others not to notice the copying of it. */
 #define SLICE 65536
 
@@ -38,7 +39,6 @@
 struct snapshot {
 	struct evcoro co;
 	struct server *server;
-	struct job job;
 	int fd; /* of the temporary file, as long as there is one */
 	uint64_t offset;
 	uint64_t count;
@@ -191,19 +191,16 @@ fill_slice(struct snapshot *snapshot)
 }
 
 /*
- * Writing: the jobs of the worker's thread.  The loop leaves the snapshot alone
- * until they are done.
+ * Writing: what the thread does.  The loop leaves the snapshot alone meanwhile.
  */
 
 static int
-write_job(struct job *job, void *arg)
+write_slice(struct snapshot *snapshot)
 {
 	static char magic[] = RECORD_SNAPSHOT_MAGIC;
-	struct snapshot *snapshot = arg;
 	struct iovec parts[2];
 	int error;
 
-	(void)job;
 	parts[0].iov_base = magic;
 	parts[0].iov_len = snapshot->offset == 0 ? sizeof(magic) - 1 : 0;
 	parts[1].iov_base = snapshot->slice;
@@ -214,16 +211,20 @@ write_job(struct job *job, void *arg)
 	return error;
 }
 
+static struct evresult
+write_job(void *arg)
+{
+	return file_result(write_slice(arg), FAILED);
+}
+
 /* After the last slice. */
 static int
-rename_job(struct job *job, void *arg)
+put_in_place(struct snapshot *snapshot)
 {
-	struct snapshot *snapshot = arg;
 	struct directory *directory = &snapshot->server->directory;
 	const int fd = snapshot->fd;
 	int error;
 
-	(void)job;
 	if (fsync(fd) == -1)
 		return errno;
 	error = directory_replace(directory, DATA_SNAPSHOT, fd, TEMPORARY);
@@ -234,20 +235,19 @@ rename_job(struct job *job, void *arg)
 	return fsync(directory->fd) == -1 ? errno : 0;
 }
 
+static struct evresult
+rename_job(void *arg)
+{
+	return file_result(put_in_place(arg), FAILED);
+}
+
 /* Fires in a later turn of the loop: here is where others are served. */
 static struct evdeferred *
-run_job(struct snapshot *snapshot, job_fn run)
+run_job(struct snapshot *snapshot, evdeferred_body_fn job)
 {
 	struct server *server = snapshot->server;
-	struct evdeferred *done = evdeferred_new(server->base, NULL, NULL);
 
-	if (done == NULL)
-		return NULL;
-	snapshot->job.run = run;
-	snapshot->job.arg = snapshot;
-	snapshot->job.what = "can't write the snapshot";
-	worker_submit(server->worker, &snapshot->job, done);
-	return done;
+	return evthreadpool_defer(server->disk, server->base, job, snapshot);
 }
 
 /*
@@ -321,8 +321,7 @@ write_snapshot(struct evcoro *co, void *arg)
 	/* If that fails, it is no failure of the snapshot, but whoever asked
 	 * for it should hear of it. */
 	if (journal_is_covered(snapshot))
-		EVCORO_AWAIT(co,
-		    journal_clear(snapshot->server->journal, &snapshot->job));
+		EVCORO_AWAIT(co, journal_clear(snapshot->server->journal));
 
 	EVCORO_FINALLY(co);
 	end(snapshot, evcoro_failure(co));
