@@ -70,27 +70,28 @@ close_channel(const int fds[2])
 		close(fds[1]);
 }
 
-/* It fails only when it is full, and then the loop is about to look. */
+/* It fails only when it is full, and then the loop is about to look.  A thread that
+ * was cancelled is not to end here: nobody else would write. */
 static void
 write_channel(int fd)
 {
 	const uint64_t one = 1;
+	int before;
 
+	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &before);
 	while (write(fd, &one, sizeof(one)) == -1 && errno == EINTR)
 		continue;
+	pthread_setcancelstate(before, NULL);
 }
 
+/* One read is enough, as nobody writes a second time before the loop has looked.  If
+ * it fails, the loop comes again. */
 static void
 empty_channel(int fd)
 {
 	char buffer[64];
-	ssize_t count;
 
-	/* An eventfd is empty after one read. */
-	do
-		count = read(fd, buffer, sizeof(buffer));
-	while (count == (ssize_t)sizeof(buffer) ||
-	       (count == -1 && errno == EINTR));
+	(void)!read(fd, buffer, sizeof(buffer));
 }
 
 /*
@@ -114,13 +115,20 @@ run_first_call(struct evready *ready)
 	call->fn(call->arg);
 }
 
-/* Takes what was accepted by now. */
+/*
+ * Takes what was accepted by now.
+ *
+ * No wake-up is lost, as the channel is emptied before the mutex is taken.  A call
+ * that has found "woken" set is in the list by then, for it is this that clears it.
+ * One that has found it clear, after this, writes after the channel was emptied, and
+ * the next poll sees that.  The mutex orders all else that the two threads share,
+ * what the caller has written before its call included.
+ */
 static void
 look(struct evdefer_base *base, bool closed)
 {
 	struct evcalls *calls = &base->calls;
 
-	/* Before the list is taken: what is put there later is written again. */
 	empty_channel(calls->fds[0]);
 	pthread_mutex_lock(&calls->mutex);
 	move_calls(&calls->due, &calls->accepted);
@@ -150,11 +158,11 @@ on_awaited(evutil_socket_t fd, short what, void *arg)
 int
 evcalls_await_(struct evdefer_base *base)
 {
-	static const struct timeval for_ever = {INT32_MAX, 0};
+	/* It is set again each time, and a time_t of 32 bits has room for it. */
+	static const struct timeval month = {30 * 24 * 60 * 60, 0};
 	struct evcalls *calls = &base->calls;
 
-	if (calls->await_count == 0 &&
-	    event_add(calls->awaited, &for_ever) == -1)
+	if (calls->await_count == 0 && event_add(calls->awaited, &month) == -1)
 		return evdefer_refuse_(ENOMEM);
 	calls->await_count++;
 	return 0;
@@ -169,12 +177,15 @@ evcalls_await_no_more_(struct evdefer_base *base)
 		event_del(calls->awaited);
 }
 
-/* An event that waits for calls must not keep the loop from ending.  libevent does
- * not count those of its own, and has no other way. */
+/* The event that waits for calls must not keep the loop from ending.  libevent does
+ * not count those of its own, and has no other way.  Its priority is one that there
+ * is, however few they will be: what it does takes no time, and what comes of it has
+ * the priority of the base. */
 static void
-make_internal(struct event *event)
+set_up_readable(struct event *event)
 {
 	event->ev_evcallback.evcb_flags |= EVLIST_INTERNAL;
+	event_priority_set(event, 0);
 }
 
 int
@@ -190,7 +201,8 @@ evcalls_init_(struct evdefer_base *base)
 	    event_new(base->event_base, -1, EV_PERSIST, on_awaited, NULL);
 	if (calls->readable == NULL || calls->awaited == NULL)
 		goto no_memory;
-	make_internal(calls->readable);
+	set_up_readable(calls->readable);
+	event_priority_set(calls->awaited, 0);
 	if (event_add(calls->readable, NULL) == -1)
 		goto no_memory;
 	pthread_mutex_init(&calls->mutex, NULL);
@@ -241,21 +253,20 @@ int
 evcall_post_(struct evdefer_base *base, struct evcall *call)
 {
 	struct evcalls *calls = &base->calls;
-	bool closed, wakes = false;
+	bool closed;
 
 	pthread_mutex_lock(&calls->mutex);
 	closed = calls->closed;
 	if (!closed) {
 		append_call(&calls->accepted, call);
-		wakes = !calls->woken;
+		/* Under the mutex: once the call can run, this thread uses
+		 * nothing of the base, which may go with that. */
+		if (!calls->woken)
+			write_channel(calls->fds[1]);
 		calls->woken = true;
 	}
 	pthread_mutex_unlock(&calls->mutex);
-	if (closed)
-		return evdefer_refuse_(ESHUTDOWN);
-	if (wakes)
-		write_channel(calls->fds[1]);
-	return 0;
+	return closed ? evdefer_refuse_(ESHUTDOWN) : 0;
 }
 
 /* A call of the user's, in memory of ours. */

@@ -18,6 +18,7 @@ static const struct evfailure fixed[] = {
     [EVFAILURE_NO_WAIT] = {FIXED(
 	EINVAL, "the Deferred to wait for has another base or another waiter")},
     [EVFAILURE_SHUT_DOWN] = {FIXED(ESHUTDOWN, "the lock was closed")},
+    [EVFAILURE_POOL_FREED] = {FIXED(ESHUTDOWN, "the thread pool was freed")},
     [EVFAILURE_UPGRADE] = {FIXED(
 	EDEADLK, "the owner reads the lock that it asks to write")},
     [EVFAILURE_CYCLE] = {FIXED(

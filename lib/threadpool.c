@@ -15,8 +15,9 @@
 
 enum job_state {
 	JOB_WAITING, /* in pool->waiting */
+	JOB_OUT,     /* taken out of it: it will not begin, nor come back */
 	JOB_RUNNING,
-	JOB_OVER /* it has come back, or is about to by its call */
+	JOB_OVER /* it comes back by its call */
 };
 
 struct job {
@@ -118,20 +119,20 @@ come_back(void *arg)
 		evresult_dispose(result);
 }
 
-/* Takes out a job that has not begun.  Whether it had not. */
+/* Takes out a job that has not begun.  Whether it was, now or before. */
 static bool
 take_out(struct job *job)
 {
-	bool waiting;
+	bool out;
 
 	lock_pool(job->pool);
-	waiting = job->state == JOB_WAITING;
-	if (waiting) {
+	if (job->state == JOB_WAITING) {
 		evlist_remove_(&job->pool_node);
-		job->state = JOB_OVER;
+		job->state = JOB_OUT;
 	}
+	out = job->state == JOB_OUT;
 	unlock_pool(job->pool);
-	return waiting;
+	return out;
 }
 
 static void
@@ -145,7 +146,7 @@ cancel_job(struct evdeferred *d, void *arg)
 		end_job(job);
 }
 
-/* NULL with ENOMEM. */
+/* NULL without memory. */
 static struct job *
 get_job(struct evthreadpool *pool)
 {
@@ -156,10 +157,7 @@ get_job(struct evthreadpool *pool)
 	if (job != NULL)
 		pool->unused = job->next;
 	unlock_pool(pool);
-	if (job != NULL)
-		return job;
-	job = malloc(sizeof(*job));
-	return job != NULL ? job : evdefer_refuse_new_(ENOMEM);
+	return job != NULL ? job : malloc(sizeof(*job));
 }
 
 static void
@@ -201,12 +199,23 @@ wait_for_job(struct job *job)
 }
 
 static void
+take_out_all(struct evlist *jobs)
+{
+	struct evlist *node;
+
+	for (node = jobs->next; node != jobs; node = node->next)
+		take_out(EVLIST_ELEMENT(node, struct job, base_node));
+}
+
+static void
 close_jobs(struct evdefer_base_part *part)
 {
 	struct jobs *jobs = EVLIST_ELEMENT(part, struct jobs, part);
 	struct evlist *node, running;
 	struct job *job;
 
+	/* Before anybody is told: that may let others begin. */
+	take_out_all(&jobs->all);
 	evlist_init_(&running);
 	while (!evlist_empty_(&jobs->all)) {
 		node = evlist_pop_(&jobs->all);
@@ -215,7 +224,7 @@ close_jobs(struct evdefer_base_part *part)
 		if (job->d != NULL)
 			evdeferred_cancel(job->d);
 	}
-	/* They have come back when the calls are run, which is to follow. */
+	/* They come back when the calls are run, which is to follow. */
 	for (node = running.next; node != &running; node = node->next)
 		wait_for_job(EVLIST_ELEMENT(node, struct job, base_node));
 	if (!evlist_empty_(&running))
@@ -246,7 +255,7 @@ evthreadpool_defer(struct evthreadpool *pool, struct evdefer_base *base,
 	part = evdefer_base_get_part_(base, &jobs_type);
 	job = part != NULL ? get_job(pool) : NULL;
 	if (job == NULL)
-		return NULL;
+		return evdefer_refuse_new_(ENOMEM);
 	job->d = evdeferred_new_private_(base, cancel_job, job);
 	if (job->d == NULL || evcalls_await_(base) == -1) {
 		/* Nobody has seen it, and nobody is told. */
@@ -310,7 +319,7 @@ work_in_thread(void *arg)
 	while ((job = wait_for_work(pool)) != NULL) {
 		job->state = JOB_RUNNING;
 		unlock_pool(pool);
-		result = job->fn(job->arg);
+		result = evresult_take_(job->fn(job->arg));
 		lock_pool(pool);
 		send_back(job, result);
 	}
@@ -375,7 +384,7 @@ evthreadpool_free(struct evthreadpool *pool)
 	while (!evlist_empty_(&pool->waiting))
 		send_back(EVLIST_ELEMENT(evlist_pop_(&pool->waiting),
 			      struct job, pool_node),
-		    evresult_fixed_(EVFAILURE_SHUT_DOWN));
+		    evresult_fixed_(EVFAILURE_POOL_FREED));
 	pthread_cond_broadcast(&pool->work);
 	unlock_pool(pool);
 	for (i = 0; i < pool->count; i++)

@@ -3,15 +3,19 @@
 
 #include <errno.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
-/* volatile: the compiler believes that malloc() changes no variable. */
-static volatile size_t calls;
-static volatile long live;
-static volatile size_t fail_at, seen;
+/* volatile: the compiler believes that malloc() changes no variable.  Any thread
+ * counts. */
+static volatile atomic_size_t calls;
+static volatile atomic_long live;
+static volatile atomic_size_t fail_at;
+static volatile size_t seen;
 static volatile bool fail_onwards, failed;
+static pthread_t fail_thread;
 static volatile size_t plan_at, planned;
 static volatile bool plan_onwards;
 static volatile bool *plan_hit;
@@ -24,6 +28,7 @@ alloc_fail_at(size_t n, bool onwards)
 		failed = false;
 	seen = 0;
 	fail_onwards = onwards;
+	fail_thread = pthread_self();
 	fail_at = n;
 }
 
@@ -71,14 +76,20 @@ alloc_works(void)
 #if __has_feature(address_sanitizer)
 #define SANITIZED 1
 #endif
+#if __has_feature(thread_sanitizer)
+#define WATCHED 1
+#endif
 #endif
 #ifdef __SANITIZE_ADDRESS__
 #define SANITIZED 1
 #endif
+#ifdef __SANITIZE_THREAD__
+#define WATCHED 1
+#endif
 
 #ifdef SANITIZED
 #define REAL(name) __interceptor_##name
-#elif defined(__GLIBC__)
+#elif defined(__GLIBC__) && !defined(WATCHED)
 #define REAL(name) __libc_##name
 #endif
 
@@ -93,12 +104,24 @@ void REAL(free)(void *block);
 
 /* Is it the n-th, or one after that? */
 static bool
-is_due(volatile size_t *count, size_t n, bool onwards)
+is_nth(size_t count, size_t n, bool onwards)
 {
-	if (n == 0)
-		return false;
-	++*count;
-	return *count == n || (*count > n && onwards);
+	return count == n || (count > n && onwards);
+}
+
+/* Is this allocation to fail by what alloc_fail_at() was told, and by the plan? */
+static bool
+is_due(void)
+{
+	return fail_at > 0 && pthread_equal(pthread_self(), fail_thread) &&
+	       is_nth(++seen, fail_at, fail_onwards);
+}
+
+static bool
+is_planned(void)
+{
+	return plan_at > 0 && pthread_equal(pthread_self(), plan_thread) &&
+	       is_nth(++planned, plan_at, plan_onwards);
 }
 
 /* Counts an allocation that is asked for.  Returns whether it has to fail,
@@ -114,10 +137,9 @@ refuse(size_t size)
 		errno = ENOMEM;
 		return true;
 	}
-	if (is_due(&seen, fail_at, fail_onwards))
+	if (is_due())
 		failed = due = true;
-	if (plan_at > 0 && pthread_equal(pthread_self(), plan_thread) &&
-	    is_due(&planned, plan_at, plan_onwards))
+	if (is_planned())
 		*plan_hit = due = true;
 	/* C does not ask malloc() to say why: whoever calls it has to. */
 	if (due)

@@ -3,8 +3,9 @@
  * Runs every test of a program with its first, second, third ... allocation
  * made to fail, until a run gets through without having asked for so many:
  * once so that this one alone fails, and once so that all after it fail too.
- * Each run is a process of its own.  They are all allocations of the process,
- * the library's, libevent's and those of the test.
+ * Each run is a process of its own.  They are all allocations of its first thread,
+ * the library's, libevent's and those of the test: what the others ask for comes in
+ * another order each time, and they do not say what they could not get.
  *
  * The tests were written for a machine that has memory.  What is demanded of
  * each run here:
@@ -178,13 +179,19 @@ finish(void)
 	_exit(EXIT_SUCCESS);
 }
 
-/* From where the test stopped, for what it has on the stack is still needed. */
+/* That of threads.c, where a program has threads. */
+void threads_let_go(void) __attribute__((weak));
+
+/* From where the test stopped, for what it has on the stack is still needed.  Threads
+ * that it holds at some point go on first: the base waits for them. */
 static void
 close_down(void)
 {
 	struct evdefer_base *b = base;
 	struct event_base *l = loop;
 
+	if (threads_let_go != NULL)
+		threads_let_go();
 	base = NULL;
 	loop = NULL;
 	if (b == NULL)
