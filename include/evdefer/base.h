@@ -90,12 +90,16 @@ void evdefer_base_free(struct evdefer_base *base);
  * Calls of one thread run in their order, after a poll.  What was accepted runs:
  * at the latest from inside evdefer_base_free(), in the thread that calls that.
  * A loop that runs is woken by one write to a descriptor, however many calls come
- * before it looks.  It is not kept from ending (event_base_dispatch()) by a call that
- * may yet come; what came in its last moments runs when it runs again, or with
- * evdefer_base_free().  evthread_use_pthreads() is not needed.
+ * before it looks.  evthread_use_pthreads() is not needed.
+ *
+ * A call that may yet come does not keep the loop from ending, and a loop that has
+ * nothing to wait for ends without a look (event_base_dispatch()).  So give it an
+ * event to wait for, or EVLOOP_NO_EXIT_ON_EMPTY, or work in a thread pool, for as long
+ * as calls are to come.  What came after its last poll runs when it polls again, or
+ * with evdefer_base_free().
  *
  * The base has to be there: whoever calls knows that evdefer_base_free() has not
- * returned.
+ * returned, or that something else of the base is left.
  *
  * @param arg handed to the function; it stays the caller's.
  * @return 0, or -1 with errno EINVAL (no base or no function), ESHUTDOWN

@@ -59,9 +59,11 @@ void evthreadpool_free(struct evthreadpool *pool);
  * thread of the base, and so it is after evdeferred_free().
  *
  * evdefer_base_free() cancels all work of the base, and waits for the functions that
- * run.
+ * run: these must not wait for anything of its thread.  Where they use what the
+ * callbacks of the cancels free, call evthreadpool_free() first.
  *
- * @param fn returns the result: a value, a failure or evresult_deferred().
+ * @param fn returns the result: a value, a failure, or evresult_deferred() with a
+ *   Deferred of the base that was made before.
  * @param arg handed to it; it stays the caller's, who leaves it alone until the
  *   result is there.  Where the work may be cancelled while it runs, let it be freed
  *   by the function itself.
