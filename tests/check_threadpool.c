@@ -711,12 +711,14 @@ END_TEST
  * The end of a pool, and of a base.
  */
 
+/* Gives the work if that was done by then. */
 static void *
 free_pool_in_thread(void *arg)
 {
-	(void)arg;
+	struct work *work = arg;
+
 	free_pool();
-	return NULL;
+	return work->done ? work : NULL;
 }
 
 /* Runs the loop until the last of them is over. */
@@ -735,13 +737,13 @@ START_TEST(free_waits_for_what_runs_and_not_for_what_waits)
 
 	make_pool(1);
 	begin_many(work, 3, &gate);
-	thread = thread_start(free_pool_in_thread, NULL);
+	thread = thread_start(free_pool_in_thread, &work[0]);
 	run_until_over(&work[2]);
 	ck_assert_int_eq(work[1].seen.code, ESHUTDOWN);
 	ck_assert_int_eq(work[2].seen.code, ESHUTDOWN);
 	ck_assert_int_eq(work[0].seen.values, 0);
 	gate_open(&gate);
-	thread_join(thread);
+	ck_assert_ptr_eq(thread_join(thread), &work[0]);
 	ck_assert_ptr_null(pool);
 	event_base_dispatch(loop);
 	ck_assert_ptr_eq(work[0].seen.value, &work[0]);
@@ -900,11 +902,11 @@ START_TEST(a_pool_ends_for_each_of_its_bases)
 	d = evthreadpool_defer(pool, other, return_null, NULL);
 	ck_assert_ptr_nonnull(d);
 	see(d, &seen);
-	thread = thread_start(free_pool_in_thread, NULL);
+	thread = thread_start(free_pool_in_thread, &work);
 	event_base_dispatch(other_loop);
 	ck_assert_int_eq(seen.code, ESHUTDOWN);
 	gate_open(&gate);
-	thread_join(thread);
+	ck_assert_ptr_eq(thread_join(thread), &work);
 	support_free_base();
 	ck_assert_int_eq(work.seen.code, ECANCELED);
 	evdeferred_free(work.d);
