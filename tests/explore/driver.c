@@ -642,11 +642,19 @@ new_loop(void)
 	return fresh;
 }
 
+/* libevent keeps what it has noted of a descriptor once. */
+static void
+make_room_for_channel(void)
+{
+	evdefer_base_free(evdefer_base_new(loop));
+}
+
 void
 driver_init(void)
 {
 	loop = new_loop();
 	make_room_for_timers();
+	make_room_for_channel();
 }
 
 void
