@@ -7,6 +7,7 @@
 #ifndef EVDEFER_LOCK_INTERNAL_H
 #define EVDEFER_LOCK_INTERNAL_H
 
+#include "source-internal.h"
 #include "waitqueue-internal.h"
 
 struct evhold;
@@ -21,8 +22,10 @@ enum evmode { EVMODE_READ, EVMODE_WRITE };
 enum evanswer { EVANSWER_ENTER, EVANSWER_WAIT, EVANSWER_DEADLOCK };
 
 struct evlock_type {
-	/* Would one that is not inside have to wait? */
-	bool (*must_wait)(const struct evlock *lock, enum evmode mode);
+	/* Would one that is not inside have to wait?  If there is a source, this
+	 * asks it; who then neither enters nor waits has to say so with
+	 * evlock_forgo_(). */
+	bool (*must_wait)(struct evlock *lock, enum evmode mode);
 	/* What an owner gets that is inside in these modes.  NULL where that makes
 	 * no difference. */
 	enum evanswer (*answer_holder)(unsigned inside, enum evmode mode);
@@ -43,6 +46,7 @@ struct evlock_side {
 struct evlock {
 	struct evwaitqueue queue;
 	const struct evlock_type *type;
+	struct evsource *source;     /* NULL: it always has all rights */
 	struct evlock_side sides[2]; /* by evmode */
 	uint32_t first_ticket;	     /* of those that are compared */
 	uint32_t last_ticket;
@@ -82,6 +86,9 @@ evlock_enter_(struct evlock *lock, enum evmode mode)
 	lock->sides[mode].granted++;
 }
 
+/* What follows when one has left that is closed, or has a source. */
+void evlock_leave_specially_(struct evlock *lock, enum evmode mode);
+
 /* One has left; evwaitqueue_changed_() is to follow, */
 static inline void
 evlock_exit_(struct evlock *lock, enum evmode mode)
@@ -94,7 +101,10 @@ static inline void
 evlock_leave_(struct evlock *lock, enum evmode mode)
 {
 	evlock_exit_(lock, mode);
-	evwaitqueue_left_(&lock->queue, evlock_waiting_(lock) > 0);
+	if (lock->queue.plain)
+		evwaitqueue_left_(&lock->queue, evlock_waiting_(lock) > 0);
+	else
+		evlock_leave_specially_(lock, mode);
 }
 
 /* Has a Deferred that was put into the queue been granted since?  Many are granted at
@@ -119,9 +129,26 @@ void evlock_withdraw_(
 void evlock_grant_first_(struct evlock *lock, enum evmode mode);
 void evlock_grant_all_(struct evlock *lock, enum evmode mode);
 
+/* Before the source is asked for a newcomer: those come first that it has let in by
+ * now.  They are told later. */
+static inline void
+evlock_catch_up_(struct evlock *lock)
+{
+	if (lock->source != NULL && evlock_waiting_(lock) > 0)
+		lock->queue.type->admit(&lock->queue);
+}
+
+/* A newcomer for which the source was asked neither enters nor waits. */
+void evlock_forgo_(struct evlock *lock);
+
 /*
  * Without an owner.
  */
+
+/* For one that is closed, or has a source. */
+struct evdeferred *evlock_acquire_specially_(
+    struct evlock *lock, enum evmode mode);
+int evlock_try_specially_(struct evlock *lock, enum evmode mode);
 
 struct evdeferred *evlock_wait_(struct evlock *lock, enum evmode mode);
 struct evdeferred *evlock_enter_in_turn_(struct evlock *lock, enum evmode mode);
@@ -137,18 +164,12 @@ evlock_anonymous_grant_(struct evlock *lock, enum evmode mode)
 	    mode == EVMODE_READ ? evlock_dispose_read_ : evlock_dispose_write_);
 }
 
-/* The next two take the must_wait() of their lock, to be inlined with it. */
+/* Nothing keeps it out. */
 static inline struct evdeferred *
-evlock_acquire_anonymous_(struct evlock *lock, enum evmode mode,
-    bool (*must_wait)(const struct evlock *lock, enum evmode mode))
+evlock_enter_anonymous_(struct evlock *lock, enum evmode mode)
 {
 	struct evdeferred *d;
 
-	evdefer_base_check_(lock->queue.base);
-	if (!evwaitqueue_is_open_(&lock->queue))
-		return evwaitqueue_refuse_(&lock->queue);
-	if (must_wait(lock, mode))
-		return evlock_wait_(lock, mode);
 	if (!evwaitqueue_delivers_now_(&lock->queue))
 		return evlock_enter_in_turn_(lock, mode);
 	/* No callback is there yet that could tell the difference. */
@@ -158,13 +179,26 @@ evlock_acquire_anonymous_(struct evlock *lock, enum evmode mode,
 	return d;
 }
 
-static inline int
-evlock_try_anonymous_(struct evlock *lock, enum evmode mode,
-    bool (*must_wait)(const struct evlock *lock, enum evmode mode))
+/* The next two take the must_wait() of a plain lock, to be inlined with it. */
+static inline struct evdeferred *
+evlock_acquire_anonymous_(struct evlock *lock, enum evmode mode,
+    bool (*must_wait)(struct evlock *lock, enum evmode mode))
 {
 	evdefer_base_check_(lock->queue.base);
-	if (!evwaitqueue_is_open_(&lock->queue))
-		return evdefer_refuse_(ESHUTDOWN);
+	if (!lock->queue.plain || evdefer_base_closed_(lock->queue.base))
+		return evlock_acquire_specially_(lock, mode);
+	if (must_wait(lock, mode))
+		return evlock_wait_(lock, mode);
+	return evlock_enter_anonymous_(lock, mode);
+}
+
+static inline int
+evlock_try_anonymous_(struct evlock *lock, enum evmode mode,
+    bool (*must_wait)(struct evlock *lock, enum evmode mode))
+{
+	evdefer_base_check_(lock->queue.base);
+	if (!lock->queue.plain || evdefer_base_closed_(lock->queue.base))
+		return evlock_try_specially_(lock, mode);
 	if (must_wait(lock, mode))
 		return evdefer_refuse_(EBUSY);
 	evlock_enter_(lock, mode);

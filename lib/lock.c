@@ -95,6 +95,65 @@ evlock_grant_all_(struct evlock *lock, enum evmode mode)
 	side->waiting = 0;
 }
 
+/*
+ * Closed, or with a source.
+ */
+
+void
+evlock_forgo_(struct evlock *lock)
+{
+	const int error = errno;
+
+	if (lock->source != NULL)
+		evwaitqueue_changed_(&lock->queue);
+	errno = error;
+}
+
+void
+evlock_leave_specially_(struct evlock *lock, enum evmode mode)
+{
+	struct evwaitqueue *queue = &lock->queue;
+
+	if (mode == EVMODE_READ && !queue->closed &&
+	    evlock_waiting_(lock) == 0 &&
+	    !(queue->fast && queue->undelivered > 0) &&
+	    evsource_publish_(lock->source, lock->sides[mode].inside))
+		return;
+	evwaitqueue_changed_(queue);
+}
+
+struct evdeferred *
+evlock_acquire_specially_(struct evlock *lock, enum evmode mode)
+{
+	struct evdeferred *d;
+
+	if (!evwaitqueue_is_open_(&lock->queue))
+		return evwaitqueue_refuse_(&lock->queue);
+	evlock_catch_up_(lock);
+	if (lock->type->must_wait(lock, mode))
+		d = evlock_wait_(lock, mode);
+	else
+		d = evlock_enter_anonymous_(lock, mode);
+	if (d == NULL)
+		evlock_forgo_(lock);
+	return d;
+}
+
+int
+evlock_try_specially_(struct evlock *lock, enum evmode mode)
+{
+	if (!evwaitqueue_is_open_(&lock->queue))
+		return evdefer_refuse_(ESHUTDOWN);
+	evlock_catch_up_(lock);
+	if (lock->type->must_wait(lock, mode)) {
+		evlock_forgo_(lock);
+		return evdefer_refuse_(EBUSY);
+	}
+	evlock_enter_(lock, mode);
+	lock->sides[mode].anonymous++;
+	return 0;
+}
+
 bool
 evlock_is_held_(const struct evwaitqueue *queue)
 {

@@ -95,7 +95,7 @@ admit_to_objects(struct evwaitqueue *waiters)
 {
 	struct evqueue *queue = queue_of(waiters);
 
-	while (queue->waiting > 0 && queued(queue) > 0) {
+	while (!waiters->closed && queue->waiting > 0 && queued(queue) > 0) {
 		queue->waiting--;
 		promise(queue, EVLIST_ELEMENT(evlist_pop_(&queue->gets),
 				   struct evdeferred, node));

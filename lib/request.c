@@ -215,8 +215,7 @@ evrequest_withdraw_(struct evrequest *request)
 	end_wait(request);
 	move_to(request, EVREQUEST_OVER);
 	evhold_tidy_(hold);
-	if (!lock->queue.closed)
-		lock->queue.type->admit(&lock->queue);
+	lock->queue.type->admit(&lock->queue);
 }
 
 static void
@@ -341,8 +340,7 @@ is_inside_in(const struct evhold *hold, enum evmode mode)
 
 /* What an owner gets that asks for the lock. */
 static enum evanswer
-answer_owner(
-    const struct evlock *lock, const struct evhold *hold, enum evmode mode)
+answer_owner(struct evlock *lock, const struct evhold *hold, enum evmode mode)
 {
 	unsigned inside = 0;
 
@@ -382,6 +380,7 @@ wait_for(struct evrequest *request)
 		return;
 	}
 	forget_request(request);
+	evlock_forgo_(lock);
 	evdeferred_produce_(d, cycle);
 }
 
@@ -440,9 +439,20 @@ check_owner(const struct evlock *lock, const struct evowner *owner)
 	return 0;
 }
 
+static struct evdeferred *
+answer_request(struct evhold *hold, enum evmode mode, enum evanswer answer)
+{
+	if (answer == EVANSWER_WAIT)
+		return start_request(hold, mode, EVREQUEST_WAITING);
+	if (evwaitqueue_delivers_now_(&hold->lock->queue))
+		return enter_at_once_for(hold, mode);
+	return start_request(hold, mode, EVREQUEST_GRANTED);
+}
+
 struct evdeferred *
 evlock_acquire_(struct evlock *lock, struct evowner *owner, enum evmode mode)
 {
+	struct evdeferred *d;
 	struct evhold *hold;
 	enum evanswer answer;
 
@@ -450,18 +460,18 @@ evlock_acquire_(struct evlock *lock, struct evowner *owner, enum evmode mode)
 		return NULL;
 	if (!evwaitqueue_is_open_(&lock->queue) || owner->freed)
 		return evwaitqueue_refuse_(&lock->queue);
+	evlock_catch_up_(lock);
 	hold = evhold_find_(lock, owner);
 	answer = answer_owner(lock, hold, mode);
 	if (answer == EVANSWER_DEADLOCK)
 		return evdeferred_new_fired(
 		    lock->queue.base, evresult_fixed_(EVFAILURE_UPGRADE));
-	if (hold == NULL && (hold = evhold_new_(lock, owner)) == NULL)
-		return NULL;
-	if (answer == EVANSWER_WAIT)
-		return start_request(hold, mode, EVREQUEST_WAITING);
-	if (evwaitqueue_delivers_now_(&lock->queue))
-		return enter_at_once_for(hold, mode);
-	return start_request(hold, mode, EVREQUEST_GRANTED);
+	if (hold == NULL)
+		hold = evhold_new_(lock, owner);
+	d = hold != NULL ? answer_request(hold, mode, answer) : NULL;
+	if (d == NULL)
+		evlock_forgo_(lock);
+	return d;
 }
 
 int
@@ -473,17 +483,21 @@ evlock_try_(struct evlock *lock, struct evowner *owner, enum evmode mode)
 		return -1;
 	if (!evwaitqueue_is_open_(&lock->queue) || owner->freed)
 		return evdefer_refuse_(ESHUTDOWN);
+	evlock_catch_up_(lock);
 	hold = evhold_find_(lock, owner);
 	switch (answer_owner(lock, hold, mode)) {
 	case EVANSWER_WAIT:
+		evlock_forgo_(lock);
 		return evdefer_refuse_(EBUSY);
 	case EVANSWER_DEADLOCK:
 		return evdefer_refuse_(EDEADLK);
 	case EVANSWER_ENTER:
 		break;
 	}
-	if (hold == NULL && (hold = evhold_new_(lock, owner)) == NULL)
+	if (hold == NULL && (hold = evhold_new_(lock, owner)) == NULL) {
+		evlock_forgo_(lock);
 		return -1;
+	}
 	evhold_enter_(hold, mode);
 	hold->received.of[mode]++;
 	evlock_enter_(lock, mode);

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "lock-internal.h"
+#include "rwlock-internal.h"
 #include "text-internal.h"
 
 _Static_assert(EVRWLOCK_FAST == EVWAITQUEUE_FAST, "flags are handed on");
@@ -19,7 +19,7 @@ struct evrwlock {
 };
 
 static inline bool
-must_wait_for_lock(const struct evlock *lock, enum evmode mode)
+must_wait_for_lock(struct evlock *lock, enum evmode mode)
 {
 	const struct evlock_side *readers = &lock->sides[EVMODE_READ];
 	const struct evlock_side *writers = &lock->sides[EVMODE_WRITE];
@@ -51,7 +51,7 @@ admit_to_lock(struct evwaitqueue *queue)
 {
 	struct evlock *lock = evlock_of_(queue);
 
-	if (lock->sides[EVMODE_WRITE].inside > 0)
+	if (queue->closed || lock->sides[EVMODE_WRITE].inside > 0)
 		return;
 	if (lock->sides[EVMODE_WRITE].waiting > 0) {
 		if (lock->sides[EVMODE_READ].inside == 0)
@@ -67,12 +67,66 @@ destroy_lock(struct evwaitqueue *queue)
 	struct evrwlock *lock =
 	    EVLIST_ELEMENT(queue, struct evrwlock, lock.queue);
 
+	if (lock->lock.source != NULL)
+		evsource_detach_(lock->lock.source);
 	free(lock->name);
 	free(lock);
 }
 
 static const struct evwaitqueue_type queue_type = {evlock_deliver_,
     evlock_is_held_, admit_to_lock, evlock_fail_waiters_, destroy_lock};
+
+/*
+ * With a source.
+ */
+
+static enum evright
+ask(struct evlock *lock, enum evright right, size_t readers)
+{
+	const struct evneed need = {.right = right,
+	    .writing = lock->sides[EVMODE_WRITE].inside > 0,
+	    .reading = lock->sides[EVMODE_READ].inside,
+	    .readers = readers};
+
+	return lock->source->type->ask(lock->source, &need);
+}
+
+static void
+admit_by_right(struct evwaitqueue *queue)
+{
+	struct evlock *lock = evlock_of_(queue);
+	const struct evlock_side *readers = &lock->sides[EVMODE_READ];
+	const struct evlock_side *writers = &lock->sides[EVMODE_WRITE];
+	enum evright needed = EVRIGHT_NONE;
+
+	if (writers->inside + writers->waiting > 0)
+		needed = EVRIGHT_WRITE;
+	else if (readers->inside + readers->waiting > 0)
+		needed = EVRIGHT_READ;
+	if (ask(lock, needed, readers->inside + readers->waiting) >= needed)
+		admit_to_lock(queue);
+}
+
+static bool
+must_wait_for_right(struct evlock *lock, enum evmode mode)
+{
+	const size_t reading = lock->sides[EVMODE_READ].inside + 1;
+
+	/* Those elsewhere are held back even while it waits for those in here. */
+	if (mode == EVMODE_WRITE)
+		return ask(lock, EVRIGHT_WRITE, 0) < EVRIGHT_WRITE ||
+		       must_wait_for_lock(lock, mode);
+	if (evlock_waiting_(lock) > 0 || must_wait_for_lock(lock, mode))
+		return true;
+	return !evsource_publish_(lock->source, reading) &&
+	       ask(lock, EVRIGHT_READ, reading) < EVRIGHT_READ;
+}
+
+static const struct evlock_type lock_type_with_source = {
+    must_wait_for_right, answer_holder, get_lock_name};
+
+static const struct evwaitqueue_type queue_type_with_source = {evlock_deliver_,
+    evlock_is_held_, admit_by_right, evlock_fail_waiters_, destroy_lock};
 
 /*
  * Without an owner.
@@ -223,6 +277,17 @@ evrwlock_new(struct evdefer_base *base, unsigned flags)
 		return evdefer_refuse_new_(ENOMEM);
 	evlock_init_(&lock->lock, &lock_type, &queue_type, base, flags);
 	return lock;
+}
+
+int
+evrwlock_set_source_(struct evrwlock *lock, struct evsource *source)
+{
+	if (evsource_attach_(source, &lock->lock.queue) == -1)
+		return -1;
+	lock->lock.source = source;
+	lock->lock.type = &lock_type_with_source;
+	lock->lock.queue.type = &queue_type_with_source;
+	return 0;
 }
 
 void

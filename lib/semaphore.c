@@ -18,7 +18,7 @@ struct evsemaphore {
 
 /* If not, nobody waits: whoever may enter has been let in. */
 static bool
-must_wait_for_token(const struct evlock *lock, enum evmode mode)
+must_wait_for_token(struct evlock *lock, enum evmode mode)
 {
 	return lock->sides[mode].inside ==
 	       EVLIST_ELEMENT(lock, struct evsemaphore, lock)->limit;
@@ -31,8 +31,8 @@ admit_to_tokens(struct evwaitqueue *queue)
 {
 	struct evlock *lock = evlock_of_(queue);
 
-	while (
-	    lock->sides[MODE].waiting > 0 && !must_wait_for_token(lock, MODE))
+	while (!queue->closed && lock->sides[MODE].waiting > 0 &&
+	       !must_wait_for_token(lock, MODE))
 		evlock_grant_first_(lock, MODE);
 }
 

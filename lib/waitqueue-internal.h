@@ -20,7 +20,7 @@ struct evwaitqueue_type {
 	void (*deliver)(struct evwaitqueue *queue, struct evdeferred *d);
 	/* Does anybody hold what it hands out?  NULL if that is given away. */
 	bool (*is_held)(const struct evwaitqueue *queue);
-	/* Grants to those who may enter; not called on a closed one. */
+	/* Grants to those who may enter: to nobody if it is closed. */
 	void (*admit)(struct evwaitqueue *queue);
 	/* Fails all that wait, because it is closed. */
 	void (*fail_waiters)(struct evwaitqueue *queue);
@@ -38,6 +38,9 @@ struct evwaitqueue {
 	size_t users;
 	bool fast;
 	bool closed;
+	/* Open, and without a source (source-internal.h): the short ways are for
+	 * these. */
+	bool plain;
 };
 
 /* The one flag that all of them take. */
@@ -52,6 +55,9 @@ void evwaitqueue_init_(struct evwaitqueue *queue,
 
 /* Fails those that wait; the memory goes when nobody holds anything. */
 void evwaitqueue_close_(struct evwaitqueue *queue);
+
+/* Fails those that wait, and leaves it open. */
+void evwaitqueue_fail_(struct evwaitqueue *queue);
 
 static inline bool
 evwaitqueue_is_open_(const struct evwaitqueue *queue)
@@ -95,11 +101,11 @@ void evwaitqueue_hand_out_(struct evwaitqueue *queue);
  * nobody needs any more. */
 void evwaitqueue_changed_(struct evwaitqueue *queue);
 
-/* The same after a holder left, where it is known whether others wait. */
+/* The same after a holder left a plain one, where it is known whether others wait. */
 static inline void
 evwaitqueue_left_(struct evwaitqueue *queue, bool awaited)
 {
-	if (awaited || queue->closed || (queue->fast && queue->undelivered > 0))
+	if (awaited || (queue->fast && queue->undelivered > 0))
 		evwaitqueue_changed_(queue);
 }
 

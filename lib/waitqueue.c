@@ -54,6 +54,7 @@ evwaitqueue_init_(struct evwaitqueue *queue,
 	queue->users = 0;
 	queue->fast = (flags & EVWAITQUEUE_FAST) != 0;
 	queue->closed = false;
+	queue->plain = true;
 }
 
 static void
@@ -73,12 +74,18 @@ evwaitqueue_close_(struct evwaitqueue *queue)
 {
 	evdefer_base_check_(queue->base);
 	queue->closed = true;
+	queue->plain = false;
+	evwaitqueue_fail_(queue);
+}
+
+void
+evwaitqueue_fail_(struct evwaitqueue *queue)
+{
 	queue->users++;
 	queue->type->fail_waiters(queue);
-	/* The end of an owner may have let in some, and not told them yet. */
-	evwaitqueue_hand_out_(queue);
 	queue->users--;
-	collect_queue(queue);
+	/* The end of an owner may have let in some, and not told them yet. */
+	evwaitqueue_changed_(queue);
 }
 
 void
@@ -125,12 +132,10 @@ evwaitqueue_hand_out_(struct evwaitqueue *queue)
 void
 evwaitqueue_changed_(struct evwaitqueue *queue)
 {
-	if (!queue->closed) {
-		queue->users++;
-		queue->type->admit(queue);
-		evwaitqueue_hand_out_(queue);
-		queue->users--;
-	}
+	queue->users++;
+	queue->type->admit(queue);
+	evwaitqueue_hand_out_(queue);
+	queue->users--;
 	collect_queue(queue);
 }
 

@@ -1,0 +1,410 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * One member has the right to write, or all have the right to read.
+ *
+ * As long as no writer wants in, the group is open: readers of any member enter
+ * without asking.  The first that wants to write closes it, and is given the right to
+ * write when nobody reads any more; then the next that waits, in the order of asking.
+ * When none waits the group opens, and lets in the readers that wait.
+ *
+ * Nobody reads unseen.  A member that is let in counts as reading until it has come to
+ * look.  One that reads on its own publishes that before it looks whether the group is
+ * closed; see evsource_publish_().  close_group() sets that byte, then has all threads
+ * pass a barrier, and only then somebody_reads() looks.  So a reader that entered
+ * without seeing the byte is seen; it sees the byte when it leaves, and asks, which
+ * has somebody_reads() look again.  A reader that sees the byte has published too
+ * much, and takes that back when it asks.
+ *
+ * No wake-up is lost: all that decides who is given a right is under the mutex, and
+ * whoever changes any of it calls settle() before he lets go.
+ */
+#include <evdefer/group.h>
+
+#include <pthread.h>
+#include <stdlib.h>
+
+#include "barrier-internal.h"
+#include "call-internal.h"
+#include "rwlock-internal.h"
+
+/* What one thread writes again and again does not share a line of the cache with what
+ * others read. */
+#define LINE 64
+
+struct evgroup {
+	char apart_before[LINE];
+	atomic_uchar closed; /* written under the mutex */
+	char apart_after[LINE];
+	bool fenced; /* there is no barrier for all threads */
+
+	pthread_mutex_t mutex; /* over the rest */
+	struct evlist members;
+	struct evlist writers; /* wait for the right, in the order of asking */
+	struct evlist readers; /* wait until it is open */
+	struct member *writer; /* has the right */
+	struct evgroup_stats stats; /* the totals, and how many members */
+	size_t
+	    users; /* members, those whose memory is left too, and who made it */
+};
+
+struct member {
+	struct evgroup *group;
+	bool awaiting; /* keeps its loop running; its thread's */
+
+	/* Under the mutex. */
+	struct evlist node;	 /* in group->members */
+	struct evlist wait_node; /* in group->writers or group->readers */
+	bool to_write;		 /* in the first, or has the right */
+	bool let_in;		 /* may read, and does not know that yet */
+	bool called;		 /* its loop is to look */
+	bool gone;		 /* and to free this then */
+	unsigned passes;	 /* among its own writers while others wait */
+	struct evcall call;
+
+	char apart_before[LINE];
+	struct evsource source;
+	char apart_after[LINE];
+};
+
+static void
+lock_group(struct evgroup *group)
+{
+	pthread_mutex_lock(&group->mutex);
+}
+
+static void
+unlock_group(struct evgroup *group)
+{
+	pthread_mutex_unlock(&group->mutex);
+}
+
+/* The group is locked, and unlocked or gone afterwards. */
+static void
+leave_group(struct evgroup *group)
+{
+	const bool last = --group->users == 0;
+
+	unlock_group(group);
+	if (!last)
+		return;
+	pthread_mutex_destroy(&group->mutex);
+	free(group);
+}
+
+/*
+ * Under the mutex.
+ */
+
+static void
+wake(struct member *member)
+{
+	if (member->called)
+		return;
+	/* Nobody waits on a base that is closed. */
+	member->called =
+	    evcall_post_(member->source.queue->base, &member->call) == 0;
+	member->group->stats.wake_ups++;
+}
+
+static bool
+is_closed(const struct evgroup *group)
+{
+	return atomic_load_explicit(&group->closed, memory_order_relaxed) != 0;
+}
+
+static void
+close_group(struct evgroup *group)
+{
+	group->stats.recalls++;
+	atomic_store(&group->closed, 1);
+	if (!group->fenced)
+		evbarrier_in_all_threads_();
+}
+
+static void
+open_group(struct evgroup *group)
+{
+	struct member *member;
+
+	atomic_store_explicit(&group->closed, 0, memory_order_release);
+	while (!evlist_empty_(&group->readers)) {
+		member = EVLIST_ELEMENT(
+		    evlist_pop_(&group->readers), struct member, wait_node);
+		member->let_in = true;
+		wake(member);
+	}
+}
+
+static bool
+somebody_reads(const struct evgroup *group)
+{
+	const struct member *member;
+	const struct evlist *node;
+
+	for (node = group->members.next; node != &group->members;
+	     node = node->next) {
+		member = EVLIST_ELEMENT(node, struct member, node);
+		if (member->let_in || atomic_load(&member->source.reading) > 0)
+			return true;
+	}
+	return false;
+}
+
+/* Gives the right to whoever is to have it next. */
+static void
+settle(struct evgroup *group, const struct member *self)
+{
+	if (group->writer != NULL)
+		return;
+	if (evlist_empty_(&group->writers)) {
+		if (is_closed(group))
+			open_group(group);
+		return;
+	}
+	if (!is_closed(group))
+		close_group(group);
+	if (somebody_reads(group))
+		return;
+	group->writer = EVLIST_ELEMENT(
+	    evlist_pop_(&group->writers), struct member, wait_node);
+	group->writer->passes = 0;
+	group->stats.rights++;
+	if (group->writer != self)
+		wake(group->writer);
+}
+
+/* Has it been its turn for long enough?  It passes the right on to another writer of
+ * its own otherwise. */
+static bool
+must_pass_on(struct member *member)
+{
+	if (evlist_empty_(&member->group->writers)) {
+		member->passes = 0;
+		return false;
+	}
+	return member->passes++ == EVGROUP_PASSES;
+}
+
+/* Gives back what it does not need, and has it wait for the right to write. */
+static void
+update_needs(struct member *member, const struct evneed *need)
+{
+	struct evgroup *group = member->group;
+
+	/* A writer keeps its place. */
+	if (need->right < EVRIGHT_WRITE || !member->to_write)
+		evlist_remove_(&member->wait_node);
+	member->to_write = need->right == EVRIGHT_WRITE;
+	if (group->writer == member &&
+	    (!member->to_write || (!need->writing && must_pass_on(member))))
+		group->writer = NULL;
+	if (member->to_write && group->writer != member &&
+	    evlist_empty_(&member->wait_node))
+		evlist_append_(&group->writers, &member->wait_node);
+}
+
+static void
+publish(struct member *member, size_t reading)
+{
+	atomic_store(&member->source.reading, reading);
+}
+
+static enum evright
+update(struct member *member, const struct evneed *need)
+{
+	struct evgroup *group = member->group;
+	const bool let_in = member->let_in && need->right == EVRIGHT_READ;
+
+	member->let_in = false;
+	publish(member, let_in ? need->readers : need->reading);
+	update_needs(member, need);
+	settle(group, member);
+	if (group->writer == member)
+		return EVRIGHT_WRITE;
+	if (!let_in && is_closed(group)) {
+		if (need->right == EVRIGHT_READ)
+			evlist_append_(&group->readers, &member->wait_node);
+		return EVRIGHT_NONE;
+	}
+	if (need->right == EVRIGHT_READ)
+		publish(member, need->readers);
+	return EVRIGHT_READ;
+}
+
+/*
+ * The source.
+ */
+
+static struct member *
+member_of(struct evsource *source)
+{
+	return EVLIST_ELEMENT(source, struct member, source);
+}
+
+/* What comes from another member is due. */
+static void
+await(struct member *member, bool awaiting)
+{
+	struct evdefer_base *base = member->source.queue->base;
+
+	if (awaiting && !member->awaiting)
+		evcalls_await_(base);
+	else if (!awaiting && member->awaiting)
+		evcalls_await_no_more_(base);
+	member->awaiting = awaiting;
+}
+
+static enum evright
+ask_group(struct evsource *source, const struct evneed *need)
+{
+	struct member *member = member_of(source);
+	enum evright right;
+
+	lock_group(member->group);
+	right = update(member, need);
+	unlock_group(member->group);
+	await(member, right < need->right);
+	return right;
+}
+
+/* The group is locked, and unlocked afterwards. */
+static void
+free_member(struct member *member)
+{
+	struct evgroup *group = member->group;
+
+	free(member);
+	leave_group(group);
+}
+
+static void
+leave(struct evsource *source)
+{
+	const struct evneed nothing = {.right = EVRIGHT_NONE};
+	struct member *member = member_of(source);
+
+	lock_group(member->group);
+	update(member, &nothing);
+	evlist_remove_(&member->node);
+	member->group->stats.members--;
+	member->gone = true;
+	if (member->called)
+		unlock_group(member->group);
+	else
+		free_member(member);
+}
+
+static const struct evsource_type group_type = {ask_group, leave};
+
+/* In its loop, after wake(). */
+static void
+look(void *arg)
+{
+	struct member *member = arg;
+
+	lock_group(member->group);
+	member->called = false;
+	if (member->gone) {
+		free_member(member);
+		return;
+	}
+	unlock_group(member->group);
+	evwaitqueue_changed_(member->source.queue);
+}
+
+/*
+ * Making, joining.
+ */
+
+struct evgroup *
+evgroup_new(void)
+{
+	struct evgroup *group = calloc(1, sizeof(*group));
+
+	if (group == NULL)
+		return evdefer_refuse_new_(ENOMEM);
+	pthread_mutex_init(&group->mutex, NULL);
+	evlist_init_(&group->members);
+	evlist_init_(&group->writers);
+	evlist_init_(&group->readers);
+	group->fenced = !evbarrier_register_();
+	group->users = 1;
+	return group;
+}
+
+void
+evgroup_free(struct evgroup *group)
+{
+	if (group == NULL)
+		return;
+	lock_group(group);
+	leave_group(group);
+}
+
+static void
+join(struct member *member, struct evgroup *group)
+{
+	member->group = group;
+	lock_group(group);
+	evlist_append_(&group->members, &member->node);
+	group->stats.members++;
+	group->users++;
+	unlock_group(group);
+}
+
+struct evrwlock *
+evrwlock_new_in_group(
+    struct evgroup *group, struct evdefer_base *base, unsigned flags)
+{
+	struct evrwlock *lock;
+	struct member *member;
+
+	if (group == NULL)
+		return evdefer_refuse_new_(EINVAL);
+	lock = evrwlock_new(base, flags);
+	if (lock == NULL)
+		return NULL;
+	member = calloc(1, sizeof(*member));
+	if (member == NULL)
+		goto no_memory;
+	member->source.type = &group_type;
+	member->source.ask_first = &group->closed;
+	member->source.fenced = group->fenced;
+	member->call.fn = look;
+	member->call.arg = member;
+	evlist_init_(&member->wait_node);
+	if (evrwlock_set_source_(lock, &member->source) == -1)
+		goto no_memory;
+	join(member, group);
+	return lock;
+
+no_memory:
+	free(member);
+	evrwlock_free(lock);
+	return evdefer_refuse_new_(ENOMEM);
+}
+
+static size_t
+count(const struct evlist *list)
+{
+	const struct evlist *node;
+	size_t number = 0;
+
+	for (node = list->next; node != list; node = node->next)
+		number++;
+	return number;
+}
+
+void
+evgroup_get_stats(struct evgroup *group, struct evgroup_stats *stats)
+{
+	*stats = (struct evgroup_stats){0};
+	if (group == NULL)
+		return;
+	lock_group(group);
+	*stats = group->stats;
+	stats->writing = group->writer != NULL;
+	stats->readers_waiting = count(&group->readers);
+	stats->writers_waiting = count(&group->writers);
+	unlock_group(group);
+}

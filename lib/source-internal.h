@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Where a lock has its right from, if others beyond its loop have a say in who may
+ * enter: the other members of a group, other processes.
+ *
+ * The right says whom the lock may let in.  The lock says what it needs, whenever
+ * that changes, and the source says what is there.  The rest of the lock is as it is
+ * without a source: who may not enter for want of the right waits in its queue, and
+ * the source has the queue looked at again when there is more.
+ *
+ * To read is to be fast.  The lock publishes how many readers it has by a plain store,
+ * and then looks at a byte that says whether it has to ask.  Whoever sets that byte
+ * looks at the counts afterwards.  So either the reader sees the byte, or its count is
+ * seen; see evsource_enter_().
+ */
+#ifndef EVDEFER_SOURCE_INTERNAL_H
+#define EVDEFER_SOURCE_INTERNAL_H
+
+#include <stdatomic.h>
+
+#include "waitqueue-internal.h"
+
+enum evright { EVRIGHT_NONE, EVRIGHT_READ, EVRIGHT_WRITE };
+
+/* What a lock needs. */
+struct evneed {
+	enum evright right; /* by those that are inside and those that wait */
+	bool writing;	    /* a writer is inside */
+	size_t reading;	    /* readers that are inside */
+	size_t readers;	    /* the same once there is the right to read */
+};
+
+struct evsource;
+
+struct evsource_type {
+	/* Says what is there, and asks for what is missing or gives back what is
+	 * not needed.  Where that is all that is needed, the lock lets in those that
+	 * wait. */
+	enum evright (*ask)(struct evsource *source, const struct evneed *need);
+	/* The lock is gone, and the memory of the source is its own. */
+	void (*leave)(struct evsource *source);
+};
+
+struct evsource {
+	const struct evsource_type *type;
+	struct evwaitqueue *queue;
+	struct evlist node; /* in the list of its base */
+	/* Readers have to ask: while it is set, they may not simply enter. */
+	const atomic_uchar *ask_first;
+	atomic_size_t reading; /* those inside, for others to see */
+	bool fenced;	       /* the others have no barrier of their own */
+};
+
+/* Makes it that of a queue.  The first three members of source are set. 0, or -1 with
+ * ENOMEM. */
+int evsource_attach_(struct evsource *source, struct evwaitqueue *queue);
+
+/* The lock is gone. */
+void evsource_detach_(struct evsource *source);
+
+/* Publishes how many read, and says whether they need not ask.
+ *
+ * It is the reader's half of Dekker's algorithm: a store, then a load, neither of
+ * which may pass the other.  That takes a fence, or, if whoever sets the byte has all
+ * threads of the process pass one (membarrier(2)), only a compiler that keeps the
+ * order.  A reader whose load comes after that barrier sees the byte; if it comes
+ * before, so does the store, and the count is seen.
+ *
+ * The load acquires what the writer before has released with the byte.  The store
+ * releases what a reader that leaves has read, to the writer that sees the count. */
+static inline bool
+evsource_publish_(struct evsource *source, size_t reading)
+{
+	if (source->fenced) {
+		atomic_store(&source->reading, reading);
+		return atomic_load(source->ask_first) == 0;
+	}
+	atomic_store_explicit(&source->reading, reading, memory_order_release);
+	atomic_signal_fence(memory_order_seq_cst);
+	return atomic_load_explicit(source->ask_first, memory_order_acquire) ==
+	       0;
+}
+
+#endif

@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: MIT */
+#include "source-internal.h"
+
+/* Those of a base. */
+struct sources {
+	struct evdefer_base_part part;
+	struct evlist all;
+};
+
+static void
+init_sources(struct evdefer_base_part *part)
+{
+	evlist_init_(&EVLIST_ELEMENT(part, struct sources, part)->all);
+}
+
+/* Nobody can tell a closed base that a right has come: who waits for one fails. */
+static void
+close_sources(struct evdefer_base_part *part)
+{
+	struct sources *sources = EVLIST_ELEMENT(part, struct sources, part);
+
+	while (!evlist_empty_(&sources->all))
+		evwaitqueue_fail_(EVLIST_ELEMENT(
+		    evlist_pop_(&sources->all), struct evsource, node)
+				      ->queue);
+}
+
+static const struct evdefer_base_part_type sources_type = {
+    sizeof(struct sources), init_sources, close_sources, NULL};
+
+int
+evsource_attach_(struct evsource *source, struct evwaitqueue *queue)
+{
+	struct evdefer_base_part *part =
+	    evdefer_base_get_part_(queue->base, &sources_type);
+
+	if (part == NULL)
+		return -1;
+	source->queue = queue;
+	queue->plain = false;
+	evlist_append_(
+	    &EVLIST_ELEMENT(part, struct sources, part)->all, &source->node);
+	return 0;
+}
+
+void
+evsource_detach_(struct evsource *source)
+{
+	evlist_remove_(&source->node);
+	source->type->leave(source);
+}

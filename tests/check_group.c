@@ -1,0 +1,326 @@
+/* SPDX-License-Identifier: MIT */
+/* evdefer/group.h: who gets in over several loops.  Most tests run once with each way
+ * of delivery. */
+#include "groups.h"
+
+#include <errno.h>
+#include <string.h>
+
+#define READ EVRWLOCK_READ
+#define WRITE EVRWLOCK_WRITE
+
+START_TEST(bad_arguments_are_einval)
+{
+	struct evgroup_stats stats, none = {0};
+
+	make_group(_i);
+	REFUSED_NULL(evrwlock_new_in_group(NULL, base, 0), EINVAL);
+	REFUSED_NULL(evrwlock_new_in_group(group, NULL, 0), EINVAL);
+	REFUSED_NULL(evrwlock_new_in_group(group, base, 0x2u), EINVAL);
+	memset(&stats, 0xff, sizeof(stats));
+	evgroup_get_stats(NULL, &stats);
+	ck_assert_mem_eq(&stats, &none, sizeof(none));
+	evgroup_free(NULL);
+	free_group();
+}
+END_TEST
+
+START_TEST(readers_of_all_members_share_and_wake_nobody)
+{
+	struct waiter p[2 * MEMBERS];
+	int k;
+
+	make_group(_i);
+	for (k = 0; k < 2 * MEMBERS; k++)
+		want_at(k % MEMBERS, &p[k], READ);
+	look_all();
+	for (k = 0; k < 2 * MEMBERS; k++)
+		ck_assert_int_eq(p[k].granted, 1);
+	for (k = 0; k < 2 * MEMBERS; k++)
+		ck_assert_int_eq(release_at(k % MEMBERS, READ), 0);
+	ck_assert_uint_eq(group_stats().wake_ups, 0);
+	ck_assert_uint_eq(group_stats().recalls, 0);
+	free_waiters(p, 2 * MEMBERS);
+	free_group();
+}
+END_TEST
+
+START_TEST(writer_is_alone_in_all_members)
+{
+	struct waiter p[4];
+
+	make_group(_i);
+	want_at(0, &p[0], WRITE);
+	look_all();
+	ck_assert_int_eq(p[0].granted, 1);
+	want_at(1, &p[1], READ);
+	want_at(2, &p[2], WRITE);
+	want_at(0, &p[3], READ);
+	look_all();
+	ck_assert_int_eq(p[1].ended + p[2].ended + p[3].ended, 0);
+	ck_assert_int_eq(release_at(0, WRITE), 0);
+	look_all();
+	/* The next writer comes before all readers. */
+	ck_assert_int_eq(p[2].granted, 1);
+	ck_assert_int_eq(p[1].ended + p[3].ended, 0);
+	ck_assert_int_eq(release_at(2, WRITE), 0);
+	look_all();
+	ck_assert_int_eq(p[1].granted + p[3].granted, 2);
+	ck_assert_int_eq(release_at(1, READ), 0);
+	ck_assert_int_eq(release_at(0, READ), 0);
+	free_waiters(p, 4);
+	free_group();
+}
+END_TEST
+
+START_TEST(writer_waits_for_readers_of_other_members)
+{
+	struct waiter p[4];
+
+	make_group(_i);
+	want_at(0, &p[0], READ);
+	want_at(1, &p[1], READ);
+	look_all();
+	want_at(2, &p[2], WRITE);
+	look_all();
+	ck_assert_int_eq(p[2].ended, 0);
+	/* And holds back those that come after it. */
+	want_at(0, &p[3], READ);
+	look_all();
+	ck_assert_int_eq(p[3].ended, 0);
+	ck_assert_int_eq(release_at(0, READ), 0);
+	look_all();
+	ck_assert_int_eq(p[2].ended, 0);
+	ck_assert_int_eq(release_at(1, READ), 0);
+	look_all();
+	ck_assert_int_eq(p[2].granted, 1);
+	ck_assert_int_eq(p[3].ended, 0);
+	ck_assert_int_eq(release_at(2, WRITE), 0);
+	look_all();
+	ck_assert_int_eq(p[3].granted, 1);
+	ck_assert_int_eq(release_at(0, READ), 0);
+	free_waiters(p, 4);
+	free_group();
+}
+END_TEST
+
+START_TEST(try_leaves_no_trace)
+{
+	struct waiter p[2];
+
+	make_group(_i);
+	want_at(0, &p[0], READ);
+	look_all();
+	REFUSED(evrwlock_writer_try(sites[1].lock), EBUSY);
+	want_at(2, &p[1], READ);
+	look_all();
+	ck_assert_int_eq(p[1].granted, 1);
+	ck_assert_int_eq(release_at(0, READ), 0);
+	ck_assert_int_eq(release_at(2, READ), 0);
+	ck_assert_int_eq(evrwlock_writer_try(sites[1].lock), 0);
+	REFUSED(evrwlock_reader_try(sites[0].lock), EBUSY);
+	REFUSED(evrwlock_writer_try(sites[0].lock), EBUSY);
+	ck_assert_int_eq(release_at(1, WRITE), 0);
+	ck_assert_int_eq(evrwlock_reader_try(sites[0].lock), 0);
+	ck_assert_int_eq(release_at(0, READ), 0);
+	ck_assert_uint_eq(group_stats().writers_waiting, 0);
+	ck_assert_uint_eq(group_stats().readers_waiting, 0);
+	free_waiters(p, 2);
+	free_group();
+}
+END_TEST
+
+START_TEST(cancel_of_the_only_writer_lets_readers_in)
+{
+	struct waiter p[3];
+
+	make_group(_i);
+	want_at(0, &p[0], READ);
+	look_all();
+	want_at(1, &p[1], WRITE);
+	want_at(2, &p[2], READ);
+	look_all();
+	ck_assert_int_eq(p[2].ended, 0);
+	evdeferred_cancel(p[1].d);
+	look_all();
+	ck_assert_int_eq(p[1].failed, ECANCELED);
+	ck_assert_int_eq(p[2].granted, 1);
+	ck_assert_int_eq(release_at(0, READ), 0);
+	ck_assert_int_eq(release_at(2, READ), 0);
+	free_waiters(p, 3);
+	free_group();
+}
+END_TEST
+
+/* The right is there, and its member has not looked yet. */
+START_TEST(grant_that_was_not_looked_for_can_be_cancelled)
+{
+	struct waiter p[3];
+
+	make_group(_i);
+	ck_assert_int_eq(evrwlock_writer_try(sites[0].lock), 0);
+	want_at(1, &p[0], WRITE);
+	want_at(2, &p[1], READ);
+	want_at(0, &p[2], READ);
+	ck_assert_int_eq(release_at(0, WRITE), 0);
+	evdeferred_cancel(p[0].d);
+	evdeferred_cancel(p[1].d);
+	ck_assert_int_eq(evrwlock_reader_try(sites[1].lock), 0);
+	look_all();
+	ck_assert_int_eq(p[2].granted, 1);
+	ck_assert_int_eq(release_at(0, READ), 0);
+	REFUSED(evrwlock_writer_try(sites[2].lock), EBUSY);
+	ck_assert_int_eq(release_at(1, READ), 0);
+	ck_assert_int_eq(evrwlock_writer_try(sites[2].lock), 0);
+	ck_assert_int_eq(release_at(2, WRITE), 0);
+	free_waiters(p, 3);
+	free_group();
+}
+END_TEST
+
+START_TEST(writers_of_members_take_turns_after_so_many)
+{
+	enum { OWN = EVGROUP_PASSES + 10 };
+	struct waiter p[OWN], other;
+	int i, before = 0;
+
+	make_group(_i);
+	for (i = 0; i < OWN; i++)
+		want_at(0, &p[i], WRITE);
+	want_at(1, &other, WRITE);
+	for (i = 0; i < OWN; i++) {
+		look_all();
+		if (other.granted == 1 && before == 0) {
+			before = i;
+			ck_assert_int_eq(release_at(1, WRITE), 0);
+			look_all();
+		}
+		ck_assert_int_eq(p[i].granted, 1);
+		ck_assert_int_eq(release_at(0, WRITE), 0);
+	}
+	ck_assert_int_eq(before, EVGROUP_PASSES + 1);
+	free_waiters(p, OWN);
+	free_waiters(&other, 1);
+	free_group();
+}
+END_TEST
+
+START_TEST(close_fails_waiters_and_lets_others_in)
+{
+	struct waiter p[3];
+
+	make_group(_i);
+	want_at(0, &p[0], READ);
+	look_all();
+	want_at(1, &p[1], WRITE);
+	want_at(2, &p[2], READ);
+	evrwlock_free(sites[1].lock);
+	sites[1].lock = NULL;
+	ck_assert_int_eq(p[1].failed, ESHUTDOWN);
+	ck_assert_uint_eq(group_stats().members, MEMBERS - 1);
+	look_all();
+	ck_assert_int_eq(p[2].granted, 1);
+	ck_assert_int_eq(release_at(0, READ), 0);
+	ck_assert_int_eq(release_at(2, READ), 0);
+	free_waiters(p, 3);
+	free_group();
+}
+END_TEST
+
+START_TEST(member_with_a_message_under_way_may_be_freed)
+{
+	struct waiter p[2];
+
+	make_group(_i);
+	ck_assert_int_eq(evrwlock_writer_try(sites[0].lock), 0);
+	want_at(1, &p[0], WRITE);
+	want_at(2, &p[1], READ);
+	ck_assert_int_eq(release_at(0, WRITE), 0);
+	evrwlock_free(sites[1].lock);
+	sites[1].lock = NULL;
+	ck_assert_int_eq(p[0].failed, ESHUTDOWN);
+	look(2);
+	ck_assert_int_eq(p[1].granted, 1);
+	ck_assert_int_eq(release_at(2, READ), 0);
+	free_waiters(p, 2);
+	free_group();
+}
+END_TEST
+
+START_TEST(base_that_is_closed_fails_its_waiters_and_keeps_its_holders)
+{
+	struct waiter p[4];
+
+	make_group(_i);
+	want_at(1, &p[0], READ);
+	look_all();
+	want_at(2, &p[1], WRITE);
+	want_at(1, &p[2], READ);
+	want_at(0, &p[3], READ);
+	evdefer_base_free(sites[2].base);
+	sites[2].base = NULL;
+	ck_assert_int_eq(p[1].failed, ESHUTDOWN);
+	look_all();
+	ck_assert_int_eq(p[2].granted + p[3].granted, 2);
+	evdefer_base_free(sites[1].base);
+	sites[1].base = NULL;
+	REFUSED(evrwlock_writer_try(sites[0].lock), EBUSY);
+	ck_assert_int_eq(release_at(0, READ), 0);
+	REFUSED(evrwlock_writer_try(sites[0].lock), EBUSY);
+	ck_assert_int_eq(release_at(1, READ), 0);
+	REFUSED(evrwlock_writer_try(sites[0].lock), EBUSY);
+	ck_assert_int_eq(release_at(1, READ), 0);
+	ck_assert_int_eq(evrwlock_writer_try(sites[0].lock), 0);
+	ck_assert_int_eq(release_at(0, WRITE), 0);
+	free_waiters(p, 4);
+	free_group();
+}
+END_TEST
+
+START_TEST(loop_stays_while_another_member_holds_what_it_waits_for)
+{
+	struct waiter p[1];
+
+	make_group(_i);
+	ck_assert_int_eq(evrwlock_writer_try(sites[0].lock), 0);
+	ck_assert_int_eq(event_base_loop(sites[1].loop, EVLOOP_NONBLOCK), 1);
+	want_at(1, &p[0], READ);
+	ck_assert_int_eq(event_base_loop(sites[1].loop, EVLOOP_NONBLOCK), 0);
+	ck_assert_int_eq(release_at(0, WRITE), 0);
+	/* Returns when there is nothing left to wait for. */
+	ck_assert_int_eq(event_base_dispatch(sites[1].loop), 1);
+	ck_assert_int_eq(p[0].granted, 1);
+	ck_assert_int_eq(release_at(1, READ), 0);
+	free_waiters(p, 1);
+	free_group();
+}
+END_TEST
+
+int
+main(void)
+{
+	Suite *suite = suite_create("group");
+	TCase *tc = add_group_case(suite, "group");
+
+	tcase_add_loop_test(tc, bad_arguments_are_einval, 0, 1);
+	tcase_add_loop_test(
+	    tc, readers_of_all_members_share_and_wake_nobody, 0, 2);
+	tcase_add_loop_test(tc, writer_is_alone_in_all_members, 0, 2);
+	tcase_add_loop_test(
+	    tc, writer_waits_for_readers_of_other_members, 0, 2);
+	tcase_add_loop_test(tc, try_leaves_no_trace, 0, 2);
+	tcase_add_loop_test(
+	    tc, cancel_of_the_only_writer_lets_readers_in, 0, 2);
+	tcase_add_loop_test(
+	    tc, grant_that_was_not_looked_for_can_be_cancelled, 0, 2);
+	tcase_add_loop_test(
+	    tc, writers_of_members_take_turns_after_so_many, 0, 2);
+	tcase_add_loop_test(tc, close_fails_waiters_and_lets_others_in, 0, 2);
+	tcase_add_loop_test(
+	    tc, member_with_a_message_under_way_may_be_freed, 0, 2);
+	tcase_add_loop_test(tc,
+	    base_that_is_closed_fails_its_waiters_and_keeps_its_holders, 0, 2);
+	tcase_add_loop_test(
+	    tc, loop_stays_while_another_member_holds_what_it_waits_for, 0, 2);
+	return support_main(suite);
+}
