@@ -83,8 +83,9 @@ evwaitqueue_fail_(struct evwaitqueue *queue)
 {
 	queue->users++;
 	queue->type->fail_waiters(queue);
-	queue->users--;
 	/* The end of an owner may have let in some, and not told them yet. */
+	evwaitqueue_hand_out_(queue);
+	queue->users--;
 	evwaitqueue_changed_(queue);
 }
 
@@ -134,7 +135,8 @@ evwaitqueue_changed_(struct evwaitqueue *queue)
 {
 	queue->users++;
 	queue->type->admit(queue);
-	evwaitqueue_hand_out_(queue);
+	if (!queue->closed)
+		evwaitqueue_hand_out_(queue);
 	queue->users--;
 	collect_queue(queue);
 }
