@@ -43,7 +43,7 @@ struct evcalls {
 	struct evready ready; /* while any are due */
 	int fds[2];	      /* to read from and to write to, maybe the same */
 	struct event *readable;
-	struct event *awaited; /* keeps the loop running, and never comes */
+	struct event *awaited; /* keeps the loop running; NULL when closed */
 	size_t await_count;
 };
 
@@ -59,9 +59,9 @@ void evcalls_destroy_(struct evcalls *calls);
  * is called.  0, or -1 with ESHUTDOWN. */
 int evcall_post_(struct evdefer_base *base, struct evcall *call);
 
-/* Something is due from another thread: the loop does not end meanwhile.  0, or -1
- * with ENOMEM.  From the thread of the base. */
-int evcalls_await_(struct evdefer_base *base);
+/* Something is due from another thread: the loop does not end meanwhile.  From the
+ * thread of the base, which is not closed. */
+void evcalls_await_(struct evdefer_base *base);
 void evcalls_await_no_more_(struct evdefer_base *base);
 
 #endif

@@ -115,21 +115,12 @@ run_first_call(struct evready *ready)
 	call->fn(call->arg);
 }
 
-/*
- * Takes what was accepted by now.
- *
- * No wake-up is lost, as the channel is emptied before the mutex is taken.  A call
- * that has found "woken" set is in the list by then, for it is this that clears it.
- * One that has found it clear, after this, writes after the channel was emptied, and
- * the next poll sees that.  The mutex orders all else that the two threads share,
- * what the caller has written before its call included.
- */
+/* What was accepted by now is due. */
 static void
-look(struct evdefer_base *base, bool closed)
+take_accepted(struct evdefer_base *base, bool closed)
 {
 	struct evcalls *calls = &base->calls;
 
-	empty_channel(calls->fds[0]);
 	pthread_mutex_lock(&calls->mutex);
 	move_calls(&calls->due, &calls->accepted);
 	calls->woken = false;
@@ -139,14 +130,22 @@ look(struct evdefer_base *base, bool closed)
 		evdefer_base_make_ready_(base, &calls->ready);
 }
 
+/*
+ * No wake-up is lost, as the channel is emptied before the mutex is taken.  A call
+ * that has found "woken" set is in the list by then, for it is taking the list that
+ * clears it.  One that has found it clear, after this, writes after the channel was
+ * emptied, and the next poll sees that.  The mutex orders all else that the two
+ * threads share, what the caller has written before its call included.
+ */
 static void
 on_readable(evutil_socket_t fd, short what, void *arg)
 {
-	(void)fd;
 	(void)what;
-	look(arg, false);
+	empty_channel(fd);
+	take_accepted(arg, false);
 }
 
+/* The other event of the channel sees to it. */
 static void
 on_awaited(evutil_socket_t fd, short what, void *arg)
 {
@@ -155,17 +154,15 @@ on_awaited(evutil_socket_t fd, short what, void *arg)
 	(void)arg;
 }
 
-int
+/* A second event that reads from the channel is no more to libevent than a count and
+ * a place in a list.  It cannot fail, and is no business of the kernel's. */
+void
 evcalls_await_(struct evdefer_base *base)
 {
-	/* It is set again each time, and a time_t of 32 bits has room for it. */
-	static const struct timeval month = {30 * 24 * 60 * 60, 0};
 	struct evcalls *calls = &base->calls;
 
-	if (calls->await_count == 0 && event_add(calls->awaited, &month) == -1)
-		return evdefer_refuse_(ENOMEM);
-	calls->await_count++;
-	return 0;
+	if (calls->await_count++ == 0)
+		event_add(calls->awaited, NULL);
 }
 
 void
@@ -197,8 +194,8 @@ evcalls_init_(struct evdefer_base *base)
 		return -1;
 	calls->readable = event_new(base->event_base, calls->fds[0],
 	    EV_READ | EV_PERSIST, on_readable, base);
-	calls->awaited =
-	    event_new(base->event_base, -1, EV_PERSIST, on_awaited, NULL);
+	calls->awaited = event_new(base->event_base, calls->fds[0],
+	    EV_READ | EV_PERSIST, on_awaited, NULL);
 	if (calls->readable == NULL || calls->awaited == NULL)
 		goto no_memory;
 	set_up_readable(calls->readable);
@@ -229,7 +226,7 @@ evcalls_close_(struct evdefer_base *base)
 	event_free(calls->readable);
 	event_free(calls->awaited);
 	calls->awaited = NULL;
-	look(base, true);
+	take_accepted(base, true);
 }
 
 void

@@ -257,14 +257,11 @@ evthreadpool_defer(struct evthreadpool *pool, struct evdefer_base *base,
 	if (job == NULL)
 		return evdefer_refuse_new_(ENOMEM);
 	job->d = evdeferred_new_private_(base, cancel_job, job);
-	if (job->d == NULL || evcalls_await_(base) == -1) {
-		/* Nobody has seen it, and nobody is told. */
-		if (job->d != NULL)
-			evdeferred_produce_(job->d, evresult_value(NULL));
-		evdeferred_free(job->d);
+	if (job->d == NULL) {
 		put_job(pool, job);
 		return evdefer_refuse_new_(ENOMEM);
 	}
+	evcalls_await_(base);
 	evdefer_base_use_(base);
 	evlist_append_(
 	    &EVLIST_ELEMENT(part, struct jobs, part)->all, &job->base_node);
