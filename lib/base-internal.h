@@ -148,6 +148,11 @@ evdefer_base_leave_(struct evdefer_base *base)
 /* Has the loop deliver what is in ready, after its next poll. */
 void evdefer_base_make_ready_(struct evdefer_base *base, struct evready *ready);
 
+/* The same without another poll, for an event of the library's that the last one has
+ * brought. */
+void evdefer_base_make_polled_ready_(
+    struct evdefer_base *base, struct evready *ready);
+
 /* Adds an alarm, which is not set yet. */
 void evdefer_base_add_alarm_(struct evdefer_base *base, struct evalarm *alarm);
 

@@ -40,8 +40,8 @@ priority_now(const struct evdefer_base *base)
 	return base->priority < count ? base->priority : count - 1;
 }
 
-static int
-set_turn(struct evdefer_base *base, const struct timeval *delay)
+static void
+set_turn_priority(struct evdefer_base *base)
 {
 	const int priority = priority_now(base);
 
@@ -49,6 +49,12 @@ set_turn(struct evdefer_base *base, const struct timeval *delay)
 	if (base->turn_priority != priority &&
 	    event_priority_set(base->turn, priority) == 0)
 		base->turn_priority = priority;
+}
+
+static int
+set_turn(struct evdefer_base *base, const struct timeval *delay)
+{
+	set_turn_priority(base);
 	base->is_set = event_add(base->turn, delay) == 0;
 	return base->is_set ? 0 : -1;
 }
@@ -67,6 +73,17 @@ schedule(struct evdefer_base *base)
 	 * but no delivery is lost. */
 	if (set_turn(base, &now) == -1)
 		event_active(base->turn, EV_TIMEOUT, 1);
+}
+
+/* For what a poll has brought: there was one, and here is no need of another. */
+static void
+schedule_in_this_pass(struct evdefer_base *base)
+{
+	if (base->due == EVDEFER_BASE_AT_ONCE)
+		return;
+	base->due = EVDEFER_BASE_AT_ONCE;
+	set_turn_priority(base);
+	event_active(base->turn, EV_TIMEOUT, 1);
 }
 
 /*
@@ -494,4 +511,12 @@ evdefer_base_make_ready_(struct evdefer_base *base, struct evready *ready)
 {
 	evlist_append_(&base->ready, &ready->node);
 	schedule(base);
+}
+
+void
+evdefer_base_make_polled_ready_(
+    struct evdefer_base *base, struct evready *ready)
+{
+	evlist_append_(&base->ready, &ready->node);
+	schedule_in_this_pass(base);
 }

@@ -127,7 +127,7 @@ take_accepted(struct evdefer_base *base, bool closed)
 	calls->closed = closed;
 	pthread_mutex_unlock(&calls->mutex);
 	if (calls->due.first != NULL && evlist_empty_(&calls->ready.node))
-		evdefer_base_make_ready_(base, &calls->ready);
+		evdefer_base_make_polled_ready_(base, &calls->ready);
 }
 
 /*

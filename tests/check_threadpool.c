@@ -440,6 +440,22 @@ START_TEST(the_loop_stays_while_work_is_under_way)
 }
 END_TEST
 
+/* The wake-up is not an event that the loop ends with, alone.  _i: of so many
+ * priorities. */
+START_TEST(one_run_of_the_loop_brings_it)
+{
+	struct work work;
+
+	make_pool(1);
+	new_base(_i);
+	begin_work(&work, NULL, evresult_value(&work));
+	ck_assert_int_eq(event_base_loop(loop, EVLOOP_ONCE), 0);
+	ck_assert_ptr_eq(work.seen.value, &work);
+	evdeferred_free(work.d);
+	free_pool();
+}
+END_TEST
+
 /* All of them are held at once. */
 START_TEST(each_thread_does_some)
 {
@@ -1026,6 +1042,7 @@ main(void)
 	tcase_add_test(tc, a_deferred_is_waited_for);
 	tcase_add_test(tc, one_thread_does_it_in_its_order);
 	tcase_add_test(tc, the_loop_stays_while_work_is_under_way);
+	tcase_add_loop_test(tc, one_run_of_the_loop_brings_it, 1, 4);
 	tcase_add_test(tc, each_thread_does_some);
 	tcase_add_test(tc, a_link_may_defer_more);
 	tcase_add_test(tc, a_link_may_free_the_pool);
