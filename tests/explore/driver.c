@@ -635,6 +635,8 @@ new_loop(void)
 	struct event_base *fresh;
 
 	event_config_set_flag(config, EVENT_BASE_FLAG_NOLOCK);
+	/* The others learn of an event without a call of the kernel. */
+	event_config_avoid_method(config, "epoll");
 	fresh = event_base_new_with_config(config);
 	event_config_free(config);
 	if (fresh == NULL)
