@@ -208,7 +208,7 @@ answer(struct evresult result, void *arg)
 	}
 	if (call->hold != NULL && !call->entered)
 		hold_refused(call->hold);
-	transaction_settle(&call->transaction, call->server->store);
+	transaction_settle(&call->transaction);
 	/* From inside its own link: it goes when this returns.  An abandoned
 	 * one was detached, and goes by itself. */
 	if (!call->abandoned)
@@ -237,7 +237,7 @@ begin(struct call *call)
 	if (evdefer_base_reserve(call->server->base, DEFERREDS, LINKS) == -1 ||
 	    (call->deferred = enter_lock(call)) == NULL) {
 		reply_error(&call->reply, "ERR out of memory");
-		transaction_settle(&call->transaction, call->server->store);
+		transaction_settle(&call->transaction);
 		return;
 	}
 	/* Runs at once if the result is there, as it is after a read if the

@@ -78,7 +78,7 @@ destroy(struct client *client)
 		evbuffer_free(client->replies);
 	reply_destroy(&client->call.reply);
 	session_destroy(&client->call.session);
-	transaction_destroy(&client->call.transaction, server->store);
+	transaction_destroy(&client->call.transaction);
 	request_destroy(&client->call.request);
 	free(client);
 	server_client_gone(server);

@@ -315,7 +315,7 @@ run_quit(struct call *call)
 struct evresult
 run_reset(struct call *call)
 {
-	transaction_destroy(&call->transaction, call->server->store);
+	transaction_destroy(&call->transaction);
 	free(call->session.name);
 	call->session.name = NULL;
 	call->reply.version = 2;

@@ -21,11 +21,12 @@ struct queued {
 	struct arguments arguments;
 };
 
-/* A key and the value that it had.  Both stay while they are watched, so that
- * another value is at another address. */
+/* A key and the value that it had, which stays while it is watched, so that another
+ * value is at another address.  The entry is the store's, which may drop it: to watch
+ * changes nothing, and so is a reader's right. */
 struct watch {
-	struct store_entry *entry;
-	struct value *value;
+	struct value *key;
+	struct value *value; /* NULL: there was none */
 };
 
 /*
@@ -46,14 +47,14 @@ forget_queue(struct transaction *transaction)
 }
 
 static void
-forget_watches(struct transaction *transaction, struct store *store)
+forget_watches(struct transaction *transaction)
 {
 	while (transaction->watch_count > 0) {
 		const struct watch *watch =
 		    &transaction->watches[--transaction->watch_count];
 
 		value_unuse(watch->value);
-		store_unpin(store, watch->entry);
+		value_unuse(watch->key);
 	}
 	free(transaction->watches);
 	transaction->watches = NULL;
@@ -62,18 +63,18 @@ forget_watches(struct transaction *transaction, struct store *store)
 }
 
 void
-transaction_destroy(struct transaction *transaction, struct store *store)
+transaction_destroy(struct transaction *transaction)
 {
 	forget_queue(transaction);
-	forget_watches(transaction, store);
+	forget_watches(transaction);
 	transaction->state = TRANSACTION_NONE;
 }
 
 void
-transaction_settle(struct transaction *transaction, struct store *store)
+transaction_settle(struct transaction *transaction)
 {
 	if (transaction->state == TRANSACTION_RUNNING)
-		transaction_destroy(transaction, store);
+		transaction_destroy(transaction);
 }
 
 /*
@@ -189,7 +190,7 @@ run_discard(struct call *call)
 		reply_error(&call->reply, "ERR DISCARD without MULTI");
 		return done();
 	}
-	transaction_destroy(&call->transaction, call->server->store);
+	transaction_destroy(&call->transaction);
 	reply_status(&call->reply, "OK");
 	return done();
 }
@@ -228,16 +229,15 @@ static int
 watch(struct call *call, struct bytes key)
 {
 	struct transaction *transaction = &call->transaction;
-	struct store *store = call->server->store;
 	struct watch *watch;
 
 	if (make_room_for_watch(transaction) == -1)
 		return -1;
 	watch = &transaction->watches[transaction->watch_count];
-	watch->entry = store_pin(store, key);
-	if (watch->entry == NULL)
+	watch->key = value_new(key);
+	if (watch->key == NULL)
 		return -1;
-	watch->value = store_get(store, key);
+	watch->value = store_get(call->server->store, key);
 	if (watch->value != NULL) {
 		value_use(watch->value);
 		transaction->watch_size += watch->value->length;
@@ -271,7 +271,7 @@ run_watch(struct call *call)
 			return evresult_fail(ENOMEM, "out of memory");
 		if (call->transaction.watch_size <= max)
 			continue;
-		forget_watches(&call->transaction, call->server->store);
+		forget_watches(&call->transaction);
 		reply_error(&call->reply,
 		    "ERR the keys and values that are watched are longer than "
 		    "%zu bytes (--max-request)",
@@ -285,7 +285,7 @@ run_watch(struct call *call)
 struct evresult
 run_unwatch(struct call *call)
 {
-	forget_watches(&call->transaction, call->server->store);
+	forget_watches(&call->transaction);
 	reply_status(&call->reply, "OK");
 	return done();
 }
@@ -297,7 +297,7 @@ has_changed(struct call *call)
 	size_t i;
 
 	for (i = 0; i < transaction->watch_count; i++)
-		if (keys_get(call, store_key(transaction->watches[i].entry)) !=
+		if (keys_get(call, value_bytes(transaction->watches[i].key)) !=
 		    transaction->watches[i].value)
 			return true;
 	return false;
@@ -321,7 +321,7 @@ check_exec(struct call *call)
 		reply_error(&call->reply,
 		    "EXECABORT Transaction discarded because of previous "
 		    "errors.");
-		transaction_destroy(transaction, call->server->store);
+		transaction_destroy(transaction);
 		return false;
 	}
 	transaction->state = TRANSACTION_RUNNING;

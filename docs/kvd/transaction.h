@@ -22,7 +22,6 @@
 
 struct call;
 struct queued;
-struct store;
 struct watch;
 
 enum transaction_state {
@@ -47,7 +46,7 @@ struct transaction {
 	size_t watch_size; /* bytes of all that is watched */
 };
 
-void transaction_destroy(struct transaction *transaction, struct store *store);
+void transaction_destroy(struct transaction *transaction);
 
 /* Bytes that it has. */
 size_t transaction_size(const struct transaction *transaction);
@@ -62,7 +61,7 @@ void transaction_spoil(struct transaction *transaction);
 void transaction_queue(struct call *call);
 
 /* A call was answered: if it was EXEC, the transaction is over. */
-void transaction_settle(struct transaction *transaction, struct store *store);
+void transaction_settle(struct transaction *transaction);
 
 struct evresult run_multi(struct call *call);
 bool check_exec(struct call *call);
