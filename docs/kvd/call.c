@@ -14,6 +14,7 @@
 
 #include "command.h"
 #include "commands.h"
+#include "loop.h"
 #include "options.h"
 #include "server.h"
 
@@ -59,7 +60,7 @@ needs_lock(const struct call *call)
 static struct evdeferred *
 enter_at_once(struct call *call)
 {
-	struct evdeferred *d = evdeferred_new(call->server->base, NULL, NULL);
+	struct evdeferred *d = evdeferred_new(call->loop->base, NULL, NULL);
 
 	/* A result that is another Deferred makes d wait for that one. */
 	if (d != NULL)
@@ -87,7 +88,7 @@ enter_store(struct call *call)
 {
 	if (!needs_lock(call))
 		return enter_at_once(call);
-	return evrwlock_with(call->server->lock, call->holder.owner, mode(call),
+	return evrwlock_with(call->loop->lock, call->holder.owner, mode(call),
 	    call->patience, body, call);
 }
 
@@ -234,7 +235,7 @@ begin(struct call *call)
 		return;
 	}
 	/* From here on no link can be missing for want of memory. */
-	if (evdefer_base_reserve(call->server->base, DEFERREDS, LINKS) == -1 ||
+	if (evdefer_base_reserve(call->loop->base, DEFERREDS, LINKS) == -1 ||
 	    (call->deferred = enter_lock(call)) == NULL) {
 		reply_error(&call->reply, "ERR out of memory");
 		transaction_settle(&call->transaction);

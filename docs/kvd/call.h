@@ -18,6 +18,7 @@
 struct call;
 struct command;
 struct evdeferred;
+struct loop;
 struct server;
 
 /* Told once when a call that had to wait is answered, or was abandoned. */
@@ -25,6 +26,7 @@ typedef void (*call_answered_fn)(struct call *call, void *arg);
 
 /* There is one for each client, for one request after the other. */
 struct call {
+	struct loop *loop; /* that its client belongs to */
 	struct server *server;
 	struct request request;
 	struct reply reply;

@@ -18,6 +18,7 @@
 #include <event2/event.h>
 
 #include "call.h"
+#include "loop.h"
 #include "options.h"
 #include "report.h"
 #include "server.h"
@@ -39,7 +40,7 @@
 
 struct client {
 	struct call call;
-	struct server *server;
+	struct loop *loop;
 	struct client *next, *previous;
 	struct bufferevent *bev; /* NULL: the connection has gone */
 	struct evbuffer *replies;
@@ -63,12 +64,12 @@ static void run(struct client *client);
 static void
 destroy(struct client *client)
 {
-	struct server *server = client->server;
+	struct loop *loop = client->loop;
 
 	if (client->previous != NULL)
 		client->previous->next = client->next;
-	else if (server->clients == client)
-		server->clients = client->next;
+	else if (loop->clients == client)
+		loop->clients = client->next;
 	if (client->next != NULL)
 		client->next->previous = client->previous;
 	holder_close(&client->call.holder);
@@ -81,7 +82,7 @@ destroy(struct client *client)
 	transaction_destroy(&client->call.transaction);
 	request_destroy(&client->call.request);
 	free(client);
-	server_client_gone(server);
+	server_client_gone(loop->server);
 }
 
 /* Closes the connection.  A request that is being worked at is finished first,
@@ -89,13 +90,13 @@ destroy(struct client *client)
 static void
 drop(struct client *client)
 {
-	struct server *server = client->server;
+	struct loop *loop = client->loop;
 
 	event_del(client->timer);
 	bufferevent_free(client->bev);
 	client->bev = NULL;
-	server->connected--;
-	server->buffered -= client->buffered;
+	loop->connected--;
+	loop->buffered -= client->buffered;
 	client->buffered = 0;
 	call_abandon(&client->call);
 }
@@ -152,7 +153,7 @@ input_length(const struct client *client)
 static size_t
 max_input(const struct client *client)
 {
-	const size_t max = client->server->options->max_request;
+	const size_t max = client->loop->server->options->max_request;
 
 	return call_is_waiting(&client->call) && max > MAX_INPUT ? max
 								 : MAX_INPUT;
@@ -181,7 +182,7 @@ begin_close(struct client *client)
 	client->begun_close = true;
 	/* Others that wait for its locks need not wait for its last replies. */
 	holder_close(&client->call.holder);
-	if (client->server->out_of_time) {
+	if (client->loop->out_of_time) {
 		drop(client);
 		return;
 	}
@@ -209,22 +210,22 @@ count_bytes(const struct client *client)
 }
 
 static bool
-is_too_much(const struct server *server)
+is_too_much(const struct loop *loop)
 {
-	return server->buffered > server->options->max_buffered;
+	return loop->buffered > loop->server->options->max_buffered;
 }
 
 static void
 account(struct client *client)
 {
-	struct server *server = client->server;
+	struct loop *loop = client->loop;
 
-	server->buffered -= client->buffered;
+	loop->buffered -= client->buffered;
 	client->buffered = count_bytes(client);
-	server->buffered += client->buffered;
+	loop->buffered += client->buffered;
 	/* Not from here: the client may be at work. */
-	if (is_too_much(server))
-		event_active(server->too_much, EV_TIMEOUT, 1);
+	if (is_too_much(loop))
+		event_active(loop->too_much, EV_TIMEOUT, 1);
 }
 
 static void
@@ -237,11 +238,11 @@ on_output(
 }
 
 static struct client *
-find_biggest(const struct server *server)
+find_biggest(const struct loop *loop)
 {
 	struct client *client, *biggest = NULL;
 
-	for (client = server->clients; client != NULL; client = client->next)
+	for (client = loop->clients; client != NULL; client = client->next)
 		if (client->bev != NULL &&
 		    (biggest == NULL || client->buffered > biggest->buffered))
 			biggest = client;
@@ -249,15 +250,15 @@ find_biggest(const struct server *server)
 }
 
 void
-client_make_room(struct server *server)
+client_make_room(struct loop *loop)
 {
 	struct client *client;
 
-	while (is_too_much(server) && (client = find_biggest(server)) != NULL) {
+	while (is_too_much(loop) && (client = find_biggest(loop)) != NULL) {
 		report("a client is closed: with %zu of %zu bytes it has most "
 		       "of all that is buffered (--max-buffered)",
-		    client->buffered, server->buffered);
-		server->evicted++;
+		    client->buffered, loop->buffered);
+		loop->evicted++;
 		drop(client);
 	}
 }
@@ -294,9 +295,9 @@ flush(struct client *client)
 static bool
 may_go_on(const struct client *client)
 {
-	return !client->closing && !client->server->stopping &&
+	return !client->closing && !client->loop->stopping &&
 	       !call_is_under_way(&client->call) && !is_full(client) &&
-	       !is_too_much(client->server) && !client->call.reply.failed;
+	       !is_too_much(client->loop) && !client->call.reply.failed;
 }
 
 /* Does requests.  Gives whether it did all that the input has. */
@@ -378,8 +379,7 @@ run(struct client *client)
 		watch_waiting(client);
 		return; /* answered() goes on */
 	}
-	if (client->closing || client->server->stopping ||
-	    (all && client->ended))
+	if (client->closing || client->loop->stopping || (all && client->ended))
 		begin_close(client);
 	else if (!all && !is_full(client))
 		schedule(client, 0);
@@ -404,7 +404,7 @@ answered(struct call *call, void *arg)
 		return;
 	account(client);
 	if (input_length(client) > 0 || request_is_begun(&call->request) ||
-	    client->ended || client->closing || client->server->stopping)
+	    client->ended || client->closing || client->loop->stopping)
 		schedule(client, 0);
 }
 
@@ -477,7 +477,7 @@ on_event(struct bufferevent *bev, short what, void *arg)
 		report("a client is closed: it has taken none of %zu bytes for "
 		       "too long (--send-timeout)",
 		    evbuffer_get_length(output(client)));
-		client->server->timed_out++;
+		client->loop->timed_out++;
 	}
 	client->ended = true;
 	if (!(what & BEV_EVENT_EOF) || client->lingering)
@@ -527,7 +527,7 @@ keep_alive(int fd, int idle)
 static int
 set_up(struct client *client)
 {
-	const struct options *options = client->server->options;
+	const struct options *options = client->loop->server->options;
 	const struct timeval *timeout = &options->send_timeout;
 	struct bufferevent *bev = client->bev;
 	const int on = 1;
@@ -543,7 +543,8 @@ set_up(struct client *client)
 	bufferevent_setcb(bev, on_read, on_write, on_event, client);
 	/* Called again with the half of it sent. */
 	bufferevent_setwatermark(bev, EV_WRITE, MAX_OUTPUT / 2, 0);
-	client->call.server = client->server;
+	client->call.loop = client->loop;
+	client->call.server = client->loop->server;
 	client->call.reply.out = client->replies;
 	client->call.reply.version = 2;
 	client->call.answered = answered;
@@ -554,13 +555,13 @@ set_up(struct client *client)
 static void
 link_in(struct client *client)
 {
-	struct server *server = client->server;
+	struct loop *loop = client->loop;
 
-	client->next = server->clients;
+	client->next = loop->clients;
 	if (client->next != NULL)
 		client->next->previous = client;
-	server->clients = client;
-	server->connected++;
+	loop->clients = client;
+	loop->connected++;
 }
 
 /* Its owner is named as those who run it know it: by address and port. */
@@ -568,7 +569,6 @@ static int
 open_holder(
     struct client *client, const struct sockaddr *address, socklen_t length)
 {
-	struct server *server = client->server;
 	char host[64], port[16], name[sizeof(host) + sizeof(port) + 4];
 	const char *format =
 	    address->sa_family == AF_INET6 ? "[%s]:%s" : "%s:%s";
@@ -577,26 +577,27 @@ open_holder(
 		NI_NUMERICHOST | NI_NUMERICSERV) != 0)
 		return -1;
 	snprintf(name, sizeof(name), format, host, port);
-	return holder_open(&client->call.holder, &server->named, name);
+	return holder_open(&client->call.holder, &client->loop->named, name);
 }
 
 static struct client *
-allocate(struct server *server, evutil_socket_t fd,
-    const struct sockaddr *address, socklen_t length)
+allocate(struct loop *loop, evutil_socket_t fd, const struct sockaddr *address,
+    socklen_t length)
 {
+	struct server *server = loop->server;
 	struct client *client = calloc(1, sizeof(*client));
 
 	if (client == NULL)
 		return NULL;
-	client->server = server;
+	client->loop = loop;
 	client->replies = evbuffer_new();
-	client->timer = evtimer_new(server->events, on_timer, client);
+	client->timer = evtimer_new(loop->events, on_timer, client);
 	session_init(&client->call.session, ++server->last_client);
 	request_init(&client->call.request, server->options->max_request);
 	if (open_holder(client, address, length) == 0 &&
 	    client->replies != NULL && client->timer != NULL)
 		client->bev = bufferevent_socket_new(
-		    server->events, fd, BEV_OPT_CLOSE_ON_FREE);
+		    loop->events, fd, BEV_OPT_CLOSE_ON_FREE);
 	if (client->bev != NULL)
 		return client;
 	destroy(client);
@@ -604,10 +605,10 @@ allocate(struct server *server, evutil_socket_t fd,
 }
 
 void
-client_accept(struct server *server, evutil_socket_t fd,
+client_accept(struct loop *loop, evutil_socket_t fd,
     const struct sockaddr *address, socklen_t length)
 {
-	struct client *client = allocate(server, fd, address, length);
+	struct client *client = allocate(loop, fd, address, length);
 
 	if (client == NULL) {
 		report("a client is closed: out of memory");
@@ -637,9 +638,9 @@ client_stop(struct client *client)
 
 /* Work that has begun is finished, but nobody waits for the replies. */
 static struct client *
-find_late(const struct server *server)
+find_late(const struct loop *loop)
 {
-	struct client *client = server->clients;
+	struct client *client = loop->clients;
 
 	while (client != NULL &&
 	       (client->bev == NULL || (call_is_under_way(&client->call) &&
@@ -649,13 +650,13 @@ find_late(const struct server *server)
 }
 
 void
-client_stop_waiting(struct server *server)
+client_stop_waiting(struct loop *loop)
 {
 	struct client *client;
 
 	/* From the beginning each time: the end of one may be that of others.
 	 */
-	while ((client = find_late(server)) != NULL)
+	while ((client = find_late(loop)) != NULL)
 		drop(client);
 }
 

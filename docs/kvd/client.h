@@ -17,26 +17,26 @@
 
 struct call;
 struct client;
-struct server;
+struct loop;
 
 /* Takes over a connection that was accepted.  Without memory it is closed. */
-void client_accept(struct server *server, evutil_socket_t fd,
+void client_accept(struct loop *loop, evutil_socket_t fd,
     const struct sockaddr *address, socklen_t length);
 
 /* For a command: closes the connection when what was replied is sent. */
 void client_close_after_reply(struct call *call);
 
-/* The daemon stops: closes the connection, once the request that is under way
+/* The loop stops: closes the connection, once the request that is under way
  * is answered.  May free the client. */
 void client_stop(struct client *client);
 
 /* The time for that is over: closes those that have not taken their replies. */
-void client_stop_waiting(struct server *server);
+void client_stop_waiting(struct loop *loop);
 
 /* Closes those that have most, until no more is buffered than may be. */
-void client_make_room(struct server *server);
+void client_make_room(struct loop *loop);
 
-/* The list of a server's clients. */
+/* The list of a loop's clients. */
 struct client *client_next(const struct client *client);
 
 #endif

@@ -218,7 +218,7 @@ next_turn(struct commit *commit)
 {
 	static const struct timeval now = {0, 0};
 
-	return evdeferred_later(commit->server->base, &now, NULL, NULL);
+	return evdeferred_later(commit->server->loop.base, &now, NULL, NULL);
 }
 
 static struct call *
@@ -304,7 +304,7 @@ run(struct evcoro *co, void *arg)
 	struct server *server = commit->server;
 
 	EVCORO_BEGIN(co);
-	EVCORO_AWAIT(co, evrwlock_writer_acquire(server->lock));
+	EVCORO_AWAIT(co, evrwlock_writer_acquire(server->loop.lock));
 	commit->inside = true;
 	if (commit->count > 0) {
 		EVCORO_AWAIT(co, journal_append(server->journal, commit->bytes,
@@ -329,14 +329,14 @@ leave(struct evresult result, void *arg)
 	(void)result; /* if it is a failure, those in the batch were told */
 	commit->inside = false;
 	if (inside)
-		evrwlock_writer_release(commit->server->lock);
+		evrwlock_writer_release(commit->server->loop.lock);
 	return evresult_value(NULL);
 }
 
 int
 commit_begin(struct commit *commit)
 {
-	struct evdefer_base *base = commit->server->base;
+	struct evdefer_base *base = commit->server->loop.base;
 	struct evdeferred *done;
 
 	if (commit->begun)

@@ -53,7 +53,7 @@ static void
 info_server(const struct server *server, struct text *text)
 {
 	add_line(text, "process_id:%ld\r\n", (long)getpid());
-	add_line(text, "tcp_port:%d\r\n", server->port);
+	add_line(text, "tcp_port:%d\r\n", server->listener.port);
 	add_line(text, "uptime_in_seconds:%ld\r\n", server_uptime(server));
 	add_line(text, "max_value:%zu\r\n", server->options->max_value);
 	add_line(text, "max_request:%zu\r\n", server->options->max_request);
@@ -62,14 +62,15 @@ info_server(const struct server *server, struct text *text)
 static void
 info_clients(const struct server *server, struct text *text)
 {
-	add_line(text, "connected_clients:%zu\r\n", server->connected);
+	add_line(text, "connected_clients:%zu\r\n", server->loop.connected);
 	add_line(text, "maxclients:%zu\r\n", server->max_clients);
-	add_line(text, "buffered_bytes:%zu\r\n", server->buffered);
+	add_line(text, "buffered_bytes:%zu\r\n", server->loop.buffered);
 	add_line(text, "max_buffered:%zu\r\n", server->options->max_buffered);
-	add_line(text, "clients_evicted:%" PRIu64 "\r\n", server->evicted);
+	add_line(text, "clients_evicted:%" PRIu64 "\r\n", server->loop.evicted);
 	add_line(text, "send_timeout:%ld\r\n",
 	    (long)server->options->send_timeout.tv_sec);
-	add_line(text, "clients_timed_out:%" PRIu64 "\r\n", server->timed_out);
+	add_line(
+	    text, "clients_timed_out:%" PRIu64 "\r\n", server->loop.timed_out);
 	add_line(text, "keepalive:%zu\r\n", server->options->keepalive);
 }
 
@@ -95,7 +96,7 @@ info_lock(const struct server *server, struct text *text)
 {
 	struct evrwlock_stats stats;
 
-	evrwlock_get_stats(server->lock, &stats);
+	evrwlock_get_stats(server->loop.lock, &stats);
 	add_line(text, "lock_enabled:%d\r\n", server->options->lock);
 	add_line(text, "readers_inside:%zu\r\n", stats.readers_inside);
 	add_line(text, "writers_inside:%zu\r\n", stats.writers_inside);
@@ -107,8 +108,9 @@ info_lock(const struct server *server, struct text *text)
 	    text, "writers_granted:%" PRIu64 "\r\n", stats.writers_granted);
 	add_line(text, "cancelled:%" PRIu64 "\r\n", stats.cancelled);
 	add_line(text, "longest_queue:%zu\r\n", stats.longest_queue);
-	add_line(text, "named_locks:%zu\r\n", server->named.count);
-	add_line(text, "named_lock_waiters:%zu\r\n", server->named.waiters);
+	add_line(text, "named_locks:%zu\r\n", server->loop.named.count);
+	add_line(
+	    text, "named_lock_waiters:%zu\r\n", server->loop.named.waiters);
 }
 
 static void

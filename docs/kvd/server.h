@@ -1,62 +1,43 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What all clients share, the socket that they come in by, and the end of it.
+ * What all clients share, from the beginning to the end.
  */
 #ifndef KVD_SERVER_H
 #define KVD_SERVER_H
 
 #include <stdbool.h>
 #include <stddef.h>
-#include <stdint.h>
 #include <time.h>
 
 #include "directory.h"
-#include "named.h"
+#include "listener.h"
+#include "loop.h"
 
-struct client;
 struct commit;
 struct event;
-struct event_base;
-struct evconnlistener;
-struct evdefer_base;
-struct evrwlock;
 struct evthreadpool;
 struct journal;
 struct options;
 struct store;
 
-/* Others read it; only server.c and client.c (the list) change it. */
+/* Others read it; only server.c changes it. */
 struct server {
 	const struct options *options;
-	struct event_base *events;
-	struct evdefer_base *base;
 	struct evthreadpool *disk; /* one thread, for what waits for it */
 	struct store *store;
 	struct journal *journal;
-	struct evrwlock *lock; /* over store and journal */
 	struct commit *commit;
-	struct named_locks named; /* those of LOCK */
 	struct directory directory;
 	bool snapshot_is_running;
 
-	struct evconnlistener *listener;
-	struct event *accept_again;
-	bool accept_failed; /* the last time, and it was reported */
-	int port;
-	struct client *clients;
+	struct loop loop;
+	struct listener listener;
 	unsigned long long last_client; /* the greatest number of one */
-	size_t connected;		/* clients whose connection is there */
 	size_t max_clients;
-	size_t buffered;	/* bytes for all of them; client.c counts */
-	struct event *too_much; /* bytes: one of them has to go */
-	uint64_t evicted;	/* clients closed for that */
-	uint64_t timed_out;	/* and for not taking their replies */
 
 	struct event *signals[2];
 	struct event *stop;
 	bool stopping;
-	struct event *deadline;
-	bool out_of_time;	 /* nobody waits for clients any more */
 	struct timespec started; /* by a clock that is never set */
 };
 

@@ -247,7 +247,8 @@ run_job(struct snapshot *snapshot, evdeferred_body_fn job)
 {
 	struct server *server = snapshot->server;
 
-	return evthreadpool_defer(server->disk, server->base, job, snapshot);
+	return evthreadpool_defer(
+	    server->disk, server->loop.base, job, snapshot);
 }
 
 /*
@@ -338,7 +339,7 @@ snapshot_write(
 	/* A coroutine needs a Deferred and a link; one more for the callback.
 	 */
 	if (snapshot == NULL ||
-	    evdefer_base_reserve(server->base, 1, 2) == -1) {
+	    evdefer_base_reserve(server->loop.base, 1, 2) == -1) {
 		free(snapshot);
 		return evresult_fail(ENOMEM, "out of memory");
 	}
@@ -347,7 +348,7 @@ snapshot_write(
 	server->snapshot_is_running = true;
 	store_walk_begin(server->store);
 	done = evcoro_start(
-	    server->base, &snapshot->co, write_snapshot, snapshot, free);
+	    server->loop.base, &snapshot->co, write_snapshot, snapshot, free);
 	evdeferred_add_callback(done, callback, arg);
 	return evresult_deferred(done);
 }

@@ -81,7 +81,7 @@ write_give_up(struct call *call)
 struct evresult
 write_end(struct call *call, write_reply_fn reply)
 {
-	struct evdefer_base *base = call->server->base;
+	struct evdefer_base *base = call->loop->base;
 
 	if (call->write.is_part) {
 		reply(call);

@@ -1,0 +1,162 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The socket that clients come in by.
+ */
+#include "listener.h"
+
+#include <errno.h>
+#include <netdb.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include <event2/event.h>
+#include <event2/listener.h>
+
+#include "client.h"
+#include "loop.h"
+#include "options.h"
+#include "report.h"
+#include "server.h"
+
+#define BACKLOG 511
+/* Without a file for the next client: milliseconds until we try again. */
+#define ACCEPT_PAUSE 100
+
+static void
+refuse_client(evutil_socket_t fd)
+{
+	static const char text[] = "-ERR max number of clients reached\r\n";
+
+	/* The buffer of a new socket has room for it. */
+	(void)!send(fd, text, sizeof(text) - 1, MSG_DONTWAIT | MSG_NOSIGNAL);
+	evutil_closesocket(fd);
+}
+
+static void
+on_accept(struct evconnlistener *socket, evutil_socket_t fd,
+    struct sockaddr *address, int length, void *arg)
+{
+	struct listener *listener = arg;
+	struct server *server = listener->server;
+
+	(void)socket;
+	listener->failed = false;
+	if (server->loop.connected >= server->max_clients)
+		refuse_client(fd);
+	else
+		client_accept(&server->loop, fd, address, (socklen_t)length);
+}
+
+/* The connection stays in the queue, so the listener would be called again at
+ * once and for ever. */
+static void
+on_error(struct evconnlistener *socket, void *arg)
+{
+	static const struct timeval pause = {0, ACCEPT_PAUSE * 1000L};
+	struct listener *listener = arg;
+
+	if (!listener->failed)
+		report("can't accept clients: %s", strerror(errno));
+	listener->failed = true;
+	if (event_add(listener->again, &pause) == 0)
+		evconnlistener_disable(socket);
+}
+
+static void
+on_again(evutil_socket_t fd, short what, void *arg)
+{
+	struct listener *listener = arg;
+
+	(void)fd;
+	(void)what;
+	evconnlistener_enable(listener->socket);
+}
+
+static struct evconnlistener *
+bind_address(struct listener *listener, const struct addrinfo *address)
+{
+	return evconnlistener_new_bind(listener->server->loop.events, on_accept,
+	    listener,
+	    LEV_OPT_CLOSE_ON_FREE | LEV_OPT_CLOSE_ON_EXEC | LEV_OPT_REUSEABLE,
+	    BACKLOG, address->ai_addr, (int)address->ai_addrlen);
+}
+
+static int
+start_listening(struct listener *listener)
+{
+	const struct addrinfo hints = {
+	    .ai_flags = AI_NUMERICHOST | AI_NUMERICSERV | AI_PASSIVE,
+	    .ai_socktype = SOCK_STREAM,
+	};
+	const struct options *options = listener->server->options;
+	struct addrinfo *address;
+	int error;
+
+	error = getaddrinfo(options->bind, options->port, &hints, &address);
+	if (error != 0) {
+		report("--bind=%s: %s", options->bind, gai_strerror(error));
+		return -1;
+	}
+	listener->socket = bind_address(listener, address);
+	freeaddrinfo(address);
+	if (listener->socket == NULL) {
+		report("can't listen on %s port %s: %s", options->bind,
+		    options->port, strerror(errno));
+		return -1;
+	}
+	evconnlistener_set_error_cb(listener->socket, on_error);
+	return 0;
+}
+
+/* Tells on stdout where it listens, for those who wait for that. */
+static int
+announce(struct listener *listener)
+{
+	char host[64], port[16];
+	struct sockaddr_storage address;
+	socklen_t length = sizeof(address);
+	const char *format;
+
+	if (getsockname(evconnlistener_get_fd(listener->socket),
+		(struct sockaddr *)&address, &length) == -1 ||
+	    getnameinfo((struct sockaddr *)&address, length, host, sizeof(host),
+		port, sizeof(port), NI_NUMERICHOST | NI_NUMERICSERV) != 0) {
+		report("can't find out the port");
+		return -1;
+	}
+	listener->port = atoi(port);
+	format = address.ss_family == AF_INET6 ? "kvd: ready on [%s]:%s\n"
+					       : "kvd: ready on %s:%s\n";
+	printf(format, host, port);
+	if (fflush(stdout) == 0)
+		return 0;
+	report("stdout: %s", strerror(errno));
+	return -1;
+}
+
+int
+listener_open(struct listener *listener, struct server *server)
+{
+	listener->server = server;
+	listener->again = evtimer_new(server->loop.events, on_again, listener);
+	if (listener->again == NULL) {
+		report("out of memory");
+		return -1;
+	}
+	if (start_listening(listener) == -1)
+		return -1;
+	return announce(listener);
+}
+
+void
+listener_close(struct listener *listener)
+{
+	if (listener->socket != NULL)
+		evconnlistener_free(listener->socket);
+	listener->socket = NULL;
+	if (listener->again != NULL)
+		event_free(listener->again);
+	listener->again = NULL;
+}
