@@ -3,7 +3,10 @@
 #include "deferreds.h"
 #include "threads.h"
 
+#include <fcntl.h>
 #include <stdint.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 /* Of each thread. */
 #define CALLS 1000
@@ -614,6 +617,74 @@ START_TEST(a_wake_up_that_fails_is_no_failure)
 END_TEST
 
 /*
+ * Another process.
+ */
+
+/* All that a daemon does with a base that was made before it went into the background.
+ * What went wrong, or 0. */
+static int
+go_on_as_child(void)
+{
+	struct caller caller = {0, CALLS, 0, NULL};
+	pthread_t thread;
+
+	if (event_reinit(loop) != 0)
+		return 1;
+	expect_calls(CALLS);
+	thread = thread_start(call_in_thread, &caller);
+	run_until_break();
+	thread_join(thread);
+	if (log_.count != CALLS || log_.wrong != 0 || caller.refused != 0)
+		return 2;
+	support_free_base();
+	event_base_free(loop);
+	return 0;
+}
+
+/* The parent does nothing meanwhile. */
+START_TEST(a_child_may_go_on_with_a_base)
+{
+	int status = -1;
+	pid_t child;
+
+	use_channel(_i);
+	child = fork();
+	ck_assert_int_ne(child, -1);
+	if (child == 0)
+		_exit(go_on_as_child());
+	ck_assert_int_eq(waitpid(child, &status, 0), child);
+	ck_assert_int_eq(status, 0);
+}
+END_TEST
+
+/* How many descriptors a program would have that is executed now. */
+static int
+inherited(void)
+{
+	int fd, count = 0;
+
+	for (fd = 0; fd < 256; fd++)
+		count += fcntl(fd, F_GETFD) == 0;
+	return count;
+}
+
+START_TEST(its_descriptor_is_closed_at_exec)
+{
+	int before, all;
+
+	support_free_base();
+	before = inherited();
+	all = descriptors();
+	fail_eventfd(_i == 1 ? ENOSYS : 0);
+	base = evdefer_base_new(loop);
+	fail_eventfd(0);
+	ck_assert_ptr_nonnull(base);
+	ck_assert_int_eq(descriptors(), all + 1 + _i);
+	ck_assert_int_eq(inherited(), before);
+}
+END_TEST
+
+/*
  * What runs out.
  */
 
@@ -746,6 +817,10 @@ main(void)
 	tcase_add_test(tc, a_thread_is_not_cancelled_before_its_wake_up);
 	tcase_add_test(tc, an_interrupted_wake_up_is_made_again);
 	tcase_add_test(tc, a_wake_up_that_fails_is_no_failure);
+
+	tc = add_case(suite, "another process");
+	tcase_add_loop_test(tc, a_child_may_go_on_with_a_base, 0, 2);
+	tcase_add_loop_test(tc, its_descriptor_is_closed_at_exec, 0, 2);
 
 	tc = add_case(suite, "what runs out");
 	tcase_add_test(tc, a_call_without_memory_is_enomem);

@@ -13,6 +13,14 @@
  * Everything of one base belongs to the thread that runs its event_base, but for
  * evdefer_base_call(), which any thread may call.  A library built with
  * --enable-debug aborts on another call from another thread.
+ *
+ * After fork() a base goes on in one of the two processes: in the child, after
+ * event_reinit() of libevent, or in the parent.  The other leaves it alone, with all
+ * that belongs to it, and does not even free it.  event_reinit() does not part them:
+ * they have one descriptor for calls, so that one would take the wake-ups of the
+ * other, and calls that were accepted before would run in both.  A child has no thread
+ * but the one that has forked: a base that other threads could call just then does not
+ * go on there.  The descriptor is closed at exec().
  */
 #ifndef EVDEFER_BASE_H
 #define EVDEFER_BASE_H

@@ -12,6 +12,10 @@
  *
  * A loop does not end (event_base_dispatch()) while work of its base is waiting or
  * under way.
+ *
+ * After fork() the child has no thread of a pool, nor what they were to bring: there
+ * it leaves the pool alone, does not free it, and does not go on with a base that had
+ * work.  So a daemon makes its pools once it is in the background.
  */
 #ifndef EVDEFER_THREADPOOL_H
 #define EVDEFER_THREADPOOL_H
