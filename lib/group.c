@@ -259,11 +259,14 @@ ask_group(struct evsource *source, const struct evneed *need)
 {
 	struct member *member = member_of(source);
 	enum evright right;
+	bool called;
 
 	lock_group(member->group);
 	right = update(member, need);
+	called = member->called;
 	unlock_group(member->group);
-	await(member, right < need->right);
+	/* Those that were let in before the message is here are told by it. */
+	await(member, called || right < need->right);
 	return right;
 }
 
@@ -283,6 +286,7 @@ leave(struct evsource *source)
 	const struct evneed nothing = {.right = EVRIGHT_NONE};
 	struct member *member = member_of(source);
 
+	await(member, false);
 	lock_group(member->group);
 	update(member, &nothing);
 	evlist_remove_(&member->node);

@@ -101,7 +101,7 @@ admit_by_right(struct evwaitqueue *queue)
 
 	if (writers->inside + writers->waiting > 0)
 		needed = EVRIGHT_WRITE;
-	else if (readers->inside + readers->waiting > 0)
+	else if (readers->waiting > 0)
 		needed = EVRIGHT_READ;
 	if (ask(lock, needed, readers->inside + readers->waiting) >= needed)
 		admit_to_lock(queue);

@@ -24,9 +24,9 @@ enum evright { EVRIGHT_NONE, EVRIGHT_READ, EVRIGHT_WRITE };
 
 /* What a lock needs. */
 struct evneed {
-	enum evright right; /* by those that are inside and those that wait */
+	enum evright right; /* for a writer inside, and for those that wait */
 	bool writing;	    /* a writer is inside */
-	size_t reading;	    /* readers that are inside */
+	size_t reading;	    /* readers that are inside, and need no more */
 	size_t readers;	    /* the same once there is the right to read */
 };
 

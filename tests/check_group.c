@@ -45,6 +45,22 @@ START_TEST(readers_of_all_members_share_and_wake_nobody)
 }
 END_TEST
 
+/* Two of the loops have nothing to do with it. */
+START_TEST(idle_members_are_not_woken)
+{
+	int i;
+
+	make_group(_i);
+	for (i = 0; i < 10; i++) {
+		ck_assert_int_eq(evrwlock_writer_try(sites[0].lock), 0);
+		ck_assert_int_eq(release_at(0, WRITE), 0);
+	}
+	ck_assert_uint_eq(group_stats().rights, 10);
+	ck_assert_uint_eq(group_stats().wake_ups, 0);
+	free_group();
+}
+END_TEST
+
 START_TEST(writer_is_alone_in_all_members)
 {
 	struct waiter p[4];
@@ -296,6 +312,49 @@ START_TEST(loop_stays_while_another_member_holds_what_it_waits_for)
 }
 END_TEST
 
+START_TEST(who_was_let_in_before_the_message_is_told_by_it)
+{
+	struct waiter p[1];
+
+	make_group(_i);
+	ck_assert_int_eq(evrwlock_writer_try(sites[0].lock), 0);
+	want_at(1, &p[0], READ);
+	ck_assert_int_eq(release_at(0, WRITE), 0);
+	/* Comes after it, though its loop has not looked. */
+	ck_assert_int_eq(evrwlock_reader_try(sites[1].lock), 0);
+	lock_counts(sites[1].lock, 2, 0, 0, 0);
+	ck_assert_int_eq(p[0].ended, 0);
+	ck_assert_int_eq(event_base_dispatch(sites[1].loop), 1);
+	ck_assert_int_eq(p[0].granted, 1);
+	ck_assert_int_eq(release_at(1, READ), 0);
+	ck_assert_int_eq(release_at(1, READ), 0);
+	free_waiters(p, 1);
+	free_group();
+}
+END_TEST
+
+START_TEST(reader_inside_of_a_closed_base_waits_for_nothing)
+{
+	struct waiter p[1];
+	int i;
+
+	make_group(_i);
+	for (i = 0; i < 2; i++)
+		ck_assert_int_eq(evrwlock_reader_try(sites[1].lock), 0);
+	want_at(0, &p[0], WRITE);
+	evdefer_base_free(sites[1].base);
+	sites[1].base = NULL;
+	ck_assert_int_eq(release_at(1, READ), 0);
+	ck_assert_uint_eq(group_stats().readers_waiting, 0);
+	ck_assert_int_eq(release_at(1, READ), 0);
+	look_all();
+	ck_assert_int_eq(p[0].granted, 1);
+	ck_assert_int_eq(release_at(0, WRITE), 0);
+	free_waiters(p, 1);
+	free_group();
+}
+END_TEST
+
 int
 main(void)
 {
@@ -305,6 +364,7 @@ main(void)
 	tcase_add_loop_test(tc, bad_arguments_are_einval, 0, 1);
 	tcase_add_loop_test(
 	    tc, readers_of_all_members_share_and_wake_nobody, 0, 2);
+	tcase_add_loop_test(tc, idle_members_are_not_woken, 0, 2);
 	tcase_add_loop_test(tc, writer_is_alone_in_all_members, 0, 2);
 	tcase_add_loop_test(
 	    tc, writer_waits_for_readers_of_other_members, 0, 2);
@@ -322,5 +382,9 @@ main(void)
 	    base_that_is_closed_fails_its_waiters_and_keeps_its_holders, 0, 2);
 	tcase_add_loop_test(
 	    tc, loop_stays_while_another_member_holds_what_it_waits_for, 0, 2);
+	tcase_add_loop_test(
+	    tc, who_was_let_in_before_the_message_is_told_by_it, 0, 2);
+	tcase_add_loop_test(
+	    tc, reader_inside_of_a_closed_base_waits_for_nothing, 0, 2);
 	return support_main(suite);
 }

@@ -4,6 +4,7 @@
 #include <dlfcn.h>
 #include <fcntl.h>
 #include <sched.h>
+#include <stdarg.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
@@ -18,7 +19,7 @@ static bool let_go;
 volatile atomic_int writes, cancellable_writes;
 struct gate *_Atomic volatile write_gate;
 static volatile atomic_int write_error, eventfd_error, socketpair_error,
-    thread_fails;
+    membarrier_error, thread_fails;
 
 void
 gate_pass(struct gate *gate)
@@ -216,6 +217,35 @@ fail_socketpair(int code)
 {
 	socketpair_error = code;
 }
+
+void
+fail_membarrier(int code)
+{
+	membarrier_error = code;
+}
+
+#ifdef SYS_membarrier
+long
+syscall(long number, ...)
+{
+	long (*next)(long, ...);
+	long arguments[6];
+	va_list list;
+	int i;
+
+	if (number == SYS_membarrier && membarrier_error != 0) {
+		errno = membarrier_error;
+		return -1;
+	}
+	va_start(list, number);
+	for (i = 0; i < 6; i++)
+		arguments[i] = va_arg(list, long);
+	va_end(list);
+	find_next("syscall", &next, sizeof(next));
+	return next(number, arguments[0], arguments[1], arguments[2],
+	    arguments[3], arguments[4], arguments[5]);
+}
+#endif
 
 int
 eventfd(unsigned initial, int flags)

@@ -54,7 +54,7 @@ void polls(int count);
 void run_until_break(void);
 
 /*
- * Four functions of libc are the program's own here, and hand on to it.
+ * Five functions of libc are the program's own here, and hand on to it.
  */
 
 /* How often write(2) was called with 8 bytes, which is how a loop is woken; how often
@@ -68,6 +68,9 @@ void fail_write(int code);
 /* From now on eventfd() fails, or socketpair(), with this code; 0 ends it. */
 void fail_eventfd(int code);
 void fail_socketpair(int code);
+
+/* From now on membarrier(2) fails with this code; 0 ends it. */
+void fail_membarrier(int code);
 
 /* The n-th pthread_create() from now on fails; n == 0 ends this. */
 void fail_thread(int n);

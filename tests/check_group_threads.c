@@ -1,0 +1,388 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * evdefer/group.h with a thread for each loop.  Workers acquire, hold the lock over a
+ * turn, cancel, run out of time, and use owners; locks are closed under them, and
+ * bases.  Whoever is inside checks that he may be.  A wake-up that is lost leaves a
+ * loop waiting for ever, which Check ends.
+ *
+ * With EVDEFER_STRESS_SECONDS in the environment this goes on for so long, and says
+ * each second how far it is.
+ */
+#include "threads.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#define LOOPS 4
+#define WORKERS 6 /* of a loop */
+
+static struct evgroup *group;
+
+/* What the lock guards: writers keep both the same, and the compiler and
+ * ThreadSanitizer see that nobody else touches them. */
+static long guarded[2];
+static atomic_int readers, writers;
+static atomic_int wrong;
+static atomic_long entries[2];
+
+enum way { TRY, ACQUIRE, CANCEL_SOON, TIME_OUT_SOON, WITH, OWNED, WAYS_IN_ALL };
+
+struct place {
+	struct event_base *loop;
+	struct evdefer_base *base;
+	struct evrwlock *lock;
+	unsigned long long dice;
+	long left; /* to begin */
+	int working;
+};
+
+struct worker {
+	struct place *place;
+	struct event *turn;
+	struct evdefer_base *base; /* the place may have another by now, */
+	struct evrwlock *lock;	   /* and another lock */
+	struct evowner *owner;
+	struct evdeferred *d;
+	enum evrwlock_mode mode;
+	enum way way;
+	bool inside;
+};
+
+static unsigned
+throw_dice(struct place *place, unsigned sides)
+{
+	place->dice ^= place->dice << 13;
+	place->dice ^= place->dice >> 7;
+	place->dice ^= place->dice << 17;
+	return (unsigned)(place->dice >> 33) % sides;
+}
+
+static void
+note(bool good)
+{
+	if (!good)
+		atomic_fetch_add(&wrong, 1);
+}
+
+static void
+enter(struct worker *worker)
+{
+	note(!worker->inside);
+	worker->inside = true;
+	atomic_fetch_add(&entries[worker->mode], 1);
+	if (worker->mode == EVRWLOCK_WRITE) {
+		note(atomic_fetch_add_explicit(
+			 &writers, 1, memory_order_relaxed) == 0);
+		note(atomic_load_explicit(&readers, memory_order_relaxed) == 0);
+		guarded[0]++;
+	} else {
+		atomic_fetch_add_explicit(&readers, 1, memory_order_relaxed);
+		note(atomic_load_explicit(&writers, memory_order_relaxed) == 0);
+		note(guarded[0] == guarded[1]);
+	}
+}
+
+static void
+leave(struct worker *worker)
+{
+	worker->inside = false;
+	if (worker->mode == EVRWLOCK_WRITE) {
+		guarded[1]++;
+		atomic_fetch_sub_explicit(&writers, 1, memory_order_relaxed);
+	} else {
+		note(guarded[0] == guarded[1]);
+		atomic_fetch_sub_explicit(&readers, 1, memory_order_relaxed);
+	}
+}
+
+static void
+soon(struct worker *worker)
+{
+	static const struct timeval now = {0, 0};
+
+	evtimer_add(worker->turn, &now);
+}
+
+static struct evresult
+on_grant(void *value, void *arg)
+{
+	struct worker *worker = arg;
+
+	note(value == worker->lock);
+	enter(worker);
+	soon(worker);
+	return evresult_value(NULL);
+}
+
+static struct evresult
+on_loss(struct evfailure *failure, void *arg)
+{
+	struct worker *worker = arg;
+	const int code = evfailure_get_code(failure);
+
+	note(code == ECANCELED || code == ETIMEDOUT || code == ESHUTDOWN);
+	soon(worker);
+	return evresult_value(NULL);
+}
+
+static struct evresult
+on_end(void *value, void *arg)
+{
+	(void)value;
+	soon(arg);
+	return evresult_value(NULL);
+}
+
+static struct evresult
+end_of_body(struct evresult result, void *arg)
+{
+	leave(arg);
+	return result;
+}
+
+/* Holds the lock until the next turn, or until the base is closed. */
+static struct evresult
+body(void *arg)
+{
+	static const struct timeval now = {0, 0};
+	struct worker *worker = arg;
+	struct evdeferred *later;
+
+	enter(worker);
+	later = evdeferred_later(worker->base, &now, NULL, NULL);
+	if (later == NULL) {
+		leave(worker);
+		return evresult_value(NULL);
+	}
+	evdeferred_add_both(later, end_of_body, worker);
+	return evresult_deferred(later);
+}
+
+static void
+give_back(struct worker *worker)
+{
+	leave(worker);
+	if (worker->owner != NULL && throw_dice(worker->place, 2) == 0) {
+		evowner_free(worker->owner);
+		worker->owner = NULL;
+	} else {
+		note(evrwlock_release(
+			 worker->lock, worker->owner, worker->mode) == 0);
+	}
+}
+
+/* Nothing is left of what it did last. */
+static void
+clear(struct worker *worker)
+{
+	evdeferred_free(worker->d);
+	worker->d = NULL;
+	evowner_free(worker->owner);
+	worker->owner = NULL;
+}
+
+static void
+join_group(struct place *place)
+{
+	if (place->base == NULL)
+		place->base = evdefer_base_new(place->loop);
+	place->lock = evrwlock_new_in_group(
+	    group, place->base, throw_dice(place, 2) == 0 ? EVRWLOCK_FAST : 0);
+	note(place->lock != NULL);
+}
+
+static void
+leave_group(struct place *place, bool with_base)
+{
+	evrwlock_free(place->lock);
+	place->lock = NULL;
+	if (!with_base)
+		return;
+	evdefer_base_free(place->base);
+	place->base = NULL;
+}
+
+/* Sometimes its lock is closed first, the base first, or both are another. */
+static void
+change_place(struct place *place)
+{
+	const unsigned number = throw_dice(place, 300);
+
+	if (number == 0) {
+		evdefer_base_free(place->base);
+		place->base = NULL;
+	}
+	if (number > 2)
+		return;
+	leave_group(place, number == 1);
+	join_group(place);
+}
+
+static void
+ask(struct worker *worker)
+{
+	static const struct timeval soon_over = {0, 500};
+	struct place *place = worker->place;
+
+	if (worker->way == OWNED)
+		worker->owner = evowner_new(place->base, NULL);
+	if (worker->way == WITH) {
+		worker->d = evrwlock_with(worker->lock, NULL, worker->mode,
+		    throw_dice(place, 2) == 0 ? &soon_over : NULL, body,
+		    worker);
+		evdeferred_add_callbacks(worker->d, on_end, on_loss, worker);
+		return;
+	}
+	worker->d = evrwlock_acquire(worker->lock, worker->owner, worker->mode);
+	if (worker->way == TIME_OUT_SOON)
+		evdeferred_add_timeout(worker->d, &soon_over);
+	evdeferred_add_callbacks(worker->d, on_grant, on_loss, worker);
+	if (worker->way == CANCEL_SOON && !worker->inside)
+		soon(worker);
+}
+
+static void
+begin(struct worker *worker)
+{
+	struct place *place = worker->place;
+
+	clear(worker);
+	if (place->left-- <= 0) {
+		place->working--;
+		return;
+	}
+	change_place(place);
+	worker->base = place->base;
+	worker->lock = place->lock;
+	worker->way = (enum way)throw_dice(place, WAYS_IN_ALL);
+	worker->mode =
+	    throw_dice(place, 8) == 0 ? EVRWLOCK_WRITE : EVRWLOCK_READ;
+	if (worker->way != TRY) {
+		ask(worker);
+		return;
+	}
+	if (evrwlock_try(worker->lock, NULL, worker->mode) == 0)
+		enter(worker);
+	else
+		note(errno == EBUSY);
+	soon(worker);
+}
+
+static void
+on_turn(evutil_socket_t fd, short what, void *arg)
+{
+	struct worker *worker = arg;
+
+	(void)fd;
+	(void)what;
+	if (worker->inside && worker->way != WITH) {
+		give_back(worker);
+		begin(worker);
+	} else if (worker->d != NULL && !evdeferred_has_fired(worker->d)) {
+		evdeferred_cancel(worker->d);
+	} else {
+		begin(worker);
+	}
+}
+
+/* Runs until all workers have ended. */
+static void *
+run_place(void *arg)
+{
+	struct place *place = arg;
+	struct worker workers[WORKERS];
+	int i;
+
+	memset(workers, 0, sizeof(workers));
+	place->loop = event_base_new();
+	join_group(place);
+	place->working = WORKERS;
+	for (i = 0; i < WORKERS; i++) {
+		workers[i].place = place;
+		workers[i].turn =
+		    evtimer_new(place->loop, on_turn, &workers[i]);
+		soon(&workers[i]);
+	}
+	event_base_dispatch(place->loop);
+	note(place->working == 0);
+	leave_group(place, true);
+	for (i = 0; i < WORKERS; i++) {
+		clear(&workers[i]);
+		event_free(workers[i].turn);
+	}
+	event_base_free(place->loop);
+	return NULL;
+}
+
+static void
+run_places(unsigned long long seed, long each)
+{
+	struct place places[LOOPS];
+	pthread_t threads[LOOPS];
+	struct evgroup_stats stats;
+	int i;
+
+	memset(places, 0, sizeof(places));
+	group = evgroup_new();
+	ck_assert_ptr_nonnull(group);
+	for (i = 0; i < LOOPS; i++) {
+		places[i].dice = seed * LOOPS + (unsigned)i + 1;
+		places[i].left = each;
+		threads[i] = thread_start(run_place, &places[i]);
+	}
+	for (i = 0; i < LOOPS; i++)
+		thread_join(threads[i]);
+	evgroup_get_stats(group, &stats);
+	evgroup_free(group);
+	ck_assert_int_eq(wrong, 0);
+	ck_assert_int_eq(readers + writers, 0);
+	ck_assert_int_eq(guarded[0], guarded[1]);
+	ck_assert_uint_eq(stats.members, 0);
+	ck_assert_uint_eq(stats.writing, 0);
+	ck_assert_uint_eq(stats.readers_waiting + stats.writers_waiting, 0);
+}
+
+/* _i: with a barrier for all threads, or one of each reader's own. */
+START_TEST(threads_share_and_exclude)
+{
+	fail_membarrier(_i % 2 == 1 ? ENOSYS : 0);
+	run_places((unsigned)_i + 1, (long)(support_scale() / 200));
+}
+END_TEST
+
+START_TEST(threads_share_and_exclude_for_long)
+{
+	const char *text = getenv("EVDEFER_STRESS_SECONDS");
+	const time_t begin = time(NULL), end = begin + atol(text);
+	time_t told = begin, now;
+	unsigned long long seed = 1000;
+
+	while ((now = time(NULL)) < end) {
+		fail_membarrier(seed % 2 == 1 ? ENOSYS : 0);
+		run_places(seed++, 2000);
+		if (now == told)
+			continue;
+		told = now;
+		printf("stress: %ld of %s s: %ld reads, %ld writes\n",
+		    (long)(now - begin), text, entries[EVRWLOCK_READ],
+		    entries[EVRWLOCK_WRITE]);
+		fflush(stdout);
+	}
+}
+END_TEST
+
+int
+main(void)
+{
+	Suite *suite = suite_create("group_threads");
+	TCase *tc = add_case(suite, "threads");
+
+	tcase_set_timeout(tc, 120);
+	if (getenv("EVDEFER_STRESS_SECONDS") != NULL)
+		tcase_add_test(tc, threads_share_and_exclude_for_long);
+	else
+		tcase_add_loop_test(tc, threads_share_and_exclude, 0, 4);
+	return threads_main(suite);
+}
