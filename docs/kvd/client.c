@@ -524,6 +524,19 @@ keep_alive(int fd, int idle)
 	setsockopt(fd, IPPROTO_TCP, TCP_KEEPCNT, &count, sizeof(count));
 }
 
+static void
+set_up_call(struct client *client)
+{
+	struct call *call = &client->call;
+
+	call->loop = client->loop;
+	call->server = client->loop->server;
+	call->reply.out = client->replies;
+	call->reply.version = 2;
+	call->answered = answered;
+	call->arg = client;
+}
+
 static int
 set_up(struct client *client)
 {
@@ -543,12 +556,6 @@ set_up(struct client *client)
 	bufferevent_setcb(bev, on_read, on_write, on_event, client);
 	/* Called again with the half of it sent. */
 	bufferevent_setwatermark(bev, EV_WRITE, MAX_OUTPUT / 2, 0);
-	client->call.loop = client->loop;
-	client->call.server = client->loop->server;
-	client->call.reply.out = client->replies;
-	client->call.reply.version = 2;
-	client->call.answered = answered;
-	client->call.arg = client;
 	return bufferevent_enable(bev, EV_READ | EV_WRITE);
 }
 
@@ -616,6 +623,7 @@ client_accept(struct loop *loop, evutil_socket_t fd,
 		return;
 	}
 	link_in(client);
+	set_up_call(client);
 	if (set_up(client) == -1) {
 		report("a client is closed: out of memory");
 		drop(client);
