@@ -7,6 +7,7 @@
 #include <stdarg.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
@@ -310,3 +311,76 @@ pthread_create(pthread_t *thread, const pthread_attr_t *attr,
 	find_next("pthread_create", &next, sizeof(next));
 	return next(thread, attr, run, arg);
 }
+
+/*
+ * A mutex that is unlocked by who has not locked it, or locked twice, is a mistake.
+ * libc does not say so if it was not asked to.  ThreadSanitizer does, and has to see
+ * them itself.
+ */
+
+#ifdef __has_feature
+#if __has_feature(thread_sanitizer)
+#define WATCHED
+#endif
+#endif
+#if defined(__SANITIZE_THREAD__) && !defined(WATCHED)
+#define WATCHED
+#endif
+
+#ifndef WATCHED
+static void
+must_be_right(int error)
+{
+	if (error != 0)
+		abort();
+}
+
+int
+pthread_mutex_init(pthread_mutex_t *made, const pthread_mutexattr_t *attr)
+{
+	int (*next)(pthread_mutex_t *, const pthread_mutexattr_t *);
+	pthread_mutexattr_t strict;
+	int error;
+
+	find_next("pthread_mutex_init", &next, sizeof(next));
+	if (attr != NULL)
+		return next(made, attr);
+	pthread_mutexattr_init(&strict);
+	pthread_mutexattr_settype(&strict, PTHREAD_MUTEX_ERRORCHECK);
+	error = next(made, &strict);
+	pthread_mutexattr_destroy(&strict);
+	return error;
+}
+
+int
+pthread_mutex_lock(pthread_mutex_t *locked)
+{
+	static int (*next)(pthread_mutex_t *);
+
+	if (next == NULL)
+		find_next("pthread_mutex_lock", &next, sizeof(next));
+	must_be_right(next(locked));
+	return 0;
+}
+
+int
+pthread_mutex_unlock(pthread_mutex_t *unlocked)
+{
+	static int (*next)(pthread_mutex_t *);
+
+	if (next == NULL)
+		find_next("pthread_mutex_unlock", &next, sizeof(next));
+	must_be_right(next(unlocked));
+	return 0;
+}
+
+int
+pthread_cond_wait(pthread_cond_t *cond, pthread_mutex_t *locked)
+{
+	int (*next)(pthread_cond_t *, pthread_mutex_t *);
+
+	find_next("pthread_cond_wait", &next, sizeof(next));
+	must_be_right(next(cond, locked));
+	return 0;
+}
+#endif
