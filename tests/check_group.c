@@ -221,6 +221,64 @@ START_TEST(writers_of_members_take_turns_after_so_many)
 }
 END_TEST
 
+/* One whose loop is told that it is its turn passes the lock on as often. */
+START_TEST(writers_of_a_member_that_is_woken_have_as_long_a_turn)
+{
+	enum { OWN = EVGROUP_PASSES + 10 };
+	struct waiter p[OWN], first, other;
+	int i, before = 0;
+
+	make_group(_i);
+	want_at(2, &first, WRITE);
+	for (i = 0; i < OWN; i++)
+		want_at(0, &p[i], WRITE);
+	want_at(1, &other, WRITE);
+	look_all();
+	ck_assert_int_eq(release_at(2, WRITE), 0);
+	for (i = 0; i < OWN; i++) {
+		look_all();
+		if (other.granted == 1 && before == 0) {
+			before = i;
+			ck_assert_int_eq(release_at(1, WRITE), 0);
+			look_all();
+		}
+		ck_assert_int_eq(p[i].granted, 1);
+		ck_assert_int_eq(release_at(0, WRITE), 0);
+	}
+	ck_assert_int_eq(before, EVGROUP_PASSES + 1);
+	free_waiters(p, OWN);
+	free_waiters(&first, 1);
+	free_waiters(&other, 1);
+	free_group();
+}
+END_TEST
+
+/* A reader that leaves is followed by none that waits: what comes of the writer that
+ * holds others back is no business of those that stay inside. */
+START_TEST(loop_of_readers_that_are_inside_is_left_alone)
+{
+	struct waiter p[3];
+
+	make_group(_i);
+	want_at(0, &p[0], READ);
+	want_at(0, &p[1], READ);
+	look_all();
+	want_at(1, &p[2], WRITE);
+	ck_assert_int_eq(release_at(0, READ), 0);
+	ck_assert_uint_eq(group_stats().readers_waiting, 0);
+	ck_assert_int_eq(event_base_loop(sites[0].loop, EVLOOP_NONBLOCK), 1);
+	give_up(&p[2], CANCEL);
+	ck_assert_int_eq(p[2].failed, ECANCELED);
+	ck_assert_uint_eq(group_stats().wake_ups, 0);
+	/* Nor does the next writer wait for that loop. */
+	ck_assert_int_eq(release_at(0, READ), 0);
+	ck_assert_int_eq(evrwlock_writer_try(sites[1].lock), 0);
+	ck_assert_int_eq(release_at(1, WRITE), 0);
+	free_waiters(p, 3);
+	free_group();
+}
+END_TEST
+
 START_TEST(close_fails_waiters_and_lets_others_in)
 {
 	struct waiter p[3];
@@ -375,6 +433,10 @@ main(void)
 	    tc, grant_that_was_not_looked_for_can_be_cancelled, 0, 2);
 	tcase_add_loop_test(
 	    tc, writers_of_members_take_turns_after_so_many, 0, 2);
+	tcase_add_loop_test(
+	    tc, writers_of_a_member_that_is_woken_have_as_long_a_turn, 0, 2);
+	tcase_add_loop_test(
+	    tc, loop_of_readers_that_are_inside_is_left_alone, 0, 2);
 	tcase_add_loop_test(tc, close_fails_waiters_and_lets_others_in, 0, 2);
 	tcase_add_loop_test(
 	    tc, member_with_a_message_under_way_may_be_freed, 0, 2);
