@@ -16,7 +16,7 @@
  * much, and takes that back when it asks.
  *
  * No wake-up is lost: all that decides who is given a right is under the mutex, and
- * whoever changes any of it calls settle() before he lets go.
+ * whoever changes any of it calls settle_group() before he lets go.
  */
 #include <evdefer/group.h>
 
@@ -152,7 +152,7 @@ somebody_reads(const struct evgroup *group)
 
 /* Gives the right to whoever is to have it next. */
 static void
-settle(struct evgroup *group, const struct member *self)
+settle_group(struct evgroup *group, const struct member *self)
 {
 	if (group->writer != NULL)
 		return;
@@ -223,7 +223,7 @@ update(struct member *member, const struct evneed *need)
 	member->let_in = false;
 	publish(member, let_in ? need->readers : need->reading);
 	update_needs(member, need);
-	settle(group, member);
+	settle_group(group, member);
 	if (group->writer == member)
 		return EVRIGHT_WRITE;
 	if (need->right == EVRIGHT_WRITE)
