@@ -265,14 +265,11 @@ ask_group(struct evsource *source, const struct evneed *need)
 {
 	struct member *member = member_of(source);
 	enum evright right;
-	bool called;
 
 	lock_group(member->group);
 	right = update(member, need);
-	called = member->called;
 	unlock_group(member->group);
-	/* Those that were let in before the message is here are told by it. */
-	await(member, called || right < need->right);
+	await(member, right < need->right);
 	return right;
 }
 

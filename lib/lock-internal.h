@@ -129,13 +129,13 @@ void evlock_withdraw_(
 void evlock_grant_first_(struct evlock *lock, enum evmode mode);
 void evlock_grant_all_(struct evlock *lock, enum evmode mode);
 
-/* Before the source is asked for a newcomer: those come first that it has let in by
- * now.  They are told later. */
+/* Before the source is asked for a newcomer: those come first that it lets in by
+ * now, and maybe sends no message for. */
 static inline void
 evlock_catch_up_(struct evlock *lock)
 {
 	if (lock->source != NULL && evlock_waiting_(lock) > 0)
-		lock->queue.type->admit(&lock->queue);
+		evwaitqueue_catch_up_(&lock->queue);
 }
 
 /* A newcomer for which the source was asked neither enters nor waits. */

@@ -112,9 +112,11 @@ must_wait_for_right(struct evlock *lock, enum evmode mode)
 {
 	const size_t reading = lock->sides[EVMODE_READ].inside + 1;
 
-	/* Those elsewhere are held back even while it waits for those in here. */
+	/* Those elsewhere are held back even while it waits for those in here.  If
+	 * writers wait, they are, and the right may have come for these by now. */
 	if (mode == EVMODE_WRITE)
-		return ask(lock, EVRIGHT_WRITE, 0) < EVRIGHT_WRITE ||
+		return lock->sides[mode].waiting > 0 ||
+		       ask(lock, EVRIGHT_WRITE, 0) < EVRIGHT_WRITE ||
 		       must_wait_for_lock(lock, mode);
 	if (evlock_waiting_(lock) > 0 || must_wait_for_lock(lock, mode))
 		return true;

@@ -97,6 +97,10 @@ void evwaitqueue_withdraw_(struct evwaitqueue *queue, struct evdeferred *d);
 /* Tells those that were granted: at once, or from the loop. */
 void evwaitqueue_hand_out_(struct evwaitqueue *queue);
 
+/* Admits those that may enter by now, and calls nobody: the loop tells them, however
+ * the queue delivers. */
+void evwaitqueue_catch_up_(struct evwaitqueue *queue);
+
 /* After somebody left: admits others and tells them; frees a closed one that
  * nobody needs any more. */
 void evwaitqueue_changed_(struct evwaitqueue *queue);

@@ -116,6 +116,13 @@ hand_out_first(struct evwaitqueue *queue)
 	evdefer_base_leave_(queue->base);
 }
 
+static void
+have_loop_hand_out(struct evwaitqueue *queue)
+{
+	if (queue->undelivered > 0 && evlist_empty_(&queue->ready.node))
+		evdefer_base_make_ready_(queue->base, &queue->ready);
+}
+
 void
 evwaitqueue_hand_out_(struct evwaitqueue *queue)
 {
@@ -126,8 +133,14 @@ evwaitqueue_hand_out_(struct evwaitqueue *queue)
 			hand_out_first(queue);
 		return;
 	}
-	if (queue->undelivered > 0 && evlist_empty_(&queue->ready.node))
-		evdefer_base_make_ready_(queue->base, &queue->ready);
+	have_loop_hand_out(queue);
+}
+
+void
+evwaitqueue_catch_up_(struct evwaitqueue *queue)
+{
+	queue->type->admit(queue);
+	have_loop_hand_out(queue);
 }
 
 void

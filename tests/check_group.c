@@ -3,11 +3,43 @@
  * of delivery. */
 #include "groups.h"
 
+#include <dlfcn.h>
 #include <errno.h>
+#include <pthread.h>
 #include <string.h>
 
 #define READ EVRWLOCK_READ
 #define WRITE EVRWLOCK_WRITE
+
+/* What another thread does, once, while this one waits for a mutex for the n-th time
+ * from now on. */
+static void (*meanwhile)(void);
+static int meanwhile_in;
+
+static void
+do_meanwhile(void)
+{
+	void (*fn)(void) = meanwhile;
+
+	meanwhile = NULL;
+	if (fn != NULL)
+		fn();
+}
+
+int
+pthread_mutex_lock(pthread_mutex_t *mutex)
+{
+	static int (*next)(pthread_mutex_t *);
+	void *found;
+
+	if (next == NULL) {
+		found = dlsym(RTLD_NEXT, "pthread_mutex_lock");
+		memcpy(&next, &found, sizeof(next));
+	}
+	if (meanwhile_in > 0 && --meanwhile_in == 0)
+		do_meanwhile();
+	return next(mutex);
+}
 
 START_TEST(bad_arguments_are_einval)
 {
@@ -370,7 +402,7 @@ START_TEST(loop_stays_while_another_member_holds_what_it_waits_for)
 }
 END_TEST
 
-START_TEST(who_was_let_in_before_the_message_is_told_by_it)
+START_TEST(who_was_let_in_before_the_message_is_told)
 {
 	struct waiter p[1];
 
@@ -413,6 +445,69 @@ START_TEST(reader_inside_of_a_closed_base_waits_for_nothing)
 }
 END_TEST
 
+static struct waiter newcomer;
+
+static void
+newcomer_comes(void)
+{
+	want_at(1, &newcomer, WRITE);
+}
+
+/* The reader is seen to have left before it says so. */
+START_TEST(who_is_let_in_by_a_newcomer_is_told)
+{
+	struct waiter p[1];
+
+	make_group(_i);
+	ck_assert_int_eq(evrwlock_reader_try(sites[0].lock), 0);
+	want_at(1, &p[0], WRITE);
+	meanwhile = newcomer_comes;
+	meanwhile_in = 1;
+	ck_assert_int_eq(release_at(0, READ), 0);
+	lock_counts(sites[1].lock, 0, 1, 0, 1);
+	look(1);
+	ck_assert_int_eq(p[0].granted, 1);
+	ck_assert_int_eq(release_at(1, WRITE), 0);
+	look(1);
+	ck_assert_int_eq(newcomer.granted, 1);
+	ck_assert_int_eq(release_at(1, WRITE), 0);
+	free_waiters(p, 1);
+	free_waiters(&newcomer, 1);
+	free_group();
+}
+END_TEST
+
+static void
+writer_leaves(void)
+{
+	ck_assert_int_eq(release_at(0, WRITE), 0);
+}
+
+/* _i / 2: when the right comes, while the newcomer asks. */
+START_TEST(newcomer_overtakes_nobody)
+{
+	struct waiter p[1];
+
+	make_group(_i);
+	ck_assert_int_eq(evrwlock_writer_try(sites[0].lock), 0);
+	want_at(1, &p[0], WRITE);
+	meanwhile = writer_leaves;
+	meanwhile_in = 1 + _i / 2;
+	want_at(1, &newcomer, WRITE);
+	do_meanwhile();
+	look_all();
+	ck_assert_int_eq(p[0].granted, 1);
+	ck_assert_int_eq(newcomer.ended, 0);
+	ck_assert_int_eq(release_at(1, WRITE), 0);
+	look_all();
+	ck_assert_int_eq(newcomer.granted, 1);
+	ck_assert_int_eq(release_at(1, WRITE), 0);
+	free_waiters(p, 1);
+	free_waiters(&newcomer, 1);
+	free_group();
+}
+END_TEST
+
 int
 main(void)
 {
@@ -445,8 +540,10 @@ main(void)
 	tcase_add_loop_test(
 	    tc, loop_stays_while_another_member_holds_what_it_waits_for, 0, 2);
 	tcase_add_loop_test(
-	    tc, who_was_let_in_before_the_message_is_told_by_it, 0, 2);
+	    tc, who_was_let_in_before_the_message_is_told, 0, 2);
 	tcase_add_loop_test(
 	    tc, reader_inside_of_a_closed_base_waits_for_nothing, 0, 2);
+	tcase_add_loop_test(tc, who_is_let_in_by_a_newcomer_is_told, 0, 2);
+	tcase_add_loop_test(tc, newcomer_overtakes_nobody, 0, 4);
 	return support_main(suite);
 }
