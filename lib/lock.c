@@ -114,16 +114,15 @@ evlock_leave_specially_(struct evlock *lock, enum evmode mode)
 {
 	struct evwaitqueue *queue = &lock->queue;
 
-	if (mode == EVMODE_READ && !queue->closed &&
-	    evlock_waiting_(lock) == 0 &&
+	if (mode == EVMODE_READ && lock->source != NULL &&
 	    !(queue->fast && queue->undelivered > 0) &&
 	    evsource_publish_(lock->source, lock->sides[mode].inside))
 		return;
 	evwaitqueue_changed_(queue);
 }
 
-struct evdeferred *
-evlock_acquire_specially_(struct evlock *lock, enum evmode mode)
+static EVDEFER_NOINLINE_ struct evdeferred *
+acquire_slowly(struct evlock *lock, enum evmode mode)
 {
 	struct evdeferred *d;
 
@@ -137,6 +136,20 @@ evlock_acquire_specially_(struct evlock *lock, enum evmode mode)
 	if (d == NULL)
 		evlock_forgo_(lock);
 	return d;
+}
+
+/* What a reader does that need not ask is here, as it should cost no more than without
+ * a source. */
+struct evdeferred *
+evlock_acquire_specially_(struct evlock *lock, enum evmode mode)
+{
+	const struct evlock_side *readers = &lock->sides[EVMODE_READ];
+
+	if (mode != EVMODE_READ || lock->source == NULL ||
+	    readers->waiting > 0 || !evwaitqueue_delivers_now_(&lock->queue) ||
+	    !evsource_publish_(lock->source, readers->inside + 1))
+		return acquire_slowly(lock, mode);
+	return evlock_enter_now_(lock, mode);
 }
 
 int

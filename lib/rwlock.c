@@ -295,8 +295,11 @@ evrwlock_set_source_(struct evrwlock *lock, struct evsource *source)
 void
 evrwlock_free(struct evrwlock *lock)
 {
-	if (lock != NULL)
-		evwaitqueue_close_(&lock->lock.queue);
+	if (lock == NULL)
+		return;
+	if (lock->lock.source != NULL)
+		evsource_close_(lock->lock.source);
+	evwaitqueue_close_(&lock->lock.queue);
 }
 
 int

@@ -45,7 +45,9 @@ struct evsource {
 	const struct evsource_type *type;
 	struct evwaitqueue *queue;
 	struct evlist node; /* in the list of its base */
-	/* Readers have to ask: while it is set, they may not simply enter. */
+	/* While it is set, readers may not simply enter, nor leave: they have to
+	 * ask.  It is set at least while a writer of the lock is inside or waits, and
+	 * once the lock or its base is closed. */
 	const atomic_uchar *ask_first;
 	atomic_size_t reading; /* those inside, for others to see */
 	bool fenced;	       /* the others have no barrier of their own */
@@ -54,6 +56,9 @@ struct evsource {
 /* Makes it that of a queue.  The first three members of source are set. 0, or -1 with
  * ENOMEM. */
 int evsource_attach_(struct evsource *source, struct evwaitqueue *queue);
+
+/* The lock is closed: readers have to ask from now on. */
+void evsource_close_(struct evsource *source);
 
 /* The lock is gone. */
 void evsource_detach_(struct evsource *source);

@@ -19,10 +19,14 @@ close_sources(struct evdefer_base_part *part)
 {
 	struct sources *sources = EVLIST_ELEMENT(part, struct sources, part);
 
-	while (!evlist_empty_(&sources->all))
-		evwaitqueue_fail_(EVLIST_ELEMENT(
-		    evlist_pop_(&sources->all), struct evsource, node)
-				      ->queue);
+	struct evsource *source;
+
+	while (!evlist_empty_(&sources->all)) {
+		source = EVLIST_ELEMENT(
+		    evlist_pop_(&sources->all), struct evsource, node);
+		evsource_close_(source);
+		evwaitqueue_fail_(source->queue);
+	}
 }
 
 static const struct evdefer_base_part_type sources_type = {
@@ -41,6 +45,14 @@ evsource_attach_(struct evsource *source, struct evwaitqueue *queue)
 	evlist_append_(
 	    &EVLIST_ELEMENT(part, struct sources, part)->all, &source->node);
 	return 0;
+}
+
+void
+evsource_close_(struct evsource *source)
+{
+	static const atomic_uchar always = 1;
+
+	source->ask_first = &always;
 }
 
 void
