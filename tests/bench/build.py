@@ -78,10 +78,10 @@ class Build:
     def evdefer(self):
         lib = os.path.join(self.installed, "lib")
         sources = ["evdefer.c", "evdefer_deferred.c", "evdefer_lock.c",
-                   "evdefer_waiters.c"]
+                   "evdefer_waiters.c", "evdefer_group.c", "threads.c"]
         self.program("evdefer", sources, [
             "-I" + os.path.join(self.installed, "include"), "-L" + lib,
-            "-Wl,-rpath," + lib, "-levdefer", "-ldl"] +
+            "-Wl,-rpath," + lib, "-levdefer", "-ldl", "-pthread"] +
             self.package("libevent_core", "libevent-dev"))
         return ["./evdefer"]
 
@@ -92,13 +92,19 @@ class Build:
         return ["./floor"]
 
     def pthread(self):
-        self.program("pthread", ["pthread.c"], ["-pthread"])
+        self.program("pthread", ["pthread.c", "threads.c"], ["-pthread"])
         return ["./pthread"]
 
     def libevent(self):
         self.program("libevent", ["libevent.c"],
                      self.package("libevent_core", "libevent-dev"))
         return ["./libevent"]
+
+    def eventfd(self):
+        self.program("eventfd", ["eventfd.c", "threads.c"],
+                     self.package("libevent_core", "libevent-dev") +
+                     ["-pthread"])
+        return ["./eventfd"]
 
     def tevent(self):
         self.program("tevent", ["tevent.c"],

@@ -47,4 +47,11 @@ double gap(size_t n);
 double chain(size_t n);
 double waits(size_t n);
 
+/* evdefer_group.c: over two loops. */
+double group_read(size_t n);
+double two_readers(size_t n);
+double two_locks(size_t n);
+double two_mixed(size_t n);
+double group_pass(size_t n);
+
 #endif

@@ -9,6 +9,7 @@ PROGRAMS = {
     "floor": "floor",
     "pthread_rwlock": "pthread",
     "event_base_once": "libevent",
+    "eventfd": "eventfd",
     "tevent_queue": "tevent",
     "Eina": "eina",
     "Twisted": "twisted_peer.py",
@@ -68,6 +69,17 @@ def all_works(scale):
         Work("chain", scale, "chain of %s, for a link" % count(scale), [OURS]),
         Work("waits", scale, "%s Deferreds that wait for one another"
              % count(scale), [OURS]),
+    ]
+    works += [
+        Work("group-read", 1, "uncontended read, fast, in a group", [OURS]),
+        Work("two-readers", 1, "two threads that read one lock, of both",
+             [OURS, "pthread_rwlock", "tokio"]),
+        Work("two-locks", 1, "two threads that read a lock of their own each",
+             [OURS]),
+        Work("two-mixed", 1, "two threads, 1 write in 1,000 reads, of both",
+             [OURS, "pthread_rwlock", "tokio"]),
+        Work("group-pass", 1, "a write that passes from loop to loop",
+             [OURS, "eventfd"]),
     ]
     waiting = [OURS, "tevent_queue", "tokio"]
     works += [
@@ -131,7 +143,7 @@ class Target:
 def all_targets(scale):
     million = count(scale)
     waiters = "waiters/%d" % scale
-    read, link = "read-fast/1", "chain/1"
+    read, link, two = "read-fast/1", "chain/1", "two-readers/1"
     return [
         Target("uncontended read, fast, to pthread_rwlock's rdlock and unlock",
                read, OURS, 1.0, to=(read, "pthread_rwlock")),
@@ -153,6 +165,20 @@ def all_targets(scale):
                                               "event_base_once")),
         Target("cancel of one of %s to one of 1,000" % million,
                "cancel/%d" % scale, OURS, 3, to=("cancel/1000", OURS)),
+        Target("uncontended read, fast, in a group, to that outside of one",
+               "group-read/1", OURS, 1.1, to=(read, OURS)),
+        Target("two threads that read one lock, in time of one read, to two "
+               "that read a lock each", two, OURS, 1 / 0.95,
+               to=("two-locks/1", OURS)),
+        Target("the same, to pthread_rwlock", two, OURS, 1 / 3,
+               to=(two, "pthread_rwlock")),
+        Target("the same, to tokio's", two, OURS, 1 / 3, to=(two, "tokio")),
+        Target("1 write in 1,000 reads, two threads, to pthread_rwlock",
+               "two-mixed/1", OURS, 1 / 1.5,
+               to=("two-mixed/1", "pthread_rwlock")),
+        Target("a write that passes from loop to loop, to the round trip of "
+               "an eventfd", "group-pass/1", OURS, 1.5,
+               to=("group-pass/1", "eventfd")),
         Target("kvd GET with its lock to --no-lock", "kvd-get-P1/100000", KVD,
                0.97, True, to=("kvd-get-P1/100000", KVD_NO_LOCK)),
         Target("the same in pipelines of 16", "kvd-get-P16/400000", KVD, 0.97,
