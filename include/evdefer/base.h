@@ -84,8 +84,9 @@ struct evdefer_base *evdefer_base_new(struct event_base *event_base);
  * running are dropped, and what evdeferred_later() delays is cancelled.
  * Deferreds and locks that are left can still be used, to finish what they are
  * for and to be freed: deliveries are then made at once, as with EVRWLOCK_FAST,
- * and a new acquire or timeout fails with ESHUTDOWN.  The memory goes with the
- * last of them.  Call this before event_base_free().
+ * and a new acquire or timeout fails with ESHUTDOWN, as does what waits for a lock
+ * of a group (evdefer/group.h).  The memory goes with the last of them.  Call this
+ * before event_base_free().
  */
 void evdefer_base_free(struct evdefer_base *base);
 

@@ -5,28 +5,32 @@
  * One readers-writer lock for several event loops, each in a thread of its own.
  *
  * Each loop has a member of the group, a struct evrwlock that is used as any other
- * (evdefer/rwlock.h): acquires, owners, timeouts, evrwlock_with(), both ways of
- * delivery.  What holds for one lock holds for all members together.  A writer is
- * alone in the whole group, and readers share; a writer that waits for any member
- * holds back the readers that ask any other after its acquire has returned; when it
- * leaves, the next writer enters, and if none waits, all readers that wait do.  No
- * loop is ever blocked: who has to wait is told by its own loop.
+ * (evdefer/rwlock.h), in the thread of its loop: acquires, owners, timeouts,
+ * evrwlock_with(), both ways of delivery.  What holds for one lock holds for all
+ * members together.  A writer is alone in the whole group, and readers share; a writer
+ * that waits for any member holds back the readers that ask any other after its
+ * acquire has returned; when it leaves, the next writer enters, and if none waits, all
+ * readers that wait do.  No loop is ever blocked: who has to wait is told by its own
+ * loop.
  *
  * Members whose writers wait take turns in the order of asking.  A member may pass
  * the lock on among its own writers EVGROUP_PASSES times while another member's wait.
  *
- * To read costs what it costs without a group: no atomic instruction, and nothing is
- * written that other loops look at.  A write costs a membarrier(2), some
- * microseconds, and wakes a loop only if that has readers inside or waiting.  (Where
- * the kernel does not offer that, each read costs a memory fence.)
+ * To read costs what it costs without a group: no atomic read-modify-write, and
+ * nothing is written that other loops look at.  A write, or one that is tried and
+ * refused, costs a membarrier(2), some microseconds, unless another writer is inside
+ * or waits.  A loop is woken only when something in it that waits may go on.  (Where
+ * the kernel does not offer membarrier(2), each read costs a memory fence.)
  *
  * Owners belong to one base, and so does all that they hold.  A cycle of owners that
- * wait for each other over the loops of a group is not found: such waits end with
- * a timeout, or the patience of evrwlock_with().  What evrwlock_is_reading(),
- * evrwlock_get_stats() and others say of a member is about that member alone.
+ * wait for each other over several members is not found, nor is an owner that waits for
+ * one member and holds another: such waits end with a timeout, or the patience of
+ * evrwlock_with().  What evrwlock_is_reading(), evrwlock_get_stats() and others say of
+ * a member is about that member alone.
  *
- * A loop does not end (event_base_dispatch()) while something waits for another
- * member.  After fork() a child must leave all groups alone.
+ * A loop does not end (event_base_dispatch()) while something in it waits for another
+ * member.  After fork() a child must leave all groups alone: a daemon makes them once
+ * it is in the background.
  */
 #ifndef EVDEFER_GROUP_H
 #define EVDEFER_GROUP_H
@@ -60,7 +64,7 @@ struct evgroup *evgroup_new(void);
 void evgroup_free(struct evgroup *group);
 
 /**
- * Makes a lock that is a member of the group.  From the thread of the base; a base
+ * Makes a lock that is a member of the group.  The thread of the base calls it; a base
  * may have several members, which exclude each other as those of different bases do.
  *
  * evrwlock_free() leaves the group: waiters fail with ESHUTDOWN, and holders
@@ -79,14 +83,13 @@ struct evrwlock *evrwlock_new_in_group(
 
 /** Counts of a group: first those of now, then totals since evgroup_new(). */
 struct evgroup_stats {
-	size_t members;		/**< that have not left */
-	size_t writing;		/**< members that may let in a writer: 1 or 0 */
+	size_t members; /**< that have not left */
+	size_t writing; /**< 1 if a member has the right to write, or 0 */
 	size_t readers_waiting; /**< members whose readers wait for others */
 	size_t writers_waiting; /**< members whose writers wait for others */
 	uint64_t rights; /**< how often a member was given the right to write */
-	uint64_t
-	    recalls; /**< how often all others had to stop reading for it */
-	uint64_t wake_ups; /**< how often a loop was told of a right */
+	uint64_t recalls; /**< how often the right to read was taken from all */
+	uint64_t wake_ups; /**< how often a loop was told that it may go on */
 };
 
 /** Writes the counts to @p stats, which must not be NULL; all 0 for a NULL group.

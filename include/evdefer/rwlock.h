@@ -62,7 +62,8 @@ enum evrwlock_mode {
 };
 
 /**
- * Makes a lock that nobody holds.
+ * Makes a lock that nobody holds.  One for several loops is made with
+ * evrwlock_new_in_group() (evdefer/group.h).
  *
  * @param flags 0 or EVRWLOCK_FAST.
  * @return the lock, to be freed with evrwlock_free(); NULL with errno EINVAL
