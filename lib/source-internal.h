@@ -53,7 +53,7 @@ struct evsource {
 	bool fenced;	       /* the others have no barrier of their own */
 };
 
-/* Makes it that of a queue.  The first three members of source are set. 0, or -1 with
+/* Makes it that of a queue.  Its type, ask_first and fenced are set.  0, or -1 with
  * ENOMEM. */
 int evsource_attach_(struct evsource *source, struct evwaitqueue *queue);
 

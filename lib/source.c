@@ -18,7 +18,6 @@ static void
 close_sources(struct evdefer_base_part *part)
 {
 	struct sources *sources = EVLIST_ELEMENT(part, struct sources, part);
-
 	struct evsource *source;
 
 	while (!evlist_empty_(&sources->all)) {
