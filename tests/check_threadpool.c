@@ -150,6 +150,15 @@ START_TEST(what_is_missing_is_refused)
 }
 END_TEST
 
+START_TEST(all_its_threads_are_waited_for)
+{
+	make_pool(THREADS);
+	joins = 0;
+	free_pool();
+	ck_assert_int_eq(joins, THREADS);
+}
+END_TEST
+
 START_TEST(a_closed_base_is_refused)
 {
 	struct evdeferred *d = fresh();
@@ -936,14 +945,16 @@ END_TEST
 
 /* Defers without the n-th allocation.  Gives whether there were that many. */
 static bool
-defer_without(size_t n, bool onwards)
+defer_without(size_t n, bool onwards, bool sockets)
 {
 	struct evdeferred *d;
 	struct seen seen = {0};
 	int code;
 
 	make_pool(1);
+	fail_eventfd(sockets ? ENOSYS : 0);
 	new_base(1);
+	fail_eventfd(0);
 	alloc_fail_at(n, onwards);
 	errno = 0;
 	d = evthreadpool_defer(pool, base, return_null, NULL);
@@ -964,14 +975,14 @@ defer_without(size_t n, bool onwards)
 	return alloc_failed();
 }
 
-/* _i: that one alone, or all after it, too. */
+/* _i: that one alone, or all after it, too; and with an eventfd, or sockets. */
 START_TEST(without_memory_nothing_is_begun)
 {
 	size_t n = 1;
 
 	if (!alloc_works())
 		return;
-	while (n < 100 && defer_without(n, _i == 1))
+	while (n < 100 && defer_without(n, _i % 2 == 1, _i / 2 == 1))
 		n++;
 	/* What is kept of the base, the job and the Deferred; that the loop stays needs
 	 * none. */
@@ -1029,6 +1040,7 @@ main(void)
 	TCase *tc = add_case(suite, "pool");
 
 	tcase_add_test(tc, what_is_missing_is_refused);
+	tcase_add_test(tc, all_its_threads_are_waited_for);
 	tcase_add_test(tc, a_closed_base_is_refused);
 	tcase_add_loop_test(tc, new_without_a_thread_is_its_error, 1, 5);
 	tcase_add_test(tc, new_without_memory_leaves_nothing);
@@ -1062,7 +1074,7 @@ main(void)
 	tcase_add_test(tc, a_pool_ends_for_each_of_its_bases);
 
 	tc = add_case(suite, "what runs out");
-	tcase_add_loop_test(tc, without_memory_nothing_is_begun, 0, 2);
+	tcase_add_loop_test(tc, without_memory_nothing_is_begun, 0, 4);
 	tcase_add_test(tc, steady_state_allocates_nothing);
 	return threads_main(suite);
 }

@@ -17,7 +17,7 @@ static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
 static pthread_cond_t change = PTHREAD_COND_INITIALIZER;
 static bool let_go;
 
-volatile atomic_int writes, cancellable_writes;
+volatile atomic_int writes, cancellable_writes, joins;
 struct gate *_Atomic volatile write_gate;
 static volatile atomic_int write_error, eventfd_error, socketpair_error,
     membarrier_error, thread_fails;
@@ -310,6 +310,16 @@ pthread_create(pthread_t *thread, const pthread_attr_t *attr,
 		return EAGAIN;
 	find_next("pthread_create", &next, sizeof(next));
 	return next(thread, attr, run, arg);
+}
+
+int
+pthread_join(pthread_t thread, void **value)
+{
+	int (*next)(pthread_t, void **);
+
+	joins++;
+	find_next("pthread_join", &next, sizeof(next));
+	return next(thread, value);
 }
 
 /*

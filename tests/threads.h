@@ -72,8 +72,10 @@ void fail_socketpair(int code);
 /* From now on membarrier(2) fails with this code; 0 ends it. */
 void fail_membarrier(int code);
 
-/* The n-th pthread_create() from now on fails; n == 0 ends this. */
+/* The n-th pthread_create() from now on fails; n == 0 ends this.  And how often
+ * pthread_join() was called. */
 void fail_thread(int n);
+extern volatile atomic_int joins;
 
 /* How many descriptors are open. */
 int descriptors(void);
