@@ -22,6 +22,7 @@
 
 #include <pthread.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "barrier-internal.h"
 #include "call-internal.h"
@@ -31,11 +32,28 @@
  * others read. */
 #define LINE 64
 
+/* How often a thread looks again before it goes to sleep, or has itself told: some
+ * microseconds. */
+#ifndef EVGROUP_MOMENT
+#define EVGROUP_MOMENT 500
+#endif
+
+static inline void
+relax(void)
+{
+#if defined(__x86_64__) || defined(__i386__)
+	__builtin_ia32_pause();
+#elif defined(__aarch64__)
+	__asm__ volatile("yield");
+#endif
+}
+
 struct evgroup {
 	char apart_before[LINE];
 	atomic_uchar closed; /* written under the mutex */
 	char apart_after[LINE];
 	bool fenced; /* there is no barrier for all threads */
+	int moment;  /* 0 where there is one processor */
 
 	pthread_mutex_t mutex; /* over the rest */
 	struct evlist members;
@@ -69,6 +87,14 @@ struct member {
 static void
 lock_group(struct evgroup *group)
 {
+	int i;
+
+	/* It is held for about a microsecond, and to sleep takes much longer. */
+	for (i = 0; i < group->moment; i++) {
+		if (pthread_mutex_trylock(&group->mutex) == 0)
+			return;
+		relax();
+	}
 	pthread_mutex_lock(&group->mutex);
 }
 
@@ -154,6 +180,8 @@ somebody_reads(const struct evgroup *group)
 static void
 settle_group(struct evgroup *group, const struct member *self)
 {
+	int i;
+
 	if (group->writer != NULL)
 		return;
 	if (evlist_empty_(&group->writers)) {
@@ -163,8 +191,11 @@ settle_group(struct evgroup *group, const struct member *self)
 	}
 	if (!is_closed(group))
 		close_group(group);
-	if (somebody_reads(group))
-		return;
+	for (i = 0; somebody_reads(group); i++) {
+		if (i == group->moment)
+			return;
+		relax();
+	}
 	group->writer = EVLIST_ELEMENT(
 	    evlist_pop_(&group->writers), struct member, wait_node);
 	group->stats.rights++;
@@ -260,12 +291,25 @@ await(struct member *member, bool awaiting)
 	member->awaiting = awaiting;
 }
 
+/* A write is often over before a message would have come, which takes tens of
+ * microseconds.  So the first reader that has to wait takes a closer look. */
+static void
+wait_a_moment(const struct evgroup *group)
+{
+	int i;
+
+	for (i = 0; i < group->moment && is_closed(group); i++)
+		relax();
+}
+
 static enum evright
 ask_group(struct evsource *source, const struct evneed *need)
 {
 	struct member *member = member_of(source);
 	enum evright right;
 
+	if (need->first && need->right == EVRIGHT_READ)
+		wait_a_moment(member->group);
 	lock_group(member->group);
 	right = update(member, need);
 	unlock_group(member->group);
@@ -335,6 +379,7 @@ evgroup_new(void)
 	evlist_init_(&group->writers);
 	evlist_init_(&group->readers);
 	group->fenced = !evbarrier_register_();
+	group->moment = sysconf(_SC_NPROCESSORS_ONLN) > 1 ? EVGROUP_MOMENT : 0;
 	group->users = 1;
 	return group;
 }

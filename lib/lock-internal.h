@@ -86,8 +86,8 @@ evlock_enter_(struct evlock *lock, enum evmode mode)
 	lock->sides[mode].granted++;
 }
 
-/* What follows when one has left that is closed, or has a source. */
-void evlock_leave_specially_(struct evlock *lock, enum evmode mode);
+/* What follows when a reader has left one that is closed, or has a source. */
+void evlock_end_read_specially_(struct evlock *lock);
 
 /* One has left; evwaitqueue_changed_() is to follow, */
 static inline void
@@ -103,8 +103,10 @@ evlock_leave_(struct evlock *lock, enum evmode mode)
 	evlock_exit_(lock, mode);
 	if (lock->queue.plain)
 		evwaitqueue_left_(&lock->queue, evlock_waiting_(lock) > 0);
+	else if (mode == EVMODE_READ)
+		evlock_end_read_specially_(lock);
 	else
-		evlock_leave_specially_(lock, mode);
+		evwaitqueue_changed_(&lock->queue);
 }
 
 /* Has a Deferred that was put into the queue been granted since?  Many are granted at
@@ -148,6 +150,7 @@ void evlock_forgo_(struct evlock *lock);
 /* For one that is closed, or has a source. */
 struct evdeferred *evlock_acquire_specially_(
     struct evlock *lock, enum evmode mode);
+struct evdeferred *evlock_read_specially_(struct evlock *lock);
 int evlock_try_specially_(struct evlock *lock, enum evmode mode);
 
 struct evdeferred *evlock_wait_(struct evlock *lock, enum evmode mode);
@@ -164,26 +167,19 @@ evlock_anonymous_grant_(struct evlock *lock, enum evmode mode)
 	    mode == EVMODE_READ ? evlock_dispose_read_ : evlock_dispose_write_);
 }
 
-/* Nothing keeps it out, and it may be told now.  No callback is there yet that could
- * tell the difference. */
-static inline struct evdeferred *
-evlock_enter_now_(struct evlock *lock, enum evmode mode)
-{
-	struct evdeferred *d =
-	    evdeferred_make_(lock->queue.base, EVDEFERRED_FIRED);
-
-	d->u.result = evlock_anonymous_grant_(lock, mode);
-	evlock_enter_(lock, mode);
-	return d;
-}
-
 /* Nothing keeps it out. */
 static inline struct evdeferred *
 evlock_enter_anonymous_(struct evlock *lock, enum evmode mode)
 {
+	struct evdeferred *d;
+
 	if (!evwaitqueue_delivers_now_(&lock->queue))
 		return evlock_enter_in_turn_(lock, mode);
-	return evlock_enter_now_(lock, mode);
+	/* No callback is there yet that could tell the difference. */
+	d = evdeferred_make_(lock->queue.base, EVDEFERRED_FIRED);
+	d->u.result = evlock_anonymous_grant_(lock, mode);
+	evlock_enter_(lock, mode);
+	return d;
 }
 
 /* The next two take the must_wait() of a plain lock, to be inlined with it. */
@@ -193,7 +189,9 @@ evlock_acquire_anonymous_(struct evlock *lock, enum evmode mode,
 {
 	evdefer_base_check_(lock->queue.base);
 	if (!lock->queue.plain || evdefer_base_closed_(lock->queue.base))
-		return evlock_acquire_specially_(lock, mode);
+		return mode == EVMODE_READ
+			   ? evlock_read_specially_(lock)
+			   : evlock_acquire_specially_(lock, mode);
 	if (must_wait(lock, mode))
 		return evlock_wait_(lock, mode);
 	return evlock_enter_anonymous_(lock, mode);

@@ -109,20 +109,8 @@ evlock_forgo_(struct evlock *lock)
 	errno = error;
 }
 
-void
-evlock_leave_specially_(struct evlock *lock, enum evmode mode)
-{
-	struct evwaitqueue *queue = &lock->queue;
-
-	if (mode == EVMODE_READ && lock->source != NULL &&
-	    !(queue->fast && queue->undelivered > 0) &&
-	    evsource_publish_(lock->source, lock->sides[mode].inside))
-		return;
-	evwaitqueue_changed_(queue);
-}
-
-static EVDEFER_NOINLINE_ struct evdeferred *
-acquire_slowly(struct evlock *lock, enum evmode mode)
+struct evdeferred *
+evlock_acquire_specially_(struct evlock *lock, enum evmode mode)
 {
 	struct evdeferred *d;
 
@@ -138,18 +126,31 @@ acquire_slowly(struct evlock *lock, enum evmode mode)
 	return d;
 }
 
-/* What a reader does that need not ask is here, as it should cost no more than without
- * a source. */
+/*
+ * A reader that need not ask should cost no more than without a source: no question
+ * here that the next two need not put.
+ */
+
 struct evdeferred *
-evlock_acquire_specially_(struct evlock *lock, enum evmode mode)
+evlock_read_specially_(struct evlock *lock)
 {
 	const struct evlock_side *readers = &lock->sides[EVMODE_READ];
 
-	if (mode != EVMODE_READ || lock->source == NULL ||
-	    readers->waiting > 0 || !evwaitqueue_delivers_now_(&lock->queue) ||
-	    !evsource_publish_(lock->source, readers->inside + 1))
-		return acquire_slowly(lock, mode);
-	return evlock_enter_now_(lock, mode);
+	if (lock->source != NULL && readers->waiting == 0 &&
+	    evwaitqueue_delivers_now_(&lock->queue) &&
+	    evsource_publish_(lock->source, readers->inside + 1))
+		return evlock_enter_anonymous_(lock, EVMODE_READ);
+	return evlock_acquire_specially_(lock, EVMODE_READ);
+}
+
+void
+evlock_end_read_specially_(struct evlock *lock)
+{
+	struct evwaitqueue *queue = &lock->queue;
+
+	if (lock->source == NULL || (queue->fast && queue->undelivered > 0) ||
+	    !evsource_publish_(lock->source, lock->sides[EVMODE_READ].inside))
+		evwaitqueue_changed_(queue);
 }
 
 int

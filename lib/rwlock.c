@@ -81,9 +81,10 @@ static const struct evwaitqueue_type queue_type = {evlock_deliver_,
  */
 
 static enum evright
-ask(struct evlock *lock, enum evright right, size_t readers)
+ask(struct evlock *lock, enum evright right, size_t readers, bool first)
 {
 	const struct evneed need = {.right = right,
+	    .first = first,
 	    .writing = lock->sides[EVMODE_WRITE].inside > 0,
 	    .reading = lock->sides[EVMODE_READ].inside,
 	    .readers = readers};
@@ -103,7 +104,8 @@ admit_by_right(struct evwaitqueue *queue)
 		needed = EVRIGHT_WRITE;
 	else if (readers->waiting > 0)
 		needed = EVRIGHT_READ;
-	if (ask(lock, needed, readers->inside + readers->waiting) >= needed)
+	if (ask(lock, needed, readers->inside + readers->waiting, false) >=
+	    needed)
 		admit_to_lock(queue);
 }
 
@@ -116,12 +118,12 @@ must_wait_for_right(struct evlock *lock, enum evmode mode)
 	 * writers wait, they are, and the right may have come for these by now. */
 	if (mode == EVMODE_WRITE)
 		return lock->sides[mode].waiting > 0 ||
-		       ask(lock, EVRIGHT_WRITE, 0) < EVRIGHT_WRITE ||
+		       ask(lock, EVRIGHT_WRITE, 0, true) < EVRIGHT_WRITE ||
 		       must_wait_for_lock(lock, mode);
 	if (evlock_waiting_(lock) > 0 || must_wait_for_lock(lock, mode))
 		return true;
 	return !evsource_publish_(lock->source, reading) &&
-	       ask(lock, EVRIGHT_READ, reading) < EVRIGHT_READ;
+	       ask(lock, EVRIGHT_READ, reading, true) < EVRIGHT_READ;
 }
 
 static const struct evlock_type lock_type_with_source = {

@@ -26,8 +26,9 @@ enum evright { EVRIGHT_NONE, EVRIGHT_READ, EVRIGHT_WRITE };
 struct evneed {
 	enum evright right; /* for a writer inside, and for those that wait */
 	bool writing;	    /* a writer is inside */
-	size_t reading;	    /* readers that are inside, and need no more */
-	size_t readers;	    /* the same once there is the right to read */
+	bool first;	/* it asks for one that has just come, as the first */
+	size_t reading; /* readers that are inside, and need no more */
+	size_t readers; /* the same once there is the right to read */
 };
 
 struct evsource;
