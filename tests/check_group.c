@@ -26,19 +26,28 @@ do_meanwhile(void)
 		fn();
 }
 
-int
-pthread_mutex_lock(pthread_mutex_t *mutex)
+static int
+lock_after_that(const char *name, pthread_mutex_t *mutex)
 {
-	static int (*next)(pthread_mutex_t *);
-	void *found;
+	int (*next)(pthread_mutex_t *);
+	void *found = dlsym(RTLD_NEXT, name);
 
-	if (next == NULL) {
-		found = dlsym(RTLD_NEXT, "pthread_mutex_lock");
-		memcpy(&next, &found, sizeof(next));
-	}
+	memcpy(&next, &found, sizeof(next));
 	if (meanwhile_in > 0 && --meanwhile_in == 0)
 		do_meanwhile();
 	return next(mutex);
+}
+
+int
+pthread_mutex_lock(pthread_mutex_t *mutex)
+{
+	return lock_after_that("pthread_mutex_lock", mutex);
+}
+
+int
+pthread_mutex_trylock(pthread_mutex_t *mutex)
+{
+	return lock_after_that("pthread_mutex_trylock", mutex);
 }
 
 START_TEST(bad_arguments_are_einval)
