@@ -376,13 +376,16 @@ END_TEST
 int
 main(void)
 {
+	const char *seconds = getenv("EVDEFER_STRESS_SECONDS");
 	Suite *suite = suite_create("group_threads");
 	TCase *tc = add_case(suite, "threads");
 
-	tcase_set_timeout(tc, 120);
-	if (getenv("EVDEFER_STRESS_SECONDS") != NULL)
+	if (seconds != NULL) {
+		tcase_set_timeout(tc, atof(seconds) + 120);
 		tcase_add_test(tc, threads_share_and_exclude_for_long);
-	else
+	} else {
+		tcase_set_timeout(tc, 120);
 		tcase_add_loop_test(tc, threads_share_and_exclude, 0, 4);
+	}
 	return threads_main(suite);
 }
