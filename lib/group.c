@@ -126,10 +126,10 @@ wake(struct member *member)
 {
 	if (member->called)
 		return;
-	/* Nobody waits on a base that is closed. */
-	member->called =
-	    evcall_post_(member->source.queue->base, &member->call) == 0;
+	member->called = true;
 	member->group->stats.wake_ups++;
+	/* It is open: nobody waits on a base that is closed. */
+	evcall_post_(member->source.queue->base, &member->call);
 }
 
 static bool

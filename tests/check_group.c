@@ -432,6 +432,30 @@ START_TEST(who_was_let_in_before_the_message_is_told)
 }
 END_TEST
 
+START_TEST(message_under_way_is_not_sent_again)
+{
+	struct waiter p[2];
+	int i;
+
+	make_group(_i);
+	for (i = 0; i < 2; i++) {
+		ck_assert_int_eq(evrwlock_writer_try(sites[0].lock), 0);
+		want_at(1, &p[i], READ);
+		ck_assert_int_eq(release_at(0, WRITE), 0);
+		/* Its loop does not look, but somebody takes the right. */
+		ck_assert_int_eq(evrwlock_reader_try(sites[1].lock), 0);
+		ck_assert_int_eq(release_at(1, READ), 0);
+		if (p[i].granted == 1)
+			ck_assert_int_eq(release_at(1, READ), 0);
+		else
+			evdeferred_cancel(p[i].d);
+	}
+	ck_assert_uint_eq(group_stats().wake_ups, 1);
+	free_waiters(p, 2);
+	free_group();
+}
+END_TEST
+
 START_TEST(reader_inside_of_a_closed_base_waits_for_nothing)
 {
 	struct waiter p[1];
@@ -550,6 +574,7 @@ main(void)
 	    tc, loop_stays_while_another_member_holds_what_it_waits_for, 0, 2);
 	tcase_add_loop_test(
 	    tc, who_was_let_in_before_the_message_is_told, 0, 2);
+	tcase_add_loop_test(tc, message_under_way_is_not_sent_again, 0, 2);
 	tcase_add_loop_test(
 	    tc, reader_inside_of_a_closed_base_waits_for_nothing, 0, 2);
 	tcase_add_loop_test(tc, who_is_let_in_by_a_newcomer_is_told, 0, 2);
