@@ -12,6 +12,7 @@
 #include <evdefer/combine.h>
 #include <evdefer/coro.h>
 #include <evdefer/deferred.h>
+#include <evdefer/file.h>
 #include <evdefer/group.h>
 #include <evdefer/mutex.h>
 #include <evdefer/owner.h>

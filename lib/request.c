@@ -5,6 +5,8 @@
  */
 #include "request-internal.h"
 
+#include <string.h>
+
 #include "owner-internal.h"
 
 static const struct evgrant_type grant_type;
@@ -155,28 +157,41 @@ forget_request(struct evrequest *request)
 	evhold_tidy_(hold);
 }
 
-static void
-fail_side(struct evlock_side *side)
+/* It is closed, or its source can't get the right. */
+static struct evresult
+refusal_of(const struct evlock *lock)
 {
+	if (!evwaitqueue_is_open_(&lock->queue))
+		return evresult_fixed_(EVFAILURE_SHUT_DOWN);
+	return evresult_fail(lock->source->error, "%s: %s",
+	    lock->type->get_name(lock), strerror(lock->source->error));
+}
+
+/* Only those that wait by now: if it is open, one that fails may ask again. */
+static void
+fail_side(struct evlock *lock, enum evmode mode)
+{
+	struct evlock_side *side = &lock->sides[mode];
 	struct evrequest *request;
 	struct evdeferred *d;
+	size_t count = side->waiting;
 
-	while (side->waiting > 0) {
+	while (count-- > 0 && side->waiting > 0) {
 		side->waiting--;
 		d = EVLIST_ELEMENT(
 		    evlist_pop_(&side->waiters), struct evdeferred, node);
 		request = evrequest_of_(d);
 		if (request != NULL)
 			forget_request(request);
-		evdeferred_produce_(d, evresult_fixed_(EVFAILURE_SHUT_DOWN));
+		evdeferred_produce_(d, refusal_of(lock));
 	}
 }
 
 void
 evlock_fail_waiters_(struct evwaitqueue *queue)
 {
-	fail_side(&evlock_of_(queue)->sides[EVMODE_WRITE]);
-	fail_side(&evlock_of_(queue)->sides[EVMODE_READ]);
+	fail_side(evlock_of_(queue), EVMODE_WRITE);
+	fail_side(evlock_of_(queue), EVMODE_READ);
 }
 
 static EVDEFER_NOINLINE_ void

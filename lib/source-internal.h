@@ -52,6 +52,7 @@ struct evsource {
 	const atomic_uchar *ask_first;
 	atomic_size_t reading; /* those inside, for others to see */
 	bool fenced;	       /* the others have no barrier of their own */
+	int error; /* why it can't get the right: for evwaitqueue_fail_() */
 };
 
 /* Makes it that of a queue.  Its type, ask_first and fenced are set.  0, or -1 with

@@ -56,7 +56,8 @@ void evwaitqueue_init_(struct evwaitqueue *queue,
 /* Fails those that wait; the memory goes when nobody holds anything. */
 void evwaitqueue_close_(struct evwaitqueue *queue);
 
-/* Fails those that wait, and leaves it open. */
+/* Fails those that wait, and leaves it open: with the error of its source if its base
+ * is open, too. */
 void evwaitqueue_fail_(struct evwaitqueue *queue);
 
 static inline bool
