@@ -20,7 +20,9 @@
  * nothing is written that other loops look at.  A write, or one that is tried and
  * refused, costs a membarrier(2), some microseconds, unless another writer is inside
  * or waits.  A loop is woken only when something in it that waits may go on.  (Where
- * the kernel does not offer membarrier(2), each read costs a memory fence.)
+ * the kernel does not offer membarrier(2), each read costs a memory fence.)  Where
+ * there are several processors, who finds another member in its way looks again for
+ * some microseconds before waiting, as it often takes no longer.
  *
  * Owners belong to one base, and so does all that they hold.  A cycle of owners that
  * wait for each other over several members is not found, nor is an owner that waits for
