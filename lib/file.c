@@ -343,7 +343,7 @@ error_of_thread(struct file *file)
 
 	pthread_mutex_lock(&file->ofd.mutex);
 	file->called = false;
-	error = file->ofd.working ? 0 : file->ofd.error;
+	error = file->ofd.error;
 	pthread_mutex_unlock(&file->ofd.mutex);
 	return error;
 }

@@ -87,7 +87,7 @@ try_spare_byte(struct evofd *ofd)
 {
 	if (evofd_set_(ofd, F_RDLCK, SPARE_BYTE, 1) == 0)
 		return evofd_set_(ofd, F_UNLCK, SPARE_BYTE, 1);
-	/* Somebody has locked the whole file, so that it works. */
+	/* Somebody has locked the whole file, so that it works.  SMB says EACCES. */
 	if (errno == EAGAIN || errno == EACCES)
 		return 0;
 	if (errno == EINVAL)
@@ -193,6 +193,7 @@ evofd_start_(struct evofd *ofd, int (*work)(struct evofd *ofd),
 	ofd->tell = tell;
 	ofd->working = true;
 	ofd->called_off = false;
+	ofd->error = 0;
 	sigfillset(&all);
 	pthread_sigmask(SIG_SETMASK, &all, &before);
 	error = pthread_create(&ofd->thread, NULL, work_on_file, ofd);
@@ -207,14 +208,13 @@ evofd_start_(struct evofd *ofd, int (*work)(struct evofd *ofd),
 static void
 wait_until_over(struct evofd *ofd)
 {
+	const long second = 1000 * 1000 * 1000, moment = second / 1000;
 	struct timespec end;
 
 	clock_gettime(CLOCK_REALTIME, &end);
-	end.tv_nsec += 1000 * 1000;
-	if (end.tv_nsec >= 1000 * 1000 * 1000) {
-		end.tv_nsec -= 1000 * 1000 * 1000;
-		end.tv_sec++;
-	}
+	end.tv_nsec += moment;
+	end.tv_sec += end.tv_nsec / second;
+	end.tv_nsec %= second;
 	pthread_cond_timedwait(&ofd->over, &ofd->mutex, &end);
 }
 

@@ -91,6 +91,21 @@ make_one(void *arg)
 	evdefer_base_free(own);
 }
 
+/* What SMB says of a byte that is taken. */
+START_TEST(spare_byte_may_be_taken)
+{
+	struct evrwlock *lock;
+
+	fail_fcntl(F_OFD_SETLK, _i == 0 ? EACCES : EAGAIN);
+	lock = evrwlock_new_on_file(base, path, 0);
+	fail_fcntl(0, 0);
+	ck_assert_ptr_nonnull(lock);
+	ck_assert_int_eq(evrwlock_writer_try(lock), 0);
+	ck_assert_int_eq(evrwlock_writer_release(lock), 0);
+	evrwlock_free(lock);
+}
+END_TEST
+
 START_TEST(new_without_memory_leaves_nothing)
 {
 	const int open_before = descriptors();
@@ -191,6 +206,8 @@ START_TEST(waiting_writer_holds_back_readers_that_come_after_it)
 	REFUSED(evrwlock_reader_try(sites[1].lock), EBUSY);
 	want_at(0, &p[3], READ);
 	look_until_blocked(2);
+	REFUSED(evrwlock_reader_try(sites[0].lock), EBUSY);
+	ck_assert(!is_free(F_WRLCK, BYTE_LOCK));
 	ck_assert_int_eq(p[2].ended + p[3].ended, 0);
 	ck_assert_int_eq(release_at(0, READ), 0);
 	look_until_blocked(2);
@@ -843,6 +860,38 @@ START_TEST(wait_to_write_is_called_off_anywhere)
 }
 END_TEST
 
+static struct gate held;
+
+static void
+open_held(void)
+{
+	gate_open(&held);
+}
+
+/* And between them, where it waits for nothing. */
+START_TEST(wait_to_write_is_called_off_in_between)
+{
+	struct waiter p;
+
+	make_files(_i);
+	held = (struct gate){0};
+	wait_gate = &held;
+	ck_assert_int_eq(evrwlock_writer_try(sites[0].lock), 0);
+	want_at(1, &p, WRITE);
+	look(1);
+	gate_await(&held, 1);
+	before_kill = open_held;
+	evdeferred_cancel(p.d);
+	before_kill = NULL;
+	wait_gate = NULL;
+	ck_assert_int_eq(held.arrived, 1);
+	ck_assert_int_eq(locks_held(), 2);
+	ck_assert_int_eq(release_at(0, WRITE), 0);
+	free_waiters(&p, 1);
+	free_files();
+}
+END_TEST
+
 /*
  * What the system refuses.
  */
@@ -1387,6 +1436,7 @@ add_making(Suite *suite)
 	tcase_add_test(tc, closed_base_is_refused);
 	tcase_add_test(tc, file_is_made_as_the_umask_says_and_stays);
 	tcase_add_loop_test(tc, system_or_file_without_locks_is_told, 0, 3);
+	tcase_add_loop_test(tc, spare_byte_may_be_taken, 0, 2);
 	tcase_add_test(tc, new_without_memory_leaves_nothing);
 	tcase_add_loop_test(tc, whole_file_may_be_locked_by_others, 0, 2);
 }
@@ -1442,6 +1492,7 @@ add_leaving(Suite *suite)
 	tcase_add_loop_test(
 	    tc, reader_waits_for_a_writer_that_has_not_said_so, 0, 4);
 	tcase_add_loop_test(tc, wait_to_write_is_called_off_anywhere, 0, 6);
+	tcase_add_loop_test(tc, wait_to_write_is_called_off_in_between, 0, 2);
 }
 
 static void

@@ -322,6 +322,7 @@ kill_peer(struct peer *peer)
  * What stands before that of libc.
  */
 
+struct gate *_Atomic volatile wait_gate;
 static volatile atomic_int failing_command, fcntl_error;
 
 void
@@ -336,7 +337,9 @@ fcntl(int fd, int command, ...)
 {
 	int (*next)(int, int, ...);
 	void *found = dlsym(RTLD_NEXT, "fcntl64");
+	struct gate *const gate = command == F_OFD_SETLKW ? wait_gate : NULL;
 	va_list args;
+	int result;
 	void *arg;
 
 	if (found == NULL)
@@ -349,7 +352,10 @@ fcntl(int fd, int command, ...)
 		errno = fcntl_error;
 		return -1;
 	}
-	return next(fd, command, arg);
+	result = next(fd, command, arg);
+	if (gate != NULL)
+		gate_pass(gate);
+	return result;
 }
 
 void (*instead_of_kill)(void);

@@ -68,6 +68,9 @@ void kill_peer(struct peer *peer);
 /* From now on fcntl() with this command fails with this code; 0 ends it. */
 void fail_fcntl(int command, int code);
 
+/* Where a thread is held after it has waited in the kernel, or NULL. */
+extern struct gate *_Atomic volatile wait_gate;
+
 /* Called at the next signal to a thread, in its place or before it. */
 extern void (*instead_of_kill)(void);
 extern void (*before_kill)(void);
