@@ -20,7 +20,7 @@
 
 static struct event_base *loop;
 static struct evdefer_base *base;
-static struct evrwlock *fast, *lock;
+static struct evrwlock *fast, *lock, *member;
 static struct evowner *owner;
 static struct evdeferred *waiting[OPERATIONS];
 static const struct timeval minute = {60, 0};
@@ -140,16 +140,28 @@ deferred_chain_10(void)
  */
 
 static void
-read_fast(void)
+read_often(struct evrwlock *of)
 {
 	struct evdeferred *d;
 	int i;
 
 	for (i = 0; i < OPERATIONS; i++) {
-		d = evrwlock_reader_acquire(fast);
+		d = evrwlock_reader_acquire(of);
 		evdeferred_add_callback(d, read_it, NULL);
 		evdeferred_free(d);
 	}
+}
+
+static void
+read_fast(void)
+{
+	read_often(fast);
+}
+
+static void
+read_in_group(void)
+{
+	read_often(member);
 }
 
 static void
@@ -392,6 +404,7 @@ static const struct path {
     {"deferred", NULL, deferred, NULL},
     {"deferred-chain-10", NULL, deferred_chain_10, NULL},
     {"read-fast", NULL, read_fast, NULL},
+    {"read-fast-group", NULL, read_in_group, NULL},
     {"write-fast", NULL, write_fast, NULL},
     {"read-fast-owner", NULL, read_for_owner_fast, NULL},
     {"read-try", NULL, try_read, NULL},
@@ -428,14 +441,16 @@ run(const struct path *path, bool counted)
 int
 main(void)
 {
+	struct evgroup *group = evgroup_new();
 	size_t i;
 
 	loop = event_base_new();
 	base = evdefer_base_new(loop);
 	fast = evrwlock_new(base, EVRWLOCK_FAST);
 	lock = evrwlock_new(base, 0);
+	member = evrwlock_new_in_group(group, base, EVRWLOCK_FAST);
 	owner = evowner_new(base, "owner");
-	if (fast == NULL || lock == NULL || owner == NULL)
+	if (fast == NULL || lock == NULL || member == NULL || owner == NULL)
 		stop("no memory");
 	if (!RUNNING_ON_VALGRIND)
 		stop("to be run under callgrind, by tests/counts/run");
@@ -448,6 +463,8 @@ main(void)
 	evowner_free(owner);
 	evrwlock_free(lock);
 	evrwlock_free(fast);
+	evrwlock_free(member);
+	evgroup_free(group);
 	evdefer_base_free(base);
 	event_base_free(loop);
 	return 0;
