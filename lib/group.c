@@ -176,12 +176,22 @@ somebody_reads(const struct evgroup *group)
 	return false;
 }
 
+/* Most readers elsewhere are about to leave when the group has just been closed. */
+static void
+wait_for_readers(const struct evgroup *group, const struct member *self)
+{
+	int i;
+
+	if (atomic_load(&self->source.reading) > 0)
+		return;
+	for (i = 0; i < group->moment && somebody_reads(group); i++)
+		relax();
+}
+
 /* Gives the right to whoever is to have it next. */
 static void
 settle_group(struct evgroup *group, const struct member *self)
 {
-	int i;
-
 	if (group->writer != NULL)
 		return;
 	if (evlist_empty_(&group->writers)) {
@@ -189,13 +199,12 @@ settle_group(struct evgroup *group, const struct member *self)
 			open_group(group);
 		return;
 	}
-	if (!is_closed(group))
+	if (!is_closed(group)) {
 		close_group(group);
-	for (i = 0; somebody_reads(group); i++) {
-		if (i == group->moment)
-			return;
-		relax();
+		wait_for_readers(group, self);
 	}
+	if (somebody_reads(group))
+		return;
 	group->writer = EVLIST_ELEMENT(
 	    evlist_pop_(&group->writers), struct member, wait_node);
 	group->stats.rights++;
