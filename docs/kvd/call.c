@@ -5,6 +5,7 @@
 #include "call.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <evdefer/base.h>
@@ -20,7 +21,7 @@
 
 /* The most that one call takes, from asking for the lock to the answer. */
 #define DEFERREDS 1
-#define LINKS 7
+#define LINKS 8
 
 /* What runs under the lock. */
 static struct evresult
@@ -127,9 +128,47 @@ enter_lock(struct call *call)
 
 	if (call->command->access == ACCESS_NAMED)
 		return enter_named(call);
+	if (call->command->access == ACCESS_FIGURES)
+		return enter_at_once(call);
 	d = enter_store(call);
 	if (d != NULL && call->writes)
 		evdeferred_add_callback(d, wait_for_commit, call);
+	return d;
+}
+
+static struct evresult
+take_figures(void *figures, void *arg)
+{
+	struct call *call = arg;
+	struct evdeferred *d = NULL;
+
+	memcpy(&call->figures, figures, sizeof(call->figures));
+	free(figures);
+	if (call->abandoned)
+		return evresult_fail(ECANCELED, "the client has gone");
+	if (evdefer_base_reserve(call->loop->base, DEFERREDS, LINKS) == 0)
+		d = enter_lock(call);
+	return d != NULL ? evresult_deferred(d)
+			 : evresult_fail(ENOMEM, "out of memory");
+}
+
+static bool
+asks_others(const struct call *call)
+{
+	return call->asks && call->server->loop_count > 1;
+}
+
+/* Before the lock, since to ask them takes turns of all the loops. */
+static struct evdeferred *
+enter(struct call *call)
+{
+	struct evdeferred *d;
+
+	if (!asks_others(call))
+		return enter_lock(call);
+	d = figures_gather(call->loop);
+	if (d != NULL)
+		evdeferred_add_callback(d, take_figures, call);
 	return d;
 }
 
@@ -227,16 +266,18 @@ begin(struct call *call)
 	call->entered = false;
 	call->hold = NULL;
 	call->writes = call->command->access == ACCESS_WRITE;
+	call->asks = call->command->access == ACCESS_FIGURES;
 	call->patience = timerisset(timeout) ? timeout : NULL;
 	if (call->command->check != NULL && !call->command->check(call))
 		return;
-	if (call->command->access == ACCESS_NONE) {
+	if (call->command->access == ACCESS_NONE ||
+	    (call->command->access == ACCESS_FIGURES && !asks_others(call))) {
 		call->command->run(call);
 		return;
 	}
 	/* From here on no link can be missing for want of memory. */
 	if (evdefer_base_reserve(call->loop->base, DEFERREDS, LINKS) == -1 ||
-	    (call->deferred = enter_lock(call)) == NULL) {
+	    (call->deferred = enter(call)) == NULL) {
 		reply_error(&call->reply, "ERR out of memory");
 		transaction_settle(&call->transaction);
 		return;

@@ -8,6 +8,7 @@
 #include <stdbool.h>
 #include <sys/time.h>
 
+#include "figures.h"
 #include "holder.h"
 #include "reply.h"
 #include "request.h"
@@ -39,6 +40,8 @@ struct call {
 	 * name a lock set the rest in their check. */
 	struct holder holder;
 	bool writes;
+	bool asks; /* for the figures of all loops, before that */
+	struct figures figures;
 	const struct timeval *patience; /* with the lock; NULL: no bound */
 	struct timeval timeout;		/* the patience that LOCK was given */
 	struct hold *hold; /* on the lock that it named and waits for */

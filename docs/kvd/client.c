@@ -18,6 +18,7 @@
 #include <event2/event.h>
 
 #include "call.h"
+#include "count.h"
 #include "loop.h"
 #include "options.h"
 #include "report.h"
@@ -45,17 +46,63 @@ struct client {
 	struct bufferevent *bev; /* NULL: the connection has gone */
 	struct evbuffer *replies;
 	struct event *timer;
-	bool looping;	  /* run() is at work and goes on by itself */
-	bool ended;	  /* the other side sends no more */
-	bool closing;	  /* no more requests */
-	bool begun_close; /* and the replies are on their way */
-	bool paused;	  /* enough input waits */
-	bool lingering;	  /* all is sent */
-	int looks;	  /* at its connection since it has ended */
-	size_t buffered;  /* bytes, of those of the server */
+	bool looping;	       /* run() is at work and goes on by itself */
+	bool ended;	       /* the other side sends no more */
+	bool closing;	       /* no more requests */
+	bool begun_close;      /* and the replies are on their way */
+	bool paused;	       /* enough input waits */
+	bool lingering;	       /* all is sent */
+	int looks;	       /* at its connection since it has ended */
+	struct count buffered; /* bytes, of the share of the loop */
 };
 
 static void run(struct client *client);
+
+/*
+ * The list of a loop's clients.  Other loops look at it in find_bigger().
+ */
+
+static void
+link_in(struct client *client)
+{
+	struct loop *loop = client->loop;
+
+	pthread_mutex_lock(&loop->mutex);
+	client->next = loop->clients;
+	if (client->next != NULL)
+		client->next->previous = client;
+	loop->clients = client;
+	pthread_mutex_unlock(&loop->mutex);
+}
+
+static void
+link_out(struct client *client)
+{
+	struct loop *loop = client->loop;
+
+	pthread_mutex_lock(&loop->mutex);
+	if (client->previous != NULL)
+		client->previous->next = client->next;
+	else if (loop->clients == client)
+		loop->clients = client->next;
+	if (client->next != NULL)
+		client->next->previous = client->previous;
+	pthread_mutex_unlock(&loop->mutex);
+}
+
+struct client *
+client_next(const struct client *client)
+{
+	return client->next;
+}
+
+static void
+set_buffered(struct client *client, size_t bytes)
+{
+	share_change(&client->loop->buffered,
+	    (size_t)count_get(&client->buffered), bytes);
+	count_set(&client->buffered, bytes);
+}
 
 /*
  * Its end.
@@ -64,14 +111,9 @@ static void run(struct client *client);
 static void
 destroy(struct client *client)
 {
-	struct loop *loop = client->loop;
+	struct server *server = client->loop->server;
 
-	if (client->previous != NULL)
-		client->previous->next = client->next;
-	else if (loop->clients == client)
-		loop->clients = client->next;
-	if (client->next != NULL)
-		client->next->previous = client->previous;
+	link_out(client);
 	holder_close(&client->call.holder);
 	if (client->timer != NULL)
 		event_free(client->timer);
@@ -82,7 +124,7 @@ destroy(struct client *client)
 	transaction_destroy(&client->call.transaction);
 	request_destroy(&client->call.request);
 	free(client);
-	server_client_gone(loop->server);
+	server_client_gone(server);
 }
 
 /* Closes the connection.  A request that is being worked at is finished first,
@@ -90,14 +132,11 @@ destroy(struct client *client)
 static void
 drop(struct client *client)
 {
-	struct loop *loop = client->loop;
-
 	event_del(client->timer);
 	bufferevent_free(client->bev);
 	client->bev = NULL;
-	loop->connected--;
-	loop->buffered -= client->buffered;
-	client->buffered = 0;
+	atomic_fetch_sub(&client->loop->connected, 1);
+	set_buffered(client, 0);
 	call_abandon(&client->call);
 }
 
@@ -209,22 +248,14 @@ count_bytes(const struct client *client)
 	       transaction_size(&call->transaction) + reply_held(&call->reply);
 }
 
-static bool
-is_too_much(const struct loop *loop)
-{
-	return loop->buffered > loop->server->options->max_buffered;
-}
-
 static void
 account(struct client *client)
 {
 	struct loop *loop = client->loop;
 
-	loop->buffered -= client->buffered;
-	client->buffered = count_bytes(client);
-	loop->buffered += client->buffered;
+	set_buffered(client, count_bytes(client));
 	/* Not from here: the client may be at work. */
-	if (is_too_much(loop))
+	if (share_is_too_much(&loop->buffered))
 		event_active(loop->too_much, EV_TIMEOUT, 1);
 }
 
@@ -237,16 +268,43 @@ on_output(
 	account(arg);
 }
 
+/* The client of a loop that has most, if that is more than *most; or NULL. */
 static struct client *
-find_biggest(const struct loop *loop)
+find_bigger(struct loop *loop, size_t *most)
 {
 	struct client *client, *biggest = NULL;
+	size_t bytes;
 
-	for (client = loop->clients; client != NULL; client = client->next)
-		if (client->bev != NULL &&
-		    (biggest == NULL || client->buffered > biggest->buffered))
-			biggest = client;
+	pthread_mutex_lock(&loop->mutex);
+	for (client = loop->clients; client != NULL; client = client->next) {
+		bytes = (size_t)count_get(&client->buffered);
+		if (bytes <= *most)
+			continue;
+		*most = bytes;
+		biggest = client;
+	}
+	pthread_mutex_unlock(&loop->mutex);
 	return biggest;
+}
+
+/* The client that has most of all, or NULL if another loop has it and was told to see to
+ * that. */
+static struct client *
+find_biggest(struct loop *loop)
+{
+	struct server *server = loop->server;
+	struct loop *other = NULL;
+	size_t most = 0;
+	struct client *biggest = find_bigger(loop, &most);
+	unsigned i;
+
+	for (i = 0; i < server->loop_count; i++)
+		if (find_bigger(&server->loops[i], &most) != NULL)
+			other = &server->loops[i];
+	if (other == NULL)
+		return biggest;
+	mailbox_send(&other->mailbox, &other->make_room);
+	return NULL;
 }
 
 void
@@ -254,10 +312,14 @@ client_make_room(struct loop *loop)
 {
 	struct client *client;
 
-	while (is_too_much(loop) && (client = find_biggest(loop)) != NULL) {
+	/* Two loops that see to it agree on whether it is too much. */
+	share_tell(&loop->buffered);
+	while (share_is_too_much(&loop->buffered) &&
+	       (client = find_biggest(loop)) != NULL) {
 		report("a client is closed: with %zu of %zu bytes it has most "
 		       "of all that is buffered (--max-buffered)",
-		    client->buffered, loop->buffered);
+		    (size_t)count_get(&client->buffered),
+		    share_all(&loop->buffered));
 		loop->evicted++;
 		drop(client);
 	}
@@ -297,7 +359,8 @@ may_go_on(const struct client *client)
 {
 	return !client->closing && !client->loop->stopping &&
 	       !call_is_under_way(&client->call) && !is_full(client) &&
-	       !is_too_much(client->loop) && !client->call.reply.failed;
+	       !share_is_too_much(&client->loop->buffered) &&
+	       !client->call.reply.failed;
 }
 
 /* Does requests.  Gives whether it did all that the input has. */
@@ -559,18 +622,6 @@ set_up(struct client *client)
 	return bufferevent_enable(bev, EV_READ | EV_WRITE);
 }
 
-static void
-link_in(struct client *client)
-{
-	struct loop *loop = client->loop;
-
-	client->next = loop->clients;
-	if (client->next != NULL)
-		client->next->previous = client;
-	loop->clients = client;
-	loop->connected++;
-}
-
 /* Its owner is named as those who run it know it: by address and port. */
 static int
 open_holder(
@@ -589,18 +640,20 @@ open_holder(
 
 static struct client *
 allocate(struct loop *loop, evutil_socket_t fd, const struct sockaddr *address,
-    socklen_t length)
+    socklen_t length, unsigned long long number)
 {
-	struct server *server = loop->server;
+	const struct options *options = loop->server->options;
 	struct client *client = calloc(1, sizeof(*client));
 
-	if (client == NULL)
+	if (client == NULL) {
+		server_client_gone(loop->server);
 		return NULL;
+	}
 	client->loop = loop;
 	client->replies = evbuffer_new();
 	client->timer = evtimer_new(loop->events, on_timer, client);
-	session_init(&client->call.session, ++server->last_client);
-	request_init(&client->call.request, server->options->max_request);
+	session_init(&client->call.session, number);
+	request_init(&client->call.request, options->max_request);
 	if (open_holder(client, address, length) == 0 &&
 	    client->replies != NULL && client->timer != NULL)
 		client->bev = bufferevent_socket_new(
@@ -613,12 +666,13 @@ allocate(struct loop *loop, evutil_socket_t fd, const struct sockaddr *address,
 
 void
 client_accept(struct loop *loop, evutil_socket_t fd,
-    const struct sockaddr *address, socklen_t length)
+    const struct sockaddr *address, socklen_t length, unsigned long long number)
 {
-	struct client *client = allocate(loop, fd, address, length);
+	struct client *client = allocate(loop, fd, address, length, number);
 
 	if (client == NULL) {
 		report("a client is closed: out of memory");
+		atomic_fetch_sub(&loop->connected, 1);
 		evutil_closesocket(fd);
 		return;
 	}
@@ -666,10 +720,4 @@ client_stop_waiting(struct loop *loop)
 	 */
 	while ((client = find_late(loop)) != NULL)
 		drop(client);
-}
-
-struct client *
-client_next(const struct client *client)
-{
-	return client->next;
 }

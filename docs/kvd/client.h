@@ -19,9 +19,11 @@ struct call;
 struct client;
 struct loop;
 
-/* Takes over a connection that was accepted.  Without memory it is closed. */
+/* Takes over a connection that was accepted, and is counted among those of the loop and
+ * of the server.  Without memory it is closed.  No two clients have one number. */
 void client_accept(struct loop *loop, evutil_socket_t fd,
-    const struct sockaddr *address, socklen_t length);
+    const struct sockaddr *address, socklen_t length,
+    unsigned long long number);
 
 /* For a command: closes the connection when what was replied is sent. */
 void client_close_after_reply(struct call *call);

@@ -17,9 +17,10 @@
 struct call;
 
 enum access {
-	ACCESS_NONE,  /* needs no lock, and is answered at once */
-	ACCESS_READ,  /* of the store */
-	ACCESS_PARTS, /* the same, of several entries that make one value */
+	ACCESS_NONE,	/* needs no lock, and is answered at once */
+	ACCESS_FIGURES, /* no lock either, but what all loops count */
+	ACCESS_READ,	/* of the store */
+	ACCESS_PARTS,	/* the same, of several entries that make one value */
 	ACCESS_WRITE,
 	ACCESS_NAMED, /* needs the lock that it names, and keeps it */
 };

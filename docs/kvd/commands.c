@@ -89,7 +89,7 @@ static const struct command commands[] = {
     {"echo", 2, ACCESS_NONE, NO_KEYS, QUEUED, NULL, run_echo},
     {"snapshot", 1, ACCESS_READ, NO_KEYS, REFUSED, check_snapshot,
 	run_snapshot},
-    {"info", -1, ACCESS_NONE, NO_KEYS, QUEUED, NULL, run_info},
+    {"info", -1, ACCESS_FIGURES, NO_KEYS, QUEUED, NULL, run_info},
     {"command", -1, ACCESS_NONE, NO_KEYS, QUEUED, NULL, run_command},
     {"config", -2, ACCESS_NONE, NO_KEYS, QUEUED, NULL, run_config},
     {"quit", -1, ACCESS_NONE, NO_KEYS, AT_ONCE, NULL, run_quit},

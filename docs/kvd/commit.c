@@ -14,11 +14,14 @@
 #include <evdefer/rwlock.h>
 
 #include "call.h"
+#include "count.h"
 #include "journal.h"
+#include "loop.h"
 #include "options.h"
 #include "record.h"
 #include "server.h"
 #include "store.h"
+#include "write.h"
 
 /* Changes that are made in one turn of the loop. */
 #define SLICE 4096
@@ -35,6 +38,7 @@ struct change {
 
 struct commit {
 	struct server *server;
+	struct loop *loop; /* that takes it to the disk */
 	struct evcoro co;
 	bool begun;   /* on its way to the lock, or inside */
 	bool inside;  /* the lock */
@@ -50,7 +54,7 @@ struct commit {
 	size_t capacity;
 	struct call *first; /* those to answer */
 	struct call **end;
-	uint64_t total;
+	struct count total;
 };
 
 /*
@@ -191,7 +195,7 @@ commit_join(struct commit *commit, struct call *call)
 uint64_t
 commit_total(const struct commit *commit)
 {
-	return commit->total;
+	return count_get(&commit->total);
 }
 
 /*
@@ -218,7 +222,7 @@ next_turn(struct commit *commit)
 {
 	static const struct timeval now = {0, 0};
 
-	return evdeferred_later(commit->server->loop.base, &now, NULL, NULL);
+	return evdeferred_later(commit->loop->base, &now, NULL, NULL);
 }
 
 static struct call *
@@ -234,23 +238,16 @@ take_first(struct commit *commit)
 	return call;
 }
 
-/* Each may be gone as soon as it is told. */
+/* Each may be gone as soon as it is told, and the next batch may be begun from inside. */
 static void
 answer(struct commit *commit, const struct evfailure *failure)
 {
-	struct evdeferred *done;
+	const struct loop *loop = commit->loop;
 	struct call *call;
 
 	while ((call = take_first(commit)) != NULL) {
-		done = call->write.done;
-		if (failure != NULL) {
-			evdeferred_errback(done, evfailure_get_code(failure),
-			    "%s", evfailure_get_message(failure));
-			continue;
-		}
-		commit->total++;
-		call->write.reply(call);
-		evdeferred_callback(done, NULL);
+		count_add(&commit->total, failure == NULL);
+		write_settle(call, failure, loop);
 	}
 }
 
@@ -304,11 +301,12 @@ run(struct evcoro *co, void *arg)
 	struct server *server = commit->server;
 
 	EVCORO_BEGIN(co);
-	EVCORO_AWAIT(co, evrwlock_writer_acquire(server->loop.lock));
+	EVCORO_AWAIT(co, evrwlock_writer_acquire(commit->loop->batch_lock));
 	commit->inside = true;
 	if (commit->count > 0) {
-		EVCORO_AWAIT(co, journal_append(server->journal, commit->bytes,
-				     commit->length));
+		EVCORO_AWAIT(
+		    co, journal_append(server->journal, commit->loop->base,
+			    commit->bytes, commit->length));
 		commit->durable = true;
 	}
 	while (make_changes(commit, commit->slice))
@@ -329,23 +327,23 @@ leave(struct evresult result, void *arg)
 	(void)result; /* if it is a failure, those in the batch were told */
 	commit->inside = false;
 	if (inside)
-		evrwlock_writer_release(commit->server->loop.lock);
+		evrwlock_writer_release(commit->loop->batch_lock);
 	return evresult_value(NULL);
 }
 
 int
-commit_begin(struct commit *commit)
+commit_begin(struct commit *commit, struct loop *loop)
 {
-	struct evdefer_base *base = commit->server->loop.base;
 	struct evdeferred *done;
 
 	if (commit->begun)
 		return 0;
 	/* For the coroutine, the acquire, and leave(). */
-	if (evdefer_base_reserve(base, 2, 4) == -1)
+	if (evdefer_base_reserve(loop->base, 2, 4) == -1)
 		return -1;
 	commit->begun = true;
-	done = evcoro_start(base, &commit->co, run, commit, NULL);
+	commit->loop = loop;
+	done = evcoro_start(loop->base, &commit->co, run, commit, NULL);
 	if (done == NULL) {
 		commit->begun = false;
 		return -1;

@@ -14,6 +14,12 @@
  *
  * Nobody sees a change before it is durable, with the lock or without: until
  * then it is only planned.
+ *
+ * There is one batch for all loops, and who is inside the lock to write may add to
+ * it.  The loop of the first in it takes it to the disk, and sends the answers of the
+ * others to their loops.  It asks for the lock by a member of its own, whose turn comes
+ * when all other loops whose writers wait have had theirs: so the batch has the writes
+ * of all of them.
  */
 #ifndef KVD_COMMIT_H
 #define KVD_COMMIT_H
@@ -23,6 +29,7 @@
 
 struct call;
 struct commit;
+struct loop;
 struct server;
 struct store_entry;
 struct value;
@@ -31,9 +38,9 @@ struct value;
 struct commit *commit_new(struct server *server);
 void commit_free(struct commit *commit);
 
-/* Makes sure that the batch is in line for the lock.  0, or -1 without memory.
- */
-int commit_begin(struct commit *commit);
+/* Makes sure that the batch is in line for the lock, by this loop or another.  0, or -1
+ * without memory. */
+int commit_begin(struct commit *commit, struct loop *loop);
 
 /* How many changes the batch has. */
 size_t commit_count(const struct commit *commit);
@@ -53,7 +60,7 @@ void commit_drop(struct commit *commit, size_t begin);
 /* The call is told with the batch, through call->write. */
 void commit_join(struct commit *commit, struct call *call);
 
-/* Commands that were committed, since the start. */
+/* Commands that were committed, since the start.  Any thread may ask. */
 uint64_t commit_total(const struct commit *commit);
 
 #endif

@@ -8,6 +8,7 @@
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <string.h>
 #include <unistd.h>
 
 #include <evdefer/rwlock.h>
@@ -50,33 +51,40 @@ add_line(struct text *text, const char *format, ...)
 }
 
 static void
-info_server(const struct server *server, struct text *text)
+info_server(const struct call *call, struct text *text)
 {
+	const struct server *server = call->server;
+
 	add_line(text, "process_id:%ld\r\n", (long)getpid());
 	add_line(text, "tcp_port:%d\r\n", server->listener.port);
 	add_line(text, "uptime_in_seconds:%ld\r\n", server_uptime(server));
+	add_line(text, "threads:%u\r\n", server->loop_count);
 	add_line(text, "max_value:%zu\r\n", server->options->max_value);
 	add_line(text, "max_request:%zu\r\n", server->options->max_request);
 }
 
 static void
-info_clients(const struct server *server, struct text *text)
+info_clients(const struct call *call, struct text *text)
 {
-	add_line(text, "connected_clients:%zu\r\n", server->loop.connected);
+	const struct figures *figures = &call->figures;
+	const struct server *server = call->server;
+
+	add_line(text, "connected_clients:%zu\r\n", figures->connected);
 	add_line(text, "maxclients:%zu\r\n", server->max_clients);
-	add_line(text, "buffered_bytes:%zu\r\n", server->loop.buffered);
+	add_line(text, "buffered_bytes:%zu\r\n", figures->buffered);
 	add_line(text, "max_buffered:%zu\r\n", server->options->max_buffered);
-	add_line(text, "clients_evicted:%" PRIu64 "\r\n", server->loop.evicted);
+	add_line(text, "clients_evicted:%" PRIu64 "\r\n", figures->evicted);
 	add_line(text, "send_timeout:%ld\r\n",
 	    (long)server->options->send_timeout.tv_sec);
-	add_line(
-	    text, "clients_timed_out:%" PRIu64 "\r\n", server->loop.timed_out);
+	add_line(text, "clients_timed_out:%" PRIu64 "\r\n", figures->timed_out);
 	add_line(text, "keepalive:%zu\r\n", server->options->keepalive);
 }
 
 static void
-info_persistence(const struct server *server, struct text *text)
+info_persistence(const struct call *call, struct text *text)
 {
+	const struct server *server = call->server;
+
 	add_line(
 	    text, "sync:%s\r\n", server->options->sync ? "always" : "never");
 	add_line(text, "journal_bytes:%" PRIu64 "\r\n",
@@ -87,37 +95,39 @@ info_persistence(const struct server *server, struct text *text)
 	    commit_total(server->commit));
 	add_line(
 	    text, "writes_refused:%d\r\n", journal_is_broken(server->journal));
-	add_line(
-	    text, "snapshot_in_progress:%d\r\n", server->snapshot_is_running);
+	add_line(text, "snapshot_in_progress:%d\r\n",
+	    atomic_load(&server->snapshot_is_running));
 }
 
 static void
-info_lock(const struct server *server, struct text *text)
+info_lock(const struct call *call, struct text *text)
 {
-	struct evrwlock_stats stats;
+	const struct figures *figures = &call->figures;
+	const struct evrwlock_stats *stats = &figures->lock;
 
-	evrwlock_get_stats(server->loop.lock, &stats);
-	add_line(text, "lock_enabled:%d\r\n", server->options->lock);
-	add_line(text, "readers_inside:%zu\r\n", stats.readers_inside);
-	add_line(text, "writers_inside:%zu\r\n", stats.writers_inside);
-	add_line(text, "readers_waiting:%zu\r\n", stats.readers_waiting);
-	add_line(text, "writers_waiting:%zu\r\n", stats.writers_waiting);
+	add_line(text, "lock_enabled:%d\r\n", call->server->options->lock);
+	add_line(text, "readers_inside:%zu\r\n", stats->readers_inside);
+	add_line(text, "writers_inside:%zu\r\n", stats->writers_inside);
+	add_line(text, "readers_waiting:%zu\r\n", stats->readers_waiting);
+	add_line(text, "writers_waiting:%zu\r\n", stats->writers_waiting);
 	add_line(
-	    text, "readers_granted:%" PRIu64 "\r\n", stats.readers_granted);
+	    text, "readers_granted:%" PRIu64 "\r\n", stats->readers_granted);
 	add_line(
-	    text, "writers_granted:%" PRIu64 "\r\n", stats.writers_granted);
-	add_line(text, "cancelled:%" PRIu64 "\r\n", stats.cancelled);
-	add_line(text, "longest_queue:%zu\r\n", stats.longest_queue);
-	add_line(text, "named_locks:%zu\r\n", server->loop.named.count);
+	    text, "writers_granted:%" PRIu64 "\r\n", stats->writers_granted);
+	add_line(text, "cancelled:%" PRIu64 "\r\n", stats->cancelled);
+	add_line(text, "longest_queue:%zu\r\n", stats->longest_queue);
+	add_line(text, "named_locks:%zu\r\n", figures->named_locks);
 	add_line(
-	    text, "named_lock_waiters:%zu\r\n", server->loop.named.waiters);
+	    text, "named_lock_waiters:%zu\r\n", figures->named_lock_waiters);
 }
 
 static void
-info_keyspace(const struct server *server, struct text *text)
+info_keyspace(const struct call *call, struct text *text)
 {
-	add_line(text, "keys:%zu\r\n", store_count(server->store));
-	add_line(text, "key_buckets:%zu\r\n", store_buckets(server->store));
+	const struct store *store = call->server->store;
+
+	add_line(text, "keys:%zu\r\n", store_count(store));
+	add_line(text, "key_buckets:%zu\r\n", store_buckets(store));
 }
 
 struct evresult
@@ -125,7 +135,7 @@ run_info(struct call *call)
 {
 	static const struct {
 		const char *name;
-		void (*add)(const struct server *, struct text *);
+		void (*add)(const struct call *, struct text *);
 	} sections[] = {
 	    {"Server", info_server},
 	    {"Clients", info_clients},
@@ -138,6 +148,11 @@ run_info(struct call *call)
 
 	if (argument_count(call) > 2)
 		return syntax_error(call);
+	/* With one loop nobody else has to be asked; see figures.h. */
+	if (call->server->loop_count == 1) {
+		memset(&call->figures, 0, sizeof(call->figures));
+		figures_add(&call->figures, call->loop);
+	}
 	for (i = 0; i < sizeof(sections) / sizeof(sections[0]); i++) {
 		if (argument_count(call) == 2 &&
 		    !argument_is(call, 1, sections[i].name) &&
@@ -148,7 +163,7 @@ run_info(struct call *call)
 		if (text.length > 0)
 			add_line(&text, "\r\n");
 		add_line(&text, "# %s\r\n", sections[i].name);
-		sections[i].add(call->server, &text);
+		sections[i].add(call, &text);
 	}
 	reply_text(&call->reply, text.bytes, text.length);
 	return done();
@@ -204,7 +219,7 @@ reply_ok_later(void *value, void *arg)
 bool
 check_snapshot(struct call *call)
 {
-	if (!call->server->snapshot_is_running)
+	if (!atomic_load(&call->server->snapshot_is_running))
 		return true;
 	reply_error(&call->reply, "ERR a snapshot is being written already");
 	return false;
@@ -213,10 +228,7 @@ check_snapshot(struct call *call)
 struct evresult
 run_snapshot(struct call *call)
 {
-	/* Two of them may have waited side by side. */
-	if (!check_snapshot(call))
-		return done();
-	return snapshot_write(call->server, reply_ok_later, call);
+	return snapshot_write(call->loop, reply_ok_later, call);
 }
 
 struct evresult

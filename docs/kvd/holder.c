@@ -18,6 +18,7 @@ struct hold {
 	struct holder *holder;
 	struct named *named; /* the key */
 	size_t times;	     /* granted; 0: the client waits */
+	struct hold *next;   /* while the holder is closed */
 };
 
 int
@@ -41,32 +42,58 @@ find(const struct holder *holder, struct bytes name)
 }
 
 static void
-forget(struct hold *hold)
+take_out(struct hold *hold)
 {
 	struct holder *holder = hold->holder;
 
 	HASH_DEL(holder->holds, hold);
 	holder->count--;
-	named_unuse(holder->locks, hold->named);
+}
+
+static void
+forget(struct hold *hold)
+{
+	take_out(hold);
+	named_unuse(hold->holder->locks, hold->named);
 	free(hold);
+}
+
+/* The others go when those who wait for them have been told. */
+static struct hold *
+take_out_granted(struct holder *holder)
+{
+	struct hold *hold, *next, *granted = NULL;
+
+	for (hold = holder->holds; hold != NULL; hold = next) {
+		next = hold->hh.next;
+		if (hold->times == 0)
+			continue;
+		take_out(hold);
+		hold->next = granted;
+		granted = hold;
+	}
+	return granted;
 }
 
 void
 holder_close(struct holder *holder)
 {
+	struct named_locks *locks = holder->locks;
 	struct evowner *owner = holder->owner;
-	struct hold *hold, *next;
+	struct hold *granted, *next;
 
 	if (owner == NULL)
 		return;
-	/* The others go when those who wait for them have been told. */
-	for (hold = holder->holds; hold != NULL; hold = next) {
-		next = hold->hh.next;
-		if (hold->times > 0)
-			forget(hold);
-	}
+	granted = take_out_granted(holder);
 	holder->owner = NULL;
 	evowner_free(owner);
+	/* Only now: a lock that nobody uses is gone, and another loop might make
+	 * one of that name. */
+	for (; granted != NULL; granted = next) {
+		next = granted->next;
+		named_unuse(locks, granted->named);
+		free(granted);
+	}
 }
 
 bool

@@ -19,6 +19,7 @@
 #include <evdefer/deferred.h>
 #include <evdefer/threadpool.h>
 
+#include "count.h"
 #include "directory.h"
 #include "file.h"
 #include "record.h"
@@ -29,13 +30,12 @@ struct journal {
 	int fd;
 	bool sync;
 	atomic_bool broken; /* set by the thread too */
-	uint64_t size;
+	struct count size;
 	bool busy; /* what is appended is not applied yet */
-	uint64_t syncs;
+	struct count syncs;
 	const void *records; /* that are being appended */
 	size_t length;
 	struct evthreadpool *disk;
-	struct evdefer_base *base;
 	struct directory *directory;
 };
 
@@ -198,7 +198,7 @@ load(struct journal *journal, struct store *store)
 	if (result == -1 || cut_off(journal, end, size) == -1 ||
 	    replay(journal, store, end) == -1)
 		return -1;
-	journal->size = end;
+	count_set(&journal->size, end);
 	return 0;
 }
 
@@ -281,14 +281,12 @@ sync_file(struct journal *journal)
 }
 
 void
-journal_start(struct journal *journal, struct evthreadpool *disk,
-    struct evdefer_base *base, bool sync)
+journal_start(struct journal *journal, struct evthreadpool *disk, bool sync)
 {
 	journal->disk = disk;
-	journal->base = base;
 	journal->sync = sync;
 	/* What a run without sync has left is durable before more follows. */
-	if (sync && journal->size > 0)
+	if (sync && journal_size(journal) > 0)
 		sync_file(journal);
 }
 
@@ -310,9 +308,9 @@ write_records(struct journal *journal)
 	struct iovec parts[2];
 
 	parts[0].iov_base = magic;
-	parts[0].iov_len = journal->size == 0 ? sizeof(magic) - 1 : 0;
+	parts[0].iov_len = journal_size(journal) == 0 ? sizeof(magic) - 1 : 0;
 	file_set_part(&parts[1], records);
-	return file_write(journal->fd, parts, 2, (off_t)journal->size);
+	return file_write(journal->fd, parts, 2, (off_t)journal_size(journal));
 }
 
 /* Whether somebody else has written to it. */
@@ -323,7 +321,7 @@ check_size(struct journal *journal)
 
 	if (fstat(journal->fd, &info) == -1)
 		return errno;
-	if ((uint64_t)info.st_size == journal->size)
+	if ((uint64_t)info.st_size == journal_size(journal))
 		return 0;
 	break_down(journal, "changed by somebody else", ESTALE);
 	return ESTALE;
@@ -358,7 +356,8 @@ append(struct journal *journal)
 	/* The last thing before the answer. */
 	if (error == 0)
 		error = check_place(journal);
-	if (error != 0 && ftruncate(journal->fd, (off_t)journal->size) == -1)
+	if (error != 0 &&
+	    ftruncate(journal->fd, (off_t)journal_size(journal)) == -1)
 		break_down(journal, "can't take back a write", errno);
 	return error;
 }
@@ -371,16 +370,17 @@ append_job(void *arg)
 
 /* NULL without memory, and it is not done. */
 static struct evdeferred *
-submit(struct journal *journal, evdeferred_body_fn job)
+submit(
+    struct journal *journal, struct evdefer_base *base, evdeferred_body_fn job)
 {
 	static const struct timeval now = {0, 0};
 	struct evdeferred *done;
 
 	/* Others are served before it goes on, even if nothing is synced. */
 	if (!journal->sync)
-		return evdeferred_later(journal->base, &now, job, journal);
-	done = evthreadpool_defer(journal->disk, journal->base, job, journal);
-	journal->syncs += done != NULL;
+		return evdeferred_later(base, &now, job, journal);
+	done = evthreadpool_defer(journal->disk, base, job, journal);
+	count_add(&journal->syncs, done != NULL);
 	return done;
 }
 
@@ -389,9 +389,9 @@ appended(void *value, void *arg)
 {
 	struct journal *journal = arg;
 
-	if (journal->size == 0)
-		journal->size = sizeof(RECORD_JOURNAL_MAGIC) - 1;
-	journal->size += journal->length;
+	if (journal_size(journal) == 0)
+		count_set(&journal->size, sizeof(RECORD_JOURNAL_MAGIC) - 1);
+	count_add(&journal->size, journal->length);
 	return evresult_value(value);
 }
 
@@ -405,27 +405,28 @@ not_appended(struct evfailure *failure, void *arg)
 }
 
 static struct evdeferred *
-refuse(struct journal *journal)
+refuse(struct evdefer_base *base)
 {
-	return evdeferred_new_fired(journal->base,
+	return evdeferred_new_fired(base,
 	    evresult_fail(EROFS,
 		"writes are refused since the journal could not be written to "
 		"the disk; see the log and restart kvd"));
 }
 
 struct evdeferred *
-journal_append(struct journal *journal, const void *records, size_t length)
+journal_append(struct journal *journal, struct evdefer_base *base,
+    const void *records, size_t length)
 {
 	struct evdeferred *done;
 
 	if (journal_is_broken(journal))
-		return refuse(journal);
+		return refuse(base);
 	/* When the records are on their way, the link must not be missing. */
-	if (evdefer_base_reserve(journal->base, 1, 3) == -1)
+	if (evdefer_base_reserve(base, 1, 3) == -1)
 		return NULL;
 	journal->records = records;
 	journal->length = length;
-	done = submit(journal, append_job);
+	done = submit(journal, base, append_job);
 	if (done == NULL)
 		return NULL;
 	journal->busy = true;
@@ -442,7 +443,7 @@ journal_settle(struct journal *journal)
 uint64_t
 journal_size(const struct journal *journal)
 {
-	return journal->size;
+	return count_get(&journal->size);
 }
 
 bool
@@ -460,26 +461,26 @@ journal_is_settled(const struct journal *journal)
 uint64_t
 journal_syncs(const struct journal *journal)
 {
-	return journal->syncs;
+	return count_get(&journal->syncs);
 }
 
 /* The file is empty by now, whatever memory there is. */
 static struct evdeferred *
-sync_in_loop(struct journal *journal)
+sync_in_loop(struct journal *journal, struct evdefer_base *base)
 {
-	journal->syncs += journal->sync;
-	return evdeferred_new_fired(journal->base, sync_job(journal));
+	count_add(&journal->syncs, journal->sync);
+	return evdeferred_new_fired(base, sync_job(journal));
 }
 
 struct evdeferred *
-journal_clear(struct journal *journal)
+journal_clear(struct journal *journal, struct evdefer_base *base)
 {
 	struct evdeferred *done;
 
-	if (evdefer_base_reserve(journal->base, 1, 1) == -1)
+	if (evdefer_base_reserve(base, 1, 1) == -1)
 		return NULL;
 	if (check_size(journal) != 0 || check_place(journal) != 0)
-		return evdeferred_new_fired(journal->base,
+		return evdeferred_new_fired(base,
 		    evresult_fail(ESTALE, "the snapshot is there, but other "
 					  "files were deleted or "
 					  "replaced while kvd runs; see the "
@@ -488,10 +489,9 @@ journal_clear(struct journal *journal)
 		/* Replayed on top of the snapshot it gives the same again. */
 		report("%s/kvd.journal: can't make it empty: %s",
 		    journal->directory->name, strerror(errno));
-		return evdeferred_new_fired(
-		    journal->base, evresult_value(NULL));
+		return evdeferred_new_fired(base, evresult_value(NULL));
 	}
-	journal->size = 0;
-	done = submit(journal, sync_job);
-	return done != NULL ? done : sync_in_loop(journal);
+	count_set(&journal->size, 0);
+	done = submit(journal, base, sync_job);
+	return done != NULL ? done : sync_in_loop(journal, base);
 }

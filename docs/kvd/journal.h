@@ -30,26 +30,27 @@ struct store;
  */
 struct journal *journal_open(struct directory *directory, struct store *store);
 
-/* From here on it can write.  The thread for that and the base stay the caller's. */
-void journal_start(struct journal *journal, struct evthreadpool *disk,
-    struct evdefer_base *base, bool sync);
+/* From here on it can write.  The thread for that stays the caller's. */
+void journal_start(
+    struct journal *journal, struct evthreadpool *disk, bool sync);
 
 void journal_close(struct journal *journal);
 
 /*
- * Appends records, which have to stay where they are meanwhile.  One at a time.
+ * Appends records, which have to stay where they are meanwhile.  One at a time: it
+ * takes the lock to write.
  *
- * @return a Deferred that is the caller's and fires from the loop when they are
+ * @return a Deferred of the base that is the caller's and fires from the loop when they are
  *   durable, or, without sync, in a later turn; or with a failure, and they are
  *   not in the journal.  NULL with errno ENOMEM, nothing begun.
  */
-struct evdeferred *journal_append(
-    struct journal *journal, const void *records, size_t length);
+struct evdeferred *journal_append(struct journal *journal,
+    struct evdefer_base *base, const void *records, size_t length);
 
 /* What was appended has been applied. */
 void journal_settle(struct journal *journal);
 
-/* How many bytes it has. */
+/* How many bytes it has.  Any thread may ask, as for the two that follow. */
 uint64_t journal_size(const struct journal *journal);
 
 /* Whether writes are refused for good. */
@@ -62,11 +63,12 @@ uint64_t journal_syncs(const struct journal *journal);
 bool journal_is_settled(const struct journal *journal);
 
 /*
- * Makes it empty, because all of it is in the snapshot.
+ * Makes it empty, because all of it is in the snapshot.  Nobody may append meanwhile.
  *
- * @return a Deferred that is the caller's and fires from the loop when that is
+ * @return a Deferred of the base that is the caller's and fires from the loop when that is
  *   durable; NULL with errno ENOMEM, nothing done.
  */
-struct evdeferred *journal_clear(struct journal *journal);
+struct evdeferred *journal_clear(
+    struct journal *journal, struct evdefer_base *base);
 
 #endif

@@ -2,9 +2,9 @@
 /*
  * kvd: a durable key-value daemon, to show what libevdefer is for.
  *
- * Everything is served by one thread and one event loop.  A write waits for the
- * disk before it is applied, and meanwhile the loop serves others: the
- * readers-writer lock keeps them from seeing what is half done.  call.c is the
+ * Everything is served by one event loop, or by several that have a thread each.  A
+ * write waits for the disk before it is applied, and meanwhile the loops serve others:
+ * the readers-writer lock keeps them from seeing what is half done.  call.c is the
  * place to begin to read; commit.c and snapshot.c are the work under the lock.
  */
 #include <errno.h>
@@ -62,8 +62,10 @@ main(int argc, char **argv)
 	/* Without the signals the calls that fail return an error. */
 	signal(SIGPIPE, SIG_IGN);
 	signal(SIGXFSZ, SIG_IGN);
-	if (server_open(&server, &options) == 0 && server_run(&server) == 0)
+	if (server_open(&server, &options) == 0) {
+		server_run(&server);
 		status = EXIT_SUCCESS;
+	}
 	server_close(&server);
 	libevent_global_shutdown();
 	return status;

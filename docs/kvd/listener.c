@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <netdb.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -34,19 +35,94 @@ refuse_client(evutil_socket_t fd)
 	evutil_closesocket(fd);
 }
 
+static struct loop *
+find_emptiest(struct server *server, size_t *all)
+{
+	struct loop *best = &server->loops[0];
+	size_t connected, fewest = SIZE_MAX;
+	unsigned i;
+
+	*all = 0;
+	for (i = 0; i < server->loop_count; i++) {
+		connected = atomic_load(&server->loops[i].connected);
+		*all += connected;
+		if (connected >= fewest)
+			continue;
+		fewest = connected;
+		best = &server->loops[i];
+	}
+	return best;
+}
+
+/* A client on its way to its loop. */
+struct newcomer {
+	struct letter letter;
+	struct loop *loop;
+	evutil_socket_t fd;
+	struct sockaddr_storage address;
+	socklen_t length;
+	unsigned long long number;
+};
+
+static void
+come_in(const struct newcomer *newcomer)
+{
+	client_accept(newcomer->loop, newcomer->fd,
+	    (const struct sockaddr *)&newcomer->address, newcomer->length,
+	    newcomer->number);
+}
+
+/* In the thread of the loop. */
+static void
+arrive(void *arg)
+{
+	struct newcomer *newcomer = arg;
+
+	come_in(newcomer);
+	free(newcomer);
+}
+
+static void
+hand_over(const struct newcomer *newcomer)
+{
+	struct newcomer *copy = malloc(sizeof(*copy));
+
+	if (copy == NULL) {
+		report("a client is closed: out of memory");
+		evutil_closesocket(newcomer->fd);
+		atomic_fetch_sub(&newcomer->loop->connected, 1);
+		server_client_gone(newcomer->loop->server);
+		return;
+	}
+	*copy = *newcomer;
+	letter_init(&copy->letter, arrive, copy);
+	mailbox_send(&copy->loop->mailbox, &copy->letter);
+}
+
 static void
 on_accept(struct evconnlistener *socket, evutil_socket_t fd,
     struct sockaddr *address, int length, void *arg)
 {
 	struct listener *listener = arg;
 	struct server *server = listener->server;
+	struct newcomer newcomer = {.fd = fd, .length = (socklen_t)length};
+	size_t all;
 
 	(void)socket;
 	listener->failed = false;
-	if (server->loop.connected >= server->max_clients)
+	newcomer.loop = find_emptiest(server, &all);
+	if (all >= server->max_clients) {
 		refuse_client(fd);
+		return;
+	}
+	memcpy(&newcomer.address, address, newcomer.length);
+	newcomer.number = ++listener->last;
+	atomic_fetch_add(&server->clients, 1);
+	atomic_fetch_add(&newcomer.loop->connected, 1);
+	if (newcomer.loop == &server->loops[0])
+		come_in(&newcomer);
 	else
-		client_accept(&server->loop, fd, address, (socklen_t)length);
+		hand_over(&newcomer);
 }
 
 /* The connection stays in the queue, so the listener would be called again at
@@ -77,8 +153,8 @@ on_again(evutil_socket_t fd, short what, void *arg)
 static struct evconnlistener *
 bind_address(struct listener *listener, const struct addrinfo *address)
 {
-	return evconnlistener_new_bind(listener->server->loop.events, on_accept,
-	    listener,
+	return evconnlistener_new_bind(listener->server->loops[0].events,
+	    on_accept, listener,
 	    LEV_OPT_CLOSE_ON_FREE | LEV_OPT_CLOSE_ON_EXEC | LEV_OPT_REUSEABLE,
 	    BACKLOG, address->ai_addr, (int)address->ai_addrlen);
 }
@@ -140,7 +216,8 @@ int
 listener_open(struct listener *listener, struct server *server)
 {
 	listener->server = server;
-	listener->again = evtimer_new(server->loop.events, on_again, listener);
+	listener->again =
+	    evtimer_new(server->loops[0].events, on_again, listener);
 	if (listener->again == NULL) {
 		report("out of memory");
 		return -1;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The socket that clients come in by.
+ * The socket that clients come in by.  It belongs to the first loop, which hands each
+ * client to the loop that has the fewest.
  */
 #ifndef KVD_LISTENER_H
 #define KVD_LISTENER_H
@@ -17,6 +18,7 @@ struct listener {
 	struct event *again;
 	bool failed; /* the last time, and it was reported */
 	int port;
+	unsigned long long last; /* the greatest number of a client */
 };
 
 /* Listens, and tells so on stdout.  -1 after the reason was reported; to be closed in

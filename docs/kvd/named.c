@@ -7,22 +7,27 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <evdefer/group.h>
 #include <evdefer/rwlock.h>
 
+#include "names.h"
 #include "table.h"
 
 struct named {
 	UT_hash_handle hh;
 	struct evrwlock *lock;
+	struct name *shared; /* NULL if there is one loop */
 	size_t users;
 	char name[];
 };
 
 void
-named_init(struct named_locks *locks, struct evdefer_base *base)
+named_init(
+    struct named_locks *locks, struct evdefer_base *base, struct names *names)
 {
 	memset(locks, 0, sizeof(*locks));
 	locks->base = base;
+	locks->names = names;
 }
 
 struct named *
@@ -51,14 +56,25 @@ set_name(struct evrwlock *lock, struct bytes name)
 
 /* FAST, as the lock of the store is, and for the same reason. */
 static struct evrwlock *
-make_lock(const struct named_locks *locks, struct bytes name)
+make_lock(
+    const struct named_locks *locks, struct named *named, struct bytes name)
 {
-	struct evrwlock *lock = evrwlock_new(locks->base, EVRWLOCK_FAST);
+	if (locks->names == NULL)
+		return evrwlock_new(locks->base, EVRWLOCK_FAST);
+	named->shared = names_use(locks->names, name);
+	if (named->shared == NULL)
+		return NULL;
+	return evrwlock_new_in_group(
+	    name_group(named->shared), locks->base, EVRWLOCK_FAST);
+}
 
-	if (lock == NULL || set_name(lock, name) == 0)
-		return lock;
-	evrwlock_free(lock);
-	return NULL;
+static void
+free_named(struct named_locks *locks, struct named *named)
+{
+	evrwlock_free(named->lock);
+	if (named->shared != NULL)
+		names_unuse(locks->names, named->shared);
+	free(named);
 }
 
 static struct named *
@@ -70,16 +86,15 @@ add(struct named_locks *locks, struct bytes name)
 		return NULL;
 	if (name.length > 0)
 		memcpy(named->name, name.data, name.length);
-	named->lock = make_lock(locks, name);
-	if (named->lock != NULL)
+	named->lock = make_lock(locks, named, name);
+	if (named->lock != NULL && set_name(named->lock, name) == 0)
 		HASH_ADD_KEYPTR(hh, locks->table, named->name,
 		    (unsigned)name.length, named);
 	if (named->hh.tbl != NULL) {
 		locks->count++;
 		return named;
 	}
-	evrwlock_free(named->lock);
-	free(named);
+	free_named(locks, named);
 	return NULL;
 }
 
@@ -102,8 +117,7 @@ named_unuse(struct named_locks *locks, struct named *named)
 		return;
 	HASH_DELETE(hh, locks->table, named);
 	locks->count--;
-	evrwlock_free(named->lock);
-	free(named);
+	free_named(locks, named);
 }
 
 struct evrwlock *

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The locks that clients name: LOCK and UNLOCK.
+ * The locks that clients name: LOCK and UNLOCK.  Each loop has its own; where there
+ * are several loops, those of one name are a group.
  *
  * A lock is made when its name is first used and goes with its last user, so
  * that only names somebody holds or waits for need memory.  Who uses what, and
@@ -20,15 +21,18 @@
 struct evdefer_base;
 struct evrwlock;
 struct named;
+struct names;
 
 struct named_locks {
 	struct evdefer_base *base;
+	struct names *names; /* of all loops; NULL: there is only one */
 	struct named *table;
 	size_t count;
 	size_t waiters; /* clients in LOCK; holder.c counts them */
 };
 
-void named_init(struct named_locks *locks, struct evdefer_base *base);
+void named_init(
+    struct named_locks *locks, struct evdefer_base *base, struct names *names);
 
 /* NULL if nobody uses a lock of that name. */
 struct named *named_find(const struct named_locks *locks, struct bytes name);

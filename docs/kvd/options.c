@@ -17,6 +17,7 @@
 #define MAX_BYTES ((size_t)1 << 30)
 #define MAX_CLIENTS 1000000
 #define MAX_LOCKS 1000000
+#define MAX_THREADS 256
 #define MAX_SECONDS 1e6
 #define MAX_BUFFERED (SIZE_MAX / 2)
 /* What the kernel takes. */
@@ -28,6 +29,11 @@ static const char help[] =
     "\n"
     "  --port=N                TCP port, 0 for any free one (6380)\n"
     "  --bind=ADDRESS          numeric address to listen on (127.0.0.1)\n"
+    "  --threads=N             event loops that share the clients, each in a\n"
+    "                          thread (1).  With more than one, clients that\n"
+    "                          LOCK in a cycle may wait for ever: bound that\n"
+    "                          with the milliseconds of LOCK, or with\n"
+    "                          --lock-timeout\n"
     "  --dir=DIR               directory of kvd.journal and kvd.snapshot (.)\n"
     "  --sync=always|never     whether a write is on the disk when it is\n"
     "                          answered (always)\n"
@@ -45,12 +51,14 @@ static const char help[] =
     "                          still there; 0: never (60)\n"
     "  --max-clients=N         most connections at a time (10000)\n"
     "  --max-locks=N           most locks that a client may LOCK (1000)\n"
-    "  --no-lock               let readers in without the lock, to see why\n"
+    "  --no-lock               let readers in without the lock, to see why;\n"
+    "                          for one thread\n"
     "  -h, --help              show this\n";
 
 enum {
 	OPTION_PORT = 256,
 	OPTION_BIND,
+	OPTION_THREADS,
 	OPTION_DIR,
 	OPTION_SYNC,
 	OPTION_LOCK_TIMEOUT,
@@ -69,6 +77,7 @@ enum {
 static const struct option long_options[] = {
     {"port", required_argument, NULL, OPTION_PORT},
     {"bind", required_argument, NULL, OPTION_BIND},
+    {"threads", required_argument, NULL, OPTION_THREADS},
     {"dir", required_argument, NULL, OPTION_DIR},
     {"sync", required_argument, NULL, OPTION_SYNC},
     {"lock-timeout", required_argument, NULL, OPTION_LOCK_TIMEOUT},
@@ -154,6 +163,9 @@ parse_one(struct options *options, int option, const char *text)
 	case OPTION_BIND:
 		options->bind = text;
 		return 0;
+	case OPTION_THREADS:
+		return parse_number(
+		    "threads", text, 1, MAX_THREADS, &options->threads);
 	case OPTION_DIR:
 		options->dir = text;
 		return 0;
@@ -207,6 +219,7 @@ options_parse(struct options *options, int argc, char **argv)
 	static const struct options defaults = {
 	    .bind = "127.0.0.1",
 	    .port = "6380",
+	    .threads = 1,
 	    .dir = ".",
 	    .sync = true,
 	    .lock = true,
@@ -238,6 +251,13 @@ options_parse(struct options *options, int argc, char **argv)
 	}
 	if (optind < argc) {
 		report("%s: not an option; try --help", argv[optind]);
+		return OPTIONS_BAD;
+	}
+	/* One loop never looks in the middle of what it changes. */
+	if (!options->lock && options->threads > 1) {
+		report("--no-lock: with --threads=%zu readers would crash; "
+		       "leave out one of the two",
+		    options->threads);
 		return OPTIONS_BAD;
 	}
 	return OPTIONS_RUN;

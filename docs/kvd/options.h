@@ -12,6 +12,7 @@
 struct options {
 	const char *bind; /* numeric address to listen on */
 	const char *port; /* "0" stands for any free one */
+	size_t threads;	  /* each with a loop */
 	const char *dir;  /* where the journal and the snapshot are */
 	bool sync;	  /* fdatasync before a write is answered */
 	bool lock;	  /* false: show what locks are for */

@@ -6,16 +6,19 @@
 
 #include <errno.h>
 #include <signal.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
 #include <event2/event.h>
 
+#include <evdefer/group.h>
 #include <evdefer/threadpool.h>
 
 #include "commit.h"
 #include "journal.h"
+#include "names.h"
 #include "options.h"
 #include "report.h"
 #include "snapshot.h"
@@ -25,41 +28,56 @@
 
 /* Files other than the clients' sockets, and some to spare. */
 #define OTHER_FILES 32
+#define FILES_OF_LOOP 8
 /*
  * The end.
  */
 
-/* When it stops, and all clients have gone. */
+/* All loops end together: until then one may hold a lock, or be asked for figures. */
 static void
-end_if_done(struct server *server)
+end(struct server *server)
 {
-	if (server->stopping && server->loop.clients == NULL)
-		loop_end(&server->loop);
+	unsigned i;
+
+	for (i = 0; i < server->loop_count; i++)
+		loop_end(&server->loops[i]);
 }
 
 void
 server_client_gone(struct server *server)
 {
-	end_if_done(server);
+	if (atomic_fetch_sub(&server->clients, 1) == 1 &&
+	    atomic_load(&server->stopping))
+		end(server);
 }
 
-static void
-stop(struct server *server)
+void
+server_loop_stops(struct server *server)
 {
-	if (server->stopping)
+	unsigned i;
+
+	if (atomic_fetch_sub(&server->to_stop, 1) > 1)
 		return;
-	server->stopping = true;
-	listener_close(&server->listener);
-	loop_stop(&server->loop);
-	end_if_done(server);
+	for (i = 0; i < server->loop_count; i++)
+		loop_stop(&server->loops[i]);
 }
 
+/* In the main thread.  Those that wait for named locks are refused first, in all loops,
+ * so that nobody is granted one that the end of another client has set free. */
 static void
-on_stop(evutil_socket_t fd, short what, void *arg)
+stop(void *arg)
 {
-	(void)fd;
-	(void)what;
-	stop(arg);
+	struct server *server = arg;
+	unsigned i;
+
+	if (atomic_exchange(&server->stopping, true))
+		return;
+	listener_close(&server->listener);
+	atomic_store(&server->to_stop, server->loop_count);
+	/* Each loop counts as a client until it has been told to stop. */
+	atomic_fetch_add(&server->clients, server->loop_count);
+	for (i = 0; i < server->loop_count; i++)
+		loop_begin_stop(&server->loops[i]);
 }
 
 static void
@@ -80,7 +98,7 @@ void
 server_request_stop(struct server *server)
 {
 	/* Not at once: a client is in the middle of the request to do so. */
-	event_active(server->stop, EV_TIMEOUT, 1);
+	mailbox_send(&server->loops[0].mailbox, &server->stop);
 }
 
 /*
@@ -110,7 +128,9 @@ load(struct server *server)
 static void
 set_limits(struct server *server)
 {
-	const size_t wanted = server->options->max_clients + OTHER_FILES;
+	const size_t others =
+	    OTHER_FILES + FILES_OF_LOOP * (server->options->threads - 1);
+	const size_t wanted = server->options->max_clients + others;
 	struct rlimit limit;
 
 	server->max_clients = server->options->max_clients;
@@ -122,9 +142,8 @@ set_limits(struct server *server)
 	if (limit.rlim_cur >= wanted)
 		return;
 	/* Less than wanted, so it fits. */
-	server->max_clients = limit.rlim_cur > OTHER_FILES + 1
-				  ? (size_t)limit.rlim_cur - OTHER_FILES
-				  : 1;
+	server->max_clients =
+	    limit.rlim_cur > others + 1 ? (size_t)limit.rlim_cur - others : 1;
 	report("at most %zu clients, as the limit of open files is %llu",
 	    server->max_clients, (unsigned long long)limit.rlim_cur);
 }
@@ -134,33 +153,72 @@ set_limits(struct server *server)
  */
 
 static int
-make_events(struct server *server)
+watch_signals(struct server *server)
 {
 	static const int numbers[] = {SIGTERM, SIGINT};
-	struct event_base *events = server->loop.events;
 	struct event *event;
 	size_t i;
 
 	for (i = 0; i < 2; i++) {
-		event = evsignal_new(events, numbers[i], on_signal, server);
+		event = evsignal_new(
+		    server->loops[0].events, numbers[i], on_signal, server);
 		server->signals[i] = event;
 		if (event == NULL || event_add(event, NULL) == -1)
 			return -1;
 	}
-	server->stop = evtimer_new(events, on_stop, server);
-	return server->stop != NULL ? 0 : -1;
+	return 0;
+}
+
+static int
+make_group(struct server *server)
+{
+	if (server->options->threads == 1)
+		return 0;
+	server->group = evgroup_new();
+	server->names = names_new();
+	return server->group != NULL && server->names != NULL ? 0 : -1;
+}
+
+static int
+make_loops(struct server *server)
+{
+	const unsigned count = (unsigned)server->options->threads;
+
+	server->loops = calloc(count, sizeof(*server->loops));
+	if (server->loops == NULL)
+		return -1;
+	while (server->loop_count < count) {
+		const unsigned number = server->loop_count++;
+
+		if (loop_open(&server->loops[number], server, number) == -1)
+			return -1;
+	}
+	return 0;
 }
 
 static int
 make_parts(struct server *server)
 {
+	letter_init(&server->stop, stop, server);
+	budget_init(&server->buffered, server->options->max_buffered,
+	    (unsigned)server->options->threads);
 	server->disk = evthreadpool_new(1);
-	if (server->disk == NULL)
-		return -1;
-	if (loop_open(&server->loop, server) == -1 || make_events(server) == -1)
+	if (server->disk == NULL || make_group(server) == -1 ||
+	    make_loops(server) == -1 || watch_signals(server) == -1)
 		return -1;
 	server->commit = commit_new(server);
 	return server->commit != NULL ? 0 : -1;
+}
+
+static int
+start_threads(struct server *server)
+{
+	unsigned i;
+
+	for (i = 1; i < server->loop_count; i++)
+		if (loop_start(&server->loops[i]) == -1)
+			return -1;
+	return 0;
 }
 
 int
@@ -178,15 +236,16 @@ server_open(struct server *server, const struct options *options)
 		report("can't start: %s", strerror(errno));
 		return -1;
 	}
-	journal_start(
-	    server->journal, server->disk, server->loop.base, options->sync);
+	journal_start(server->journal, server->disk, options->sync);
+	if (start_threads(server) == -1)
+		return -1;
 	return listener_open(&server->listener, server);
 }
 
-int
+void
 server_run(struct server *server)
 {
-	return loop_run(&server->loop);
+	loop_run(&server->loops[0]);
 }
 
 static void
@@ -199,13 +258,20 @@ free_event(struct event *event)
 void
 server_close(struct server *server)
 {
+	unsigned i;
+
 	listener_close(&server->listener);
+	for (i = 0; i < server->loop_count; i++)
+		loop_join(&server->loops[i]);
 	/* It first: what it does uses what goes with the rest. */
 	evthreadpool_free(server->disk);
 	free_event(server->signals[0]);
 	free_event(server->signals[1]);
-	free_event(server->stop);
-	loop_close(&server->loop);
+	for (i = 0; i < server->loop_count; i++)
+		loop_close(&server->loops[i]);
+	free(server->loops);
+	evgroup_free(server->group);
+	names_free(server->names);
 	commit_free(server->commit);
 	journal_close(server->journal);
 	store_free(server->store);

@@ -13,6 +13,7 @@
 #include "call.h"
 #include "client.h"
 #include "command.h"
+#include "loop.h"
 #include "server.h"
 
 /* The longest name of a client or library. */
@@ -213,10 +214,11 @@ client_info(struct call *call)
 
 	snprintf(line, sizeof(line),
 	    "id=%llu addr=%s name=%s lib-name=%s lib-ver=%s resp=%d "
-	    "multi=%ld\n",
+	    "multi=%ld io-thread=%u\n",
 	    session->id, evowner_get_name(call->holder.owner),
 	    text_of(session->name), text_of(session->library),
-	    text_of(session->library_version), call->reply.version, queued);
+	    text_of(session->library_version), call->reply.version, queued,
+	    call->loop->number);
 	reply_text(&call->reply, line, strlen(line));
 }
 

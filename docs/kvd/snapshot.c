@@ -23,6 +23,7 @@
 #include "directory.h"
 #include "file.h"
 #include "journal.h"
+#include "loop.h"
 #include "options.h"
 #include "record.h"
 #include "report.h"
@@ -38,6 +39,7 @@
 /* The state of the coroutine: what outlasts a wait. */
 struct snapshot {
 	struct evcoro co;
+	struct loop *loop;
 	struct server *server;
 	int fd; /* of the temporary file, as long as there is one */
 	uint64_t offset;
@@ -245,10 +247,8 @@ rename_job(void *arg)
 static struct evdeferred *
 run_job(struct snapshot *snapshot, evdeferred_body_fn job)
 {
-	struct server *server = snapshot->server;
-
 	return evthreadpool_defer(
-	    server->disk, server->loop.base, job, snapshot);
+	    snapshot->server->disk, snapshot->loop->base, job, snapshot);
 }
 
 /*
@@ -298,7 +298,7 @@ end(struct snapshot *snapshot, const struct evfailure *failure)
 		unlinkat(server->directory.fd, TEMPORARY, 0);
 	}
 	store_walk_end(server->store);
-	server->snapshot_is_running = false;
+	atomic_store(&server->snapshot_is_running, false);
 	free(snapshot->slice);
 }
 
@@ -322,7 +322,8 @@ write_snapshot(struct evcoro *co, void *arg)
 	/* If that fails, it is no failure of the snapshot, but whoever asked
 	 * for it should hear of it. */
 	if (journal_is_covered(snapshot))
-		EVCORO_AWAIT(co, journal_clear(snapshot->server->journal));
+		EVCORO_AWAIT(co, journal_clear(snapshot->server->journal,
+				     snapshot->loop->base));
 
 	EVCORO_FINALLY(co);
 	end(snapshot, evcoro_failure(co));
@@ -330,25 +331,29 @@ write_snapshot(struct evcoro *co, void *arg)
 }
 
 struct evresult
-snapshot_write(
-    struct server *server, evdeferred_callback_fn callback, void *arg)
+snapshot_write(struct loop *loop, evdeferred_callback_fn callback, void *arg)
 {
-	struct snapshot *snapshot = calloc(1, sizeof(*snapshot));
+	struct server *server = loop->server;
+	struct snapshot *snapshot;
 	struct evdeferred *done;
 
+	if (atomic_exchange(&server->snapshot_is_running, true))
+		return evresult_fail(
+		    EBUSY, "a snapshot is being written already");
+	snapshot = calloc(1, sizeof(*snapshot));
 	/* A coroutine needs a Deferred and a link; one more for the callback.
 	 */
-	if (snapshot == NULL ||
-	    evdefer_base_reserve(server->loop.base, 1, 2) == -1) {
+	if (snapshot == NULL || evdefer_base_reserve(loop->base, 1, 2) == -1) {
+		atomic_store(&server->snapshot_is_running, false);
 		free(snapshot);
 		return evresult_fail(ENOMEM, "out of memory");
 	}
+	snapshot->loop = loop;
 	snapshot->server = server;
 	snapshot->fd = -1;
-	server->snapshot_is_running = true;
 	store_walk_begin(server->store);
 	done = evcoro_start(
-	    server->loop.base, &snapshot->co, write_snapshot, snapshot, free);
+	    loop->base, &snapshot->co, write_snapshot, snapshot, free);
 	evdeferred_add_callback(done, callback, arg);
 	return evresult_deferred(done);
 }

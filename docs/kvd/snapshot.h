@@ -12,7 +12,7 @@
 #include <evdefer/deferred.h>
 
 struct directory;
-struct server;
+struct loop;
 struct store;
 
 /* Reads the snapshot in a directory, if there is one, into the store; removes
@@ -20,13 +20,14 @@ struct store;
 int snapshot_load(struct directory *directory, struct store *store);
 
 /*
- * Writes it, and empties the journal.  To be called under the lock.
+ * Writes it, and empties the journal.  To be called under the lock; one at a time, and
+ * another one fails with EBUSY.
  *
  * @param callback called when it is in its place.
  * @return a Deferred to wait for, with the result of the callback, or a
  *   failure.
  */
 struct evresult snapshot_write(
-    struct server *server, evdeferred_callback_fn callback, void *arg);
+    struct loop *loop, evdeferred_callback_fn callback, void *arg);
 
 #endif

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "count.h"
 #include "table.h"
 
 struct store_entry {
@@ -20,7 +21,8 @@ struct store_entry {
 
 struct store {
 	struct store_entry *entries;
-	size_t count;		  /* of those with a value */
+	struct count count; /* of those with a value */
+	struct count buckets;
 	size_t planned;		  /* the same of planned ones */
 	struct store_entry *walk; /* comes next in the walk */
 	bool (*is_part)(struct bytes key);
@@ -33,7 +35,7 @@ value_new(struct bytes bytes)
 
 	if (value == NULL)
 		return NULL;
-	value->users = 1;
+	atomic_init(&value->users, 1);
 	value->length = bytes.length;
 	if (bytes.length > 0)
 		memcpy(value->data, bytes.data, bytes.length);
@@ -43,13 +45,13 @@ value_new(struct bytes bytes)
 void
 value_use(struct value *value)
 {
-	value->users++;
+	atomic_fetch_add_explicit(&value->users, 1, memory_order_relaxed);
 }
 
 void
 value_unuse(struct value *value)
 {
-	if (value != NULL && --value->users == 0)
+	if (value != NULL && atomic_fetch_sub(&value->users, 1) == 1)
 		free(value);
 }
 
@@ -84,7 +86,7 @@ store_free(struct store *store)
 size_t
 store_count(const struct store *store)
 {
-	return store->count;
+	return (size_t)count_get(&store->count);
 }
 
 size_t
@@ -96,7 +98,7 @@ store_count_planned(const struct store *store)
 size_t
 store_buckets(const struct store *store)
 {
-	return store->entries != NULL ? store->entries->hh.tbl->num_buckets : 0;
+	return (size_t)count_get(&store->buckets);
 }
 
 static struct store_entry *
@@ -124,6 +126,15 @@ store_get_planned(const struct store *store, struct bytes key)
 	return entry != NULL ? entry->planned : NULL;
 }
 
+static void
+count_buckets(struct store *store)
+{
+	const struct store_entry *first = store->entries;
+
+	count_set(
+	    &store->buckets, first != NULL ? first->hh.tbl->num_buckets : 0);
+}
+
 static struct store_entry *
 add(struct store *store, struct bytes key)
 {
@@ -138,8 +149,10 @@ add(struct store *store, struct bytes key)
 		memcpy(entry->key, key.data, key.length);
 	HASH_ADD_KEYPTR(
 	    hh, store->entries, entry->key, (unsigned)key.length, entry);
-	if (entry->hh.tbl != NULL)
+	if (entry->hh.tbl != NULL) {
+		count_buckets(store);
 		return entry;
+	}
 	free(entry);
 	errno = ENOMEM;
 	return NULL;
@@ -176,18 +189,19 @@ store_unpin(struct store *store, struct store_entry *entry)
 	if (store->walk == entry)
 		store->walk = entry->hh.next;
 	HASH_DELETE(hh, store->entries, entry);
+	count_buckets(store);
 	free(entry);
 }
 
 /* How the number of keys changes when one value takes the place of another. */
-static size_t
+static int
 difference(const struct store *store, const struct store_entry *entry,
     const struct value *value, const struct value *before)
 {
 	if ((value == NULL) == (before == NULL) ||
 	    store->is_part(store_key(entry)))
 		return 0;
-	return value != NULL ? 1 : (size_t)-1;
+	return value != NULL ? 1 : -1;
 }
 
 struct value *
@@ -195,7 +209,7 @@ store_plan(struct store *store, struct store_entry *entry, struct value *value)
 {
 	struct value *before = entry->planned;
 
-	store->planned += difference(store, entry, value, before);
+	store->planned += (size_t)difference(store, entry, value, before);
 	entry->planned = value;
 	return before;
 }
@@ -205,7 +219,8 @@ store_swap(struct store *store, struct store_entry *entry, struct value **value)
 {
 	struct value *before = entry->value;
 
-	store->count += difference(store, entry, *value, before);
+	count_add(&store->count,
+	    (uint64_t)(int64_t)difference(store, entry, *value, before));
 	entry->value = *value;
 	*value = before;
 }

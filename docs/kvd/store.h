@@ -7,10 +7,14 @@
  * memory, and later the value is swapped in, which needs none.  Until then only
  * those that ask for what is planned find it.  An entry without a value does
  * not count and is not found; it goes when the last pin does.
+ *
+ * Whoever changes anything has the lock to write, and whoever looks at keys and
+ * values has it to read.  Values, and the numbers of keys and chains, are free for all.
  */
 #ifndef KVD_STORE_H
 #define KVD_STORE_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 
@@ -19,9 +23,10 @@
 struct store;
 struct store_entry;
 
-/* A value is shared by its entry and by replies that are on their way. */
+/* A value is shared by its entry and by replies that are on their way, which may be
+ * those of other loops. */
 struct value {
-	size_t users;
+	atomic_size_t users;
 	size_t length;
 	char data[];
 };
@@ -37,7 +42,7 @@ void value_unuse(struct value *value);
 struct store *store_new(bool (*is_part)(struct bytes key));
 void store_free(struct store *store);
 
-/* How many keys there are; and when all that is planned is done. */
+/* How many keys there are; and, for a writer, when all that is planned is done. */
 size_t store_count(const struct store *store);
 size_t store_count_planned(const struct store *store);
 

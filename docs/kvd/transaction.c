@@ -44,6 +44,7 @@ forget_queue(struct transaction *transaction)
 	transaction->room = 0;
 	transaction->size = 0;
 	transaction->writes = false;
+	transaction->asks = false;
 }
 
 static void
@@ -165,6 +166,8 @@ transaction_queue(struct call *call)
 		queued->arguments = arguments_take(&call->request.arguments);
 		if (call->command->access == ACCESS_WRITE)
 			transaction->writes = true;
+		if (call->command->access == ACCESS_FIGURES)
+			transaction->asks = true;
 	}
 	reply_status(&call->reply, "QUEUED");
 }
@@ -326,6 +329,7 @@ check_exec(struct call *call)
 	}
 	transaction->state = TRANSACTION_RUNNING;
 	call->writes = transaction->writes;
+	call->asks = transaction->asks;
 	return true;
 }
 

@@ -39,6 +39,7 @@ struct transaction {
 	size_t room;
 	size_t size; /* bytes of all that is queued */
 	bool writes;
+	bool asks; /* for the figures of all loops */
 
 	struct watch *watches;
 	size_t watch_count;

@@ -11,6 +11,7 @@
 
 #include "call.h"
 #include "commit.h"
+#include "loop.h"
 #include "server.h"
 #include "store.h"
 
@@ -25,7 +26,7 @@ write_begin(struct call *call)
 {
 	call->write.done = NULL;
 	call->write.number = 0;
-	if (commit_begin(commit_of(call)) == -1)
+	if (commit_begin(commit_of(call), call->loop) == -1)
 		return -1;
 	call->write.begin = commit_count(commit_of(call));
 	return 0;
@@ -108,6 +109,33 @@ write_end_number(struct call *call, long long number)
 {
 	call->write.number = number;
 	return write_end(call, reply_number);
+}
+
+/* In the loop of the call. */
+static void
+settle(void *arg)
+{
+	struct call *call = arg;
+
+	if (!evresult_is_failure(call->write.result))
+		call->write.reply(call);
+	evdeferred_fire(call->write.done, call->write.result);
+}
+
+void
+write_settle(
+    struct call *call, const struct evfailure *failure, const struct loop *loop)
+{
+	call->write.result = failure == NULL
+				 ? evresult_value(NULL)
+				 : evresult_fail(evfailure_get_code(failure),
+				       "%s", evfailure_get_message(failure));
+	if (call->loop == loop) {
+		settle(call);
+		return;
+	}
+	letter_init(&call->write.letter, settle, call);
+	mailbox_send(&call->loop->mailbox, &call->write.letter);
 }
 
 struct evresult

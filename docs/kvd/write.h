@@ -15,9 +15,12 @@
 #include <evdefer/result.h>
 
 #include "bytes.h"
+#include "mailbox.h"
 
 struct call;
 struct evdeferred;
+struct evfailure;
+struct loop;
 
 /* Called when all that was planned is durable and done, to reply. */
 typedef void (*write_reply_fn)(struct call *call);
@@ -28,6 +31,8 @@ struct write {
 	bool is_part;		 /* of a transaction, which will join it */
 	struct evdeferred *done; /* NULL: it has not joined the batch */
 	struct call *next;	 /* in the batch */
+	struct letter letter;	 /* with the answer, to the loop of the call */
+	struct evresult result;	 /* that is in it */
 	long long number;	 /* for the reply of the command */
 };
 
@@ -53,6 +58,11 @@ struct evresult write_end(struct call *call, write_reply_fn reply);
 
 /* The same, and replies a number. */
 struct evresult write_end_number(struct call *call, long long number);
+
+/* For commit.c, which runs in that loop: what it has planned is durable and done, or has
+ * failed.  From here on the call is its own loop's. */
+void write_settle(struct call *call, const struct evfailure *failure,
+    const struct loop *loop);
 
 /* Gives a Deferred to wait for, which fires when the reply is written, or fails
  * and nothing was changed; or the value NULL if it has not joined a batch. */

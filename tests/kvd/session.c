@@ -119,8 +119,8 @@ START_TEST(test_client_info)
 	ck_assert_ptr_nonnull(reply);
 	ck_assert_msg(
 	    strstr(reply->str,
-		" name=me lib-name=some(v1) lib-ver=1.2 resp=2 multi=-1\n") !=
-		    NULL &&
+		" name=me lib-name=some(v1) lib-ver=1.2 resp=2 multi=-1 "
+		"io-thread=0\n") != NULL &&
 		strstr(reply->str, " addr=127.0.0.1:") != NULL,
 	    "%s", reply->str);
 	freeReplyObject(reply);
