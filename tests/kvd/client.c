@@ -260,6 +260,45 @@ peer_open(struct peer *peer, const struct kvd *kvd)
 	ck_assert_ptr_nonnull(peer->reader);
 }
 
+static void
+take_loop(struct peer *peer, const redisReply *reply, void *arg)
+{
+	static const char name[] = " io-thread=";
+	const char *text = strstr(reply->str, name);
+
+	(void)peer;
+	ck_assert_msg(text != NULL, "%s", reply->str);
+	*(int *)arg = atoi(text + strlen(name));
+}
+
+int
+peer_loop(struct peer *peer)
+{
+	int loop = -1;
+
+	ck_assert(peer_send(peer, "CLIENT INFO"));
+	while (peer->acked < peer->sent)
+		ck_assert(peers_pump(peer, 1, patience_ms(), take_loop, &loop));
+	return loop;
+}
+
+/* A new client is given to the loop with the fewest, so the others stay meanwhile. */
+void
+peer_open_in(struct peer *peer, const struct kvd *kvd, int loop)
+{
+	struct peer others[64];
+	size_t count = 0;
+
+	peer_open(peer, kvd);
+	while (peer_loop(peer) != loop) {
+		ck_assert_uint_lt(count, sizeof(others) / sizeof(others[0]));
+		others[count++] = *peer;
+		peer_open(peer, kvd);
+	}
+	while (count > 0)
+		peer_close(&others[--count]);
+}
+
 void
 peer_close(struct peer *peer)
 {

@@ -62,6 +62,11 @@ typedef void (*peer_reply_fn)(
     struct peer *peer, const redisReply *reply, void *arg);
 
 void peer_open(struct peer *peer, const struct kvd *kvd);
+/* Opens it so that a loop of that number serves it: locks that wait for each other in a
+ * cycle are found, and asked first is granted first, among the clients of one loop. */
+void peer_open_in(struct peer *peer, const struct kvd *kvd, int loop);
+/* The number of the loop that serves it. */
+int peer_loop(struct peer *peer);
 void peer_close(struct peer *peer);
 /* Closes it so that the other side sees an error, and not an end. */
 void peer_reset(struct peer *peer);

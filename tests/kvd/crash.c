@@ -49,6 +49,22 @@ START_TEST(test_kill_under_load_loses_nothing_acknowledged)
 }
 END_TEST
 
+/* Readers of all loops see each MSET whole or not at all, however it ends. */
+START_TEST(test_kill_under_load_with_readers)
+{
+	memset(&load, 0, sizeof(load));
+	load.with_readers = true;
+	kvd_start(&kvd, NULL, KVD_END);
+	for (long round = 0; round < KILLS; round++) {
+		kill_under_load(round);
+		kvd_start(&kvd, kvd.dir, KVD_END);
+		load_check(&load, &kvd);
+	}
+	ck_assert_int_gt(load.pairs, KILLS);
+	kvd_stop(&kvd);
+}
+END_TEST
+
 /* With snapshots, one after the other, all the while: between the writing of
  * the new one, its renaming and the truncation of the journal. */
 START_TEST(test_kill_under_load_and_snapshots_loses_nothing_acknowledged)
@@ -167,7 +183,8 @@ START_TEST(test_end_finishes_what_was_begun)
 	kvd_start(&kvd, kvd.dir, KVD_END);
 	client = client_open(&kvd);
 	client_expect(client, ":2000", "DBSIZE");
-	peer_open(&peer, &kvd);
+	/* In the loop of the client, which has begun it before it answers. */
+	peer_open_in(&peer, &kvd, 0);
 	peer_send(&peer, "SNAPSHOT");
 	client_expect(client, "0", "GET pair0");
 	redisFree(client);
@@ -206,6 +223,7 @@ kvd_crash_case(void)
 
 	tcase_set_timeout(tcase, 60);
 	tcase_add_test(tcase, test_kill_under_load_loses_nothing_acknowledged);
+	tcase_add_test(tcase, test_kill_under_load_with_readers);
 	tcase_add_test(tcase,
 	    test_kill_under_load_and_snapshots_loses_nothing_acknowledged);
 	tcase_add_test(tcase, test_kill_during_the_start);

@@ -7,7 +7,7 @@
 #include <check.h>
 
 #define DEPTH 16
-#define DEPTH_WITH_SNAPSHOTS 2
+#define DEPTH_WITH_PAUSES 2
 
 /* Step number "step" of a peer is SET, INCR or MSET, by turns. */
 static bool
@@ -63,6 +63,23 @@ take_snapshot_reply(struct peer *peer, const redisReply *reply, void *arg)
 	peer_send(peer, "SNAPSHOT");
 }
 
+static void
+take_pair(struct peer *peer, const redisReply *reply, void *arg)
+{
+	const redisReply *a, *b;
+	struct load *load = arg;
+
+	(void)peer;
+	ck_assert_int_eq(reply->type, REDIS_REPLY_ARRAY);
+	ck_assert_uint_eq(reply->elements, 2);
+	a = reply->element[0];
+	b = reply->element[1];
+	ck_assert_msg(a->type == b->type && (a->type != REDIS_REPLY_STRING ||
+						strcmp(a->str, b->str) == 0),
+	    "half an MSET was seen");
+	load->pairs += a->type == REDIS_REPLY_STRING;
+}
+
 void
 load_open(struct load *load, const struct kvd *kvd)
 {
@@ -71,6 +88,8 @@ load_open(struct load *load, const struct kvd *kvd)
 		load->peers[i].sent = load->checked[i];
 		load->peers[i].acked = load->checked[i];
 	}
+	for (size_t i = 0; load->with_readers && i < LOAD_READERS; i++)
+		peer_open(&load->readers[i], kvd);
 	if (!load->with_snapshots)
 		return;
 	peer_open(&load->snapshots, kvd);
@@ -82,6 +101,8 @@ load_close(struct load *load)
 {
 	for (size_t i = 0; i < LOAD_PEERS; i++)
 		peer_close(&load->peers[i]);
+	for (size_t i = 0; load->with_readers && i < LOAD_READERS; i++)
+		peer_close(&load->readers[i]);
 	if (load->with_snapshots)
 		peer_close(&load->snapshots);
 }
@@ -98,9 +119,10 @@ all_answered(const struct load *load)
 static void
 fill(struct load *load)
 {
-	long depth = load->with_snapshots ? DEPTH_WITH_SNAPSHOTS : DEPTH;
+	bool pauses = load->with_snapshots || load->with_readers;
+	long depth = pauses ? DEPTH_WITH_PAUSES : DEPTH;
 
-	if (load->with_snapshots && !all_answered(load))
+	if (pauses && !all_answered(load))
 		return;
 	for (size_t i = 0; i < LOAD_PEERS; i++) {
 		struct peer *peer = &load->peers[i];
@@ -111,6 +133,18 @@ fill(struct load *load)
 	}
 }
 
+static void
+read_pairs(struct load *load)
+{
+	for (size_t i = 0; i < LOAD_READERS; i++) {
+		struct peer *reader = &load->readers[i];
+
+		if (reader->sent == reader->acked)
+			peer_send(reader, "MGET a%ld b%ld", (long)i, (long)i);
+	}
+	peers_pump(load->readers, LOAD_READERS, 0, take_pair, load);
+}
+
 /* One turn of the loop.  False if no answer came in the time. */
 static bool
 turn(struct load *load, int timeout_ms)
@@ -118,6 +152,8 @@ turn(struct load *load, int timeout_ms)
 	bool answered;
 
 	fill(load);
+	if (load->with_readers)
+		read_pairs(load);
 	answered = peers_pump(
 	    load->peers, LOAD_PEERS, timeout_ms, take_step_reply, load);
 	if (load->with_snapshots)

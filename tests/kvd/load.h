@@ -11,13 +11,17 @@
 #include "client.h"
 
 #define LOAD_PEERS 8
+#define LOAD_READERS 4
 
 struct load {
 	struct peer peers[LOAD_PEERS];
 	long checked[LOAD_PEERS]; /* how much of the sequence was verified */
 	bool with_snapshots;
 	struct peer snapshots; /* asks for one SNAPSHOT after the other */
-	long acked;	       /* of all peers, since load_open() */
+	bool with_readers;
+	struct peer readers[LOAD_READERS]; /* ask for what an MSET writes */
+	long pairs;			   /* that they have read, whole */
+	long acked;			   /* of all peers, since load_open() */
 };
 
 /* Begins where the last load_check() found the end; zero it at first. */
@@ -26,7 +30,7 @@ void load_close(struct load *load);
 
 /* Keeps a pipeline of each peer full until "acks" more were acknowledged, and
  * goes on for so many seconds.
- * With snapshots, the peers pause for one after each few steps, as kvd lets
+ * With snapshots or readers, the peers pause for them after each few steps, as kvd lets
  * waiting writers in first. */
 void load_run(struct load *load, long acks, double seconds);
 

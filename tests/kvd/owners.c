@@ -17,6 +17,7 @@
 #include "client.h"
 
 #define CROWD 50
+#define NAMES 20
 
 static struct kvd kvd;
 static redisContext *client; /* of INFO, it has no locks */
@@ -267,10 +268,20 @@ START_TEST(test_writer_that_times_out_lets_readers_in)
 }
 END_TEST
 
+static void
+put_in_loops(int loop_of_a, int loop_of_b)
+{
+	peer_close(&a);
+	peer_close(&b);
+	peer_open_in(&a, &kvd, loop_of_a);
+	peer_open_in(&b, &kvd, loop_of_b);
+}
+
 START_TEST(test_deadlock_over_two_keys)
 {
 	char text[CLIENT_TEXT_MAX], name[32];
 
+	put_in_loops(0, 0);
 	expect(&a, "+OK", "LOCK first WRITE");
 	expect(&b, "+OK", "LOCK second WRITE");
 	wait_in(&a, "LOCK second WRITE");
@@ -292,6 +303,101 @@ START_TEST(test_deadlock_over_two_keys)
 }
 END_TEST
 
+/* Where two loops have a part of the cycle, neither can see it. */
+START_TEST(test_deadlock_over_two_loops_ends_with_the_patience)
+{
+	const int last = kvd_threads() - 1;
+
+	put_in_loops(0, last);
+	expect(&a, "+OK", "LOCK first WRITE");
+	expect(&b, "+OK", "LOCK second WRITE");
+	wait_in(&a, "LOCK second WRITE");
+	expect(&b, last > 0 ? "-BUSY" : "-DEADLOCK", "LOCK first READ 100");
+	expect(&b, "+OK", "UNLOCK second");
+	expect_granted(&a);
+}
+END_TEST
+
+/* What each of a crowd is at. */
+enum step { STEP_ASKS, STEP_HOLDS, STEP_GIVES_BACK };
+
+struct turmoil {
+	struct peer peers[CROWD];
+	enum step steps[CROWD];
+	bool writes[CROWD];
+	int names[CROWD];
+	int writers[NAMES], readers[NAMES];
+	long grants;
+};
+
+/* Asks for another lock each time, to write each third time. */
+static void
+ask_next(struct turmoil *turmoil, int i)
+{
+	const long number = turmoil->grants + i;
+
+	turmoil->steps[i] = STEP_ASKS;
+	turmoil->names[i] = (int)(number % NAMES);
+	turmoil->writes[i] = number / NAMES % 3 == 0;
+	peer_send(&turmoil->peers[i], "LOCK n%d %s", turmoil->names[i],
+	    turmoil->writes[i] ? "WRITE" : "READ");
+}
+
+static void
+take_step(struct peer *peer, const redisReply *reply, void *arg)
+{
+	struct turmoil *turmoil = arg;
+	const long i = peer - turmoil->peers;
+	const int name = turmoil->names[i];
+
+	ck_assert_str_eq(reply->str, "OK");
+	if (turmoil->steps[i] == STEP_GIVES_BACK) {
+		ask_next(turmoil, (int)i);
+		return;
+	}
+	ck_assert_int_eq(turmoil->writers[name], 0);
+	ck_assert(!turmoil->writes[i] || turmoil->readers[name] == 0);
+	*(turmoil->writes[i] ? &turmoil->writers[name]
+			     : &turmoil->readers[name]) += 1;
+	turmoil->steps[i] = STEP_HOLDS;
+	turmoil->grants++;
+}
+
+/* Those that hold one give it back, all at once. */
+static void
+give_back(struct turmoil *turmoil)
+{
+	for (int i = 0; i < CROWD; i++) {
+		if (turmoil->steps[i] != STEP_HOLDS)
+			continue;
+		*(turmoil->writes[i] ? &turmoil->writers[turmoil->names[i]]
+				     : &turmoil->readers[turmoil->names[i]]) -=
+		    1;
+		turmoil->steps[i] = STEP_GIVES_BACK;
+		peer_send(&turmoil->peers[i], "UNLOCK n%d", turmoil->names[i]);
+	}
+}
+
+/* Locks that come and go in all loops at once keep to their rules. */
+START_TEST(test_turmoil)
+{
+	static struct turmoil turmoil;
+
+	memset(&turmoil, 0, sizeof(turmoil));
+	for (int i = 0; i < CROWD; i++) {
+		peer_open(&turmoil.peers[i], &kvd);
+		ask_next(&turmoil, i);
+	}
+	while (turmoil.grants < 5000) {
+		ck_assert(peers_pump(
+		    turmoil.peers, CROWD, patience_ms(), take_step, &turmoil));
+		give_back(&turmoil);
+	}
+	for (int i = 0; i < CROWD; i++)
+		peer_close(&turmoil.peers[i]);
+}
+END_TEST
+
 /* A cycle that is as long as a message about it can be. */
 START_TEST(test_deadlock_of_many_clients)
 {
@@ -300,7 +406,7 @@ START_TEST(test_deadlock_of_many_clients)
 	const char *text;
 
 	for (int i = 0; i < 10; i++) {
-		peer_open(&crowd[i], &kvd);
+		peer_open_in(&crowd[i], &kvd, 0);
 		snprintf(command, sizeof(command), "LOCK k%d WRITE", i);
 		expect(&crowd[i], "+OK", command);
 	}
@@ -757,9 +863,11 @@ START_TEST(test_two_redis_clis)
 	client_wait_info(client, "named_lock_waiters", 1);
 	more = fopen(path, "w");
 	ck_assert_ptr_nonnull(more);
-	fputs("LOCK two WRITE\nUNLOCK one\n", more);
+	fputs("LOCK two WRITE 100\nUNLOCK one\n", more);
 	fclose(more);
-	expect_line(holder, "DEADLOCK 127.0.0.1:");
+	/* The two may be in different loops. */
+	expect_line(
+	    holder, kvd_threads() == 1 ? "DEADLOCK 127.0.0.1:" : "BUSY");
 	expect_line(waiter, "OK");
 	expect_line(holder, "OK");
 	pclose(waiter);
@@ -782,7 +890,10 @@ kvd_owners_case(void)
 	tcase_add_test(tcase, test_lock_that_times_out);
 	tcase_add_test(tcase, test_writer_that_times_out_lets_readers_in);
 	tcase_add_test(tcase, test_deadlock_over_two_keys);
+	tcase_add_test(
+	    tcase, test_deadlock_over_two_loops_ends_with_the_patience);
 	tcase_add_test(tcase, test_deadlock_of_many_clients);
+	tcase_add_test(tcase, test_turmoil);
 	tcase_add_test(tcase, test_lock_is_reentrant);
 	tcase_add_test(tcase, test_unlock_gives_the_write_back_first);
 	tcase_add_test(tcase, test_reader_that_asks_to_write_is_refused);

@@ -156,15 +156,33 @@ make_disk(struct kvd *kvd)
 	kvd->disk_is_stopped = false;
 }
 
+int
+kvd_threads(void)
+{
+	const char *text = getenv("KVD_THREADS");
+
+	return text == NULL || *text == '\0' ? 1 : atoi(text);
+}
+
+static bool
+has_option(const char *const *options, const char *option)
+{
+	for (; options != NULL && *options != NULL; options++)
+		if (strcmp(*options, option) == 0)
+			return true;
+	return false;
+}
+
 void
 kvd_launch(struct kvd *kvd, const char *dir, const char *const *options)
 {
 	char dir_option[KVD_PATH_MAX + 8];
+	char threads_option[32];
 	char port_option[] = "--port=0";
-	char *argv[OPTIONS_MAX + 4] = {
+	char *argv[OPTIONS_MAX + 5] = {
 	    (char *)(uintptr_t)(kvd->on_test_disk ? program_on_test_disk
 						  : program),
-	    port_option, dir_option, NULL};
+	    port_option, dir_option, threads_option, NULL};
 	pid_t parent = getpid();
 	int ends[2];
 	int errors;
@@ -172,9 +190,11 @@ kvd_launch(struct kvd *kvd, const char *dir, const char *const *options)
 	if (dir != kvd->dir)
 		snprintf(kvd->dir, sizeof(kvd->dir), "%s", dir);
 	snprintf(dir_option, sizeof(dir_option), "--dir=%s", dir);
+	snprintf(threads_option, sizeof(threads_option), "--threads=%d",
+	    has_option(options, "--no-lock") ? 1 : kvd_threads());
 	for (size_t i = 0; options != NULL && options[i] != NULL; i++) {
 		ck_assert_uint_lt(i, OPTIONS_MAX);
-		argv[i + 3] = (char *)(uintptr_t)options[i];
+		argv[i + 4] = (char *)(uintptr_t)options[i];
 	}
 	ck_assert_int_eq(pipe2(ends, O_CLOEXEC), 0);
 	errors = open_log(kvd);

@@ -40,6 +40,10 @@ int patience_ms(void);
  * stderr, if it is not there. */
 bool kvd_find_program(void);
 
+/* How many loops a daemon has, unless its options say something else or it has no lock:
+ * the environment variable KVD_THREADS, or 1. */
+int kvd_threads(void);
+
 /* Makes a new empty directory and writes its name to "dir". */
 void kvd_make_dir(char dir[KVD_PATH_MAX]);
 

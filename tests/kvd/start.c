@@ -37,6 +37,9 @@ static const char *const bad_options[] = {
     "--max-clients=0",
     "--max-clients=none",
     "--max-locks=-1",
+    "--threads=0",
+    "--threads=257",
+    "--threads=some",
     "--no-lock=yes",
     "argument",
 };
@@ -135,6 +138,43 @@ START_TEST(test_directory_is_a_file)
 	file_write(dir, "file", "text", 4);
 	snprintf(path, sizeof(path), "%s/file", dir);
 	expect_no_start(path, NULL);
+}
+END_TEST
+
+/* Without the lock nothing keeps the loops apart. */
+START_TEST(test_many_threads_need_the_lock)
+{
+	const char *options[] = {"--no-lock", "--threads=2", NULL};
+	char dir[KVD_PATH_MAX];
+
+	kvd_make_dir(dir);
+	kvd_launch(&kvd, dir, options);
+	ck_assert(!kvd_wait_ready(&kvd));
+	ck_assert_int_eq(kvd_wait(&kvd), 2);
+	ck_assert(kvd_log_has(&kvd, "--no-lock"));
+}
+END_TEST
+
+/* Each loop gets its share of the clients, whatever order they come and go in. */
+START_TEST(test_clients_are_spread_over_the_loops)
+{
+	enum { LOOPS = 3, CLIENTS = 4 * LOOPS };
+	struct peer peers[CLIENTS];
+	int clients[LOOPS] = {0};
+	int loop;
+
+	kvd_start(&kvd, NULL, "--threads=3", KVD_END);
+	for (int i = 0; i < CLIENTS; i++) {
+		peer_open(&peers[i], &kvd);
+		loop = peer_loop(&peers[i]);
+		ck_assert_int_lt(loop, LOOPS);
+		clients[loop]++;
+	}
+	for (int i = 0; i < LOOPS; i++)
+		ck_assert_int_eq(clients[i], CLIENTS / LOOPS);
+	for (int i = 0; i < CLIENTS; i++)
+		peer_close(&peers[i]);
+	kvd_stop(&kvd);
 }
 END_TEST
 
@@ -255,6 +295,8 @@ kvd_start_case(void)
 	tcase_add_test(tcase, test_second_daemon_in_one_directory);
 	tcase_add_test(tcase, test_port_in_use);
 	tcase_add_test(tcase, test_bad_address);
+	tcase_add_test(tcase, test_many_threads_need_the_lock);
+	tcase_add_test(tcase, test_clients_are_spread_over_the_loops);
 	tcase_add_test(tcase, test_directory_is_a_file);
 	tcase_add_test(tcase, test_same_port_again);
 	tcase_add_loop_test(

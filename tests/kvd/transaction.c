@@ -220,6 +220,54 @@ START_TEST(test_transaction_of_reads_is_a_reader)
 }
 END_TEST
 
+/* What other loops count is asked for before. */
+START_TEST(test_info_in_a_transaction)
+{
+	redisContext *other;
+	redisReply *reply;
+
+	start("--sync=always");
+	other = client_open(&kvd);
+	client_expect(other, "+OK", "MULTI");
+	client_expect(other, "+QUEUED", "SET a 1");
+	client_expect(other, "+QUEUED", "INFO");
+	reply = redisCommand(other, "EXEC");
+	ck_assert_ptr_nonnull(reply);
+	ck_assert_uint_eq(reply->elements, 2);
+	ck_assert(strstr(reply->element[1]->str, "connected_clients:2\r\n"));
+	freeReplyObject(reply);
+	client_expect(client, "1", "GET a");
+	redisFree(other);
+	stop();
+}
+END_TEST
+
+/* They go while the loops are asked, or after that. */
+START_TEST(test_clients_that_do_not_wait_for_info)
+{
+	struct peer peer;
+
+	start("--sync=always");
+	for (int i = 0; i < 200; i++) {
+		peer_open(&peer, &kvd);
+		if (i % 2 == 0) {
+			peer_send(&peer, "MULTI");
+			peer_send(&peer, "INCR counter");
+		}
+		peer_send(&peer, "INFO");
+		if (i % 2 == 0)
+			peer_send(&peer, "EXEC");
+		if (i % 3 == 0)
+			client_integer(client, "DBSIZE");
+		peer_reset(&peer);
+	}
+	client_wait_info(client, "connected_clients", 1);
+	client_wait_info(client, "writers_waiting", 0);
+	client_wait_info(client, "writers_inside", 0);
+	stop();
+}
+END_TEST
+
 /* As if the power had failed while it was written. */
 START_TEST(test_torn_transaction_is_not_there)
 {
@@ -584,6 +632,8 @@ kvd_transaction_case(void)
 	tcase_add_test(tcase, test_transaction_in_version_3);
 	tcase_add_test(tcase, test_transaction_is_one_sync);
 	tcase_add_test(tcase, test_transaction_of_reads_is_a_reader);
+	tcase_add_test(tcase, test_info_in_a_transaction);
+	tcase_add_test(tcase, test_clients_that_do_not_wait_for_info);
 	tcase_add_test(tcase, test_torn_transaction_is_not_there);
 	tcase_add_test(tcase, test_failed_disk_fails_the_whole_transaction);
 	tcase_add_test(tcase, test_transaction_builds_on_the_batch);
