@@ -114,8 +114,12 @@ evlock_acquire_specially_(struct evlock *lock, enum evmode mode)
 {
 	struct evdeferred *d;
 
-	if (!evwaitqueue_is_open_(&lock->queue))
-		return evwaitqueue_refuse_(&lock->queue);
+	if (!evwaitqueue_is_open_(&lock->queue)) {
+		d = evwaitqueue_refuse_(&lock->queue);
+		/* As a reader it has counted itself. */
+		evlock_forgo_(lock);
+		return d;
+	}
 	evlock_catch_up_(lock);
 	if (lock->type->must_wait(lock, mode))
 		d = evlock_wait_(lock, mode);

@@ -104,8 +104,10 @@ admit_by_right(struct evwaitqueue *queue)
 		needed = EVRIGHT_WRITE;
 	else if (readers->waiting > 0)
 		needed = EVRIGHT_READ;
+	/* On a closed base who waits is about to fail. */
 	if (ask(lock, needed, readers->inside + readers->waiting, false) >=
-	    needed)
+		needed &&
+	    !evdefer_base_closed_(queue->base))
 		admit_to_lock(queue);
 }
 

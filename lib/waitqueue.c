@@ -11,7 +11,8 @@ deliver_first(struct evwaitqueue *queue)
 	struct evdeferred *d = EVLIST_ELEMENT(
 	    evlist_pop_(&queue->granted), struct evdeferred, node);
 
-	queue->undelivered--;
+	if (--queue->undelivered == 0)
+		evlist_remove_(&queue->ready.node);
 	queue->type->deliver(queue, d);
 }
 
@@ -22,9 +23,10 @@ deliver_ready(struct evready *ready)
 	    EVLIST_ELEMENT(ready, struct evwaitqueue, ready);
 
 	/* Wait queues take turns: one with many waiters does not hold up another. */
-	evlist_remove_(&ready->node);
-	if (queue->undelivered > 1)
+	if (queue->undelivered > 1) {
+		evlist_remove_(&ready->node);
 		evlist_append_(&queue->base->ready, &ready->node);
+	}
 	deliver_first(queue);
 }
 
@@ -100,7 +102,6 @@ evwaitqueue_withdraw_(struct evwaitqueue *queue, struct evdeferred *d)
 static void
 hand_out_now(struct evwaitqueue *queue)
 {
-	evlist_remove_(&queue->ready.node);
 	queue->users++;
 	while (queue->undelivered > 0)
 		deliver_first(queue);

@@ -412,6 +412,68 @@ START_TEST(base_that_is_closed_fails_its_waiters_and_keeps_its_holders)
 }
 END_TEST
 
+/* With arg, the next that want the first lock. */
+static struct evresult
+want_more(void *value, void *arg)
+{
+	struct waiter *p = arg;
+
+	(void)value;
+	want_at(0, &p[0], WRITE);
+	want_at(0, &p[1], READ);
+	return evresult_value(NULL);
+}
+
+/* A newcomer has the loop tell those before it, who may be told before that. */
+START_TEST(loop_has_nothing_to_tell_those_that_were_told)
+{
+	struct evdeferred *d;
+	struct waiter p[4];
+
+	make_group(_i);
+	want_at(0, &p[0], WRITE);
+	look_all();
+	d = evrwlock_reader_acquire(sites[0].lock);
+	ck_assert_int_eq(evdeferred_add_callback(d, want_more, &p[2]), 0);
+	want_at(0, &p[1], READ);
+	ck_assert_int_eq(release_at(0, WRITE), 0);
+	look_all();
+	ck_assert_int_eq(p[1].granted, 1);
+	ck_assert_int_eq(p[2].ended + p[3].ended, 0);
+	ck_assert_int_eq(release_at(0, READ), 0);
+	ck_assert_int_eq(release_at(0, READ), 0);
+	look_all();
+	ck_assert_int_eq(p[2].granted, 1);
+	ck_assert_int_eq(release_at(0, WRITE), 0);
+	look_all();
+	ck_assert_int_eq(p[3].granted, 1);
+	ck_assert_int_eq(release_at(0, READ), 0);
+	evdeferred_free(d);
+	free_waiters(p, 4);
+	free_group();
+}
+END_TEST
+
+START_TEST(reader_that_is_refused_does_not_count)
+{
+	struct waiter p[2];
+
+	make_group(_i);
+	want_at(1, &p[0], READ);
+	look_all();
+	ck_assert_int_eq(release_at(1, READ), 0);
+	free_waiters(p, 1);
+	evdefer_base_free(sites[1].base);
+	sites[1].base = NULL;
+	want_at(1, &p[1], READ);
+	ck_assert_int_eq(p[1].failed, ESHUTDOWN);
+	ck_assert_int_eq(evrwlock_writer_try(sites[0].lock), 0);
+	ck_assert_int_eq(release_at(0, WRITE), 0);
+	free_waiters(&p[1], 1);
+	free_group();
+}
+END_TEST
+
 START_TEST(loop_stays_while_another_member_holds_what_it_waits_for)
 {
 	struct waiter p[1];
@@ -591,6 +653,9 @@ main(void)
 	    tc, member_with_a_message_under_way_may_be_freed, 0, 2);
 	tcase_add_loop_test(tc,
 	    base_that_is_closed_fails_its_waiters_and_keeps_its_holders, 0, 2);
+	tcase_add_loop_test(
+	    tc, loop_has_nothing_to_tell_those_that_were_told, 0, 2);
+	tcase_add_loop_test(tc, reader_that_is_refused_does_not_count, 0, 2);
 	tcase_add_loop_test(
 	    tc, loop_stays_while_another_member_holds_what_it_waits_for, 0, 2);
 	tcase_add_loop_test(
