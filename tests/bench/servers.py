@@ -25,8 +25,9 @@ def command(name, sync, kvd, port, folder):
                 "--appendfsync", {"never": "no", "always": "always"}[sync],
                 # kvd does not do that by itself either.
                 "--auto-aof-rewrite-percentage", "0"]
-    return [kvd, "--port=%d" % port, "--dir=" + folder, "--sync=" + sync] + (
-        ["--no-lock"] if name == works.KVD_NO_LOCK else [])
+    # It is named after its options.
+    return [kvd, "--port=%d" % port, "--dir=" + folder,
+            "--sync=" + sync] + name.split()[1:]
 
 
 class Server:

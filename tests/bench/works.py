@@ -18,8 +18,9 @@ PROGRAMS = {
 
 KVD = "kvd"
 KVD_NO_LOCK = "kvd --no-lock"
+KVD_TWO = "kvd --threads=2"
 REDIS = "redis-server"
-SERVERS = [KVD, KVD_NO_LOCK, REDIS]
+SERVERS = [KVD, KVD_NO_LOCK, KVD_TWO, REDIS]
 
 
 class Work:
@@ -183,6 +184,9 @@ def all_targets(scale):
                0.97, True, to=("kvd-get-P1/100000", KVD_NO_LOCK)),
         Target("the same in pipelines of 16", "kvd-get-P16/400000", KVD, 0.97,
                True, to=("kvd-get-P16/400000", KVD_NO_LOCK)),
+        Target("processor time of the same with 2 threads, to 1",
+               "kvd-get-P16-processor/400000", KVD_TWO, 1.1,
+               to=("kvd-get-P16-processor/400000", KVD)),
         Target("kvd GET to redis-server's", "kvd-get-P1/100000", KVD, 0.9,
                True, to=("kvd-get-P1/100000", REDIS)),
         Target("the same in pipelines of 16", "kvd-get-P16/400000", KVD, 0.9,
