@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: MIT
-//! tokio's RwLock, in one runtime of one thread.
+//! tokio's RwLock, in one runtime of one thread, or of two where two tasks use one
+//! lock beside each other.
 //!
 //! Without contention: read().await and the drop of the guard, in one task.
 //! Waiters are tasks, as nothing else can wait beside others.
 use std::cell::Cell;
 use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Instant;
 
 use tokio::sync::RwLock;
 use tokio::task::{spawn_local, yield_now, LocalSet};
@@ -111,6 +114,47 @@ async fn round_trips(n: usize, count: usize) -> u128 {
     now() - begun
 }
 
+/// As many as in evdefer_group.c.
+const READS: usize = 1000;
+
+async fn use_often(lock: Arc<RwLock<u64>>, writes: bool, count: usize) {
+    let mut sum = 0;
+    for _ in 0..count {
+        if writes {
+            *lock.write().await += 1;
+            for _ in 0..READS {
+                sum += *lock.read().await;
+            }
+        } else {
+            sum += *lock.read().await;
+        }
+    }
+    assert!(writes || sum == 0);
+}
+
+/// Two tasks, in the time that passes.
+async fn two(writes: bool, count: usize) -> u128 {
+    let lock = Arc::new(RwLock::new(0));
+    let begun = Instant::now();
+    let tasks = [0, 1].map(|_| {
+        tokio::spawn(use_often(lock.clone(), writes, count))
+    });
+    for task in tasks {
+        task.await.unwrap();
+    }
+    begun.elapsed().as_nanos()
+}
+
+async fn figure_of_two(work: &str, n: usize) -> Option<f64> {
+    match work {
+        "two-readers" => Some(measure!(2 * n, |count| two(false, count))),
+        "two-mixed" => {
+            Some(measure!(2 * n * (READS + 1), |count| two(true, count)))
+        }
+        _ => None,
+    }
+}
+
 async fn figure(work: &str, n: usize) -> Option<f64> {
     let lock = RwLock::new(0);
     match work {
@@ -130,6 +174,13 @@ fn main() {
     let figure = match args[1].as_str() {
         // Tasks that are not Send need a set of their own.
         "waiters" => LocalSet::new().block_on(&runtime, figure("waiters", n)),
+        work @ ("two-readers" | "two-mixed") => {
+            tokio::runtime::Builder::new_multi_thread()
+                .worker_threads(2)
+                .build()
+                .unwrap()
+                .block_on(figure_of_two(work, n))
+        }
         work => runtime.block_on(figure(work, n)),
     };
     println!("{:.3}", figure.expect("no such work"));
