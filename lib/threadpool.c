@@ -265,7 +265,6 @@ evthreadpool_defer(struct evthreadpool *pool, struct evdefer_base *base,
 	evdefer_base_use_(base);
 	evlist_append_(
 	    &EVLIST_ELEMENT(part, struct jobs, part)->all, &job->base_node);
-	evlist_init_(&job->pool_node);
 	job->pool = pool;
 	job->base = base;
 	job->fn = fn;

@@ -744,6 +744,7 @@ START_TEST(new_without_memory_leaves_nothing)
 	const long live = alloc_live();
 	struct event_base *own = support_new_loop();
 	const int before = descriptors();
+	const int objects = thread_objects();
 	struct evdefer_base *b = NULL;
 	size_t n;
 	int code;
@@ -762,10 +763,12 @@ START_TEST(new_without_memory_leaves_nothing)
 	}
 	fail_eventfd(0);
 	ck_assert_ptr_nonnull(b);
+	ck_assert(!alloc_failed());
 	if (alloc_works())
 		ck_assert_uint_gt(n, 4);
 	evdefer_base_free(b);
 	ck_assert_int_eq(descriptors(), before);
+	ck_assert_int_eq(thread_objects(), objects);
 	event_base_free(own);
 	ck_assert_int_eq(alloc_live(), live);
 }

@@ -150,12 +150,15 @@ START_TEST(what_is_missing_is_refused)
 }
 END_TEST
 
-START_TEST(all_its_threads_are_waited_for)
+START_TEST(nothing_is_left_of_it)
 {
+	const int before = thread_objects();
+
 	make_pool(THREADS);
 	joins = 0;
 	free_pool();
 	ck_assert_int_eq(joins, THREADS);
+	ck_assert_int_eq(thread_objects(), before);
 }
 END_TEST
 
@@ -1040,7 +1043,7 @@ main(void)
 	TCase *tc = add_case(suite, "pool");
 
 	tcase_add_test(tc, what_is_missing_is_refused);
-	tcase_add_test(tc, all_its_threads_are_waited_for);
+	tcase_add_test(tc, nothing_is_left_of_it);
 	tcase_add_test(tc, a_closed_base_is_refused);
 	tcase_add_loop_test(tc, new_without_a_thread_is_its_error, 1, 5);
 	tcase_add_test(tc, new_without_memory_leaves_nothing);

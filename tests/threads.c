@@ -325,8 +325,9 @@ pthread_join(pthread_t thread, void **value)
 
 /*
  * A mutex that is unlocked by who has not locked it, or locked twice, is a mistake.
- * libc does not say so if it was not asked to.  ThreadSanitizer does, and has to see
- * them itself.
+ * libc does not say so if it was not asked to.  And it may need none of the calls that
+ * make mutexes and conditions, or end them, but other systems do.  ThreadSanitizer sees
+ * the first for itself, and has to see all of them.
  */
 
 #ifdef __has_feature
@@ -337,6 +338,14 @@ pthread_join(pthread_t thread, void **value)
 #if defined(__SANITIZE_THREAD__) && !defined(WATCHED)
 #define WATCHED
 #endif
+
+static volatile atomic_int objects;
+
+int
+thread_objects(void)
+{
+	return objects;
+}
 
 #ifndef WATCHED
 static void
@@ -353,6 +362,7 @@ pthread_mutex_init(pthread_mutex_t *made, const pthread_mutexattr_t *attr)
 	pthread_mutexattr_t strict;
 	int error;
 
+	objects++;
 	find_next("pthread_mutex_init", &next, sizeof(next));
 	if (attr != NULL)
 		return next(made, attr);
@@ -361,6 +371,37 @@ pthread_mutex_init(pthread_mutex_t *made, const pthread_mutexattr_t *attr)
 	error = next(made, &strict);
 	pthread_mutexattr_destroy(&strict);
 	return error;
+}
+
+int
+pthread_mutex_destroy(pthread_mutex_t *ended)
+{
+	int (*next)(pthread_mutex_t *);
+
+	objects--;
+	find_next("pthread_mutex_destroy", &next, sizeof(next));
+	must_be_right(next(ended));
+	return 0;
+}
+
+int
+pthread_cond_init(pthread_cond_t *made, const pthread_condattr_t *attr)
+{
+	int (*next)(pthread_cond_t *, const pthread_condattr_t *);
+
+	objects++;
+	find_next("pthread_cond_init", &next, sizeof(next));
+	return next(made, attr);
+}
+
+int
+pthread_cond_destroy(pthread_cond_t *ended)
+{
+	int (*next)(pthread_cond_t *);
+
+	objects--;
+	find_next("pthread_cond_destroy", &next, sizeof(next));
+	return next(ended);
 }
 
 int

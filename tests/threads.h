@@ -77,6 +77,10 @@ void fail_membarrier(int code);
 void fail_thread(int n);
 extern volatile atomic_int joins;
 
+/* Mutexes and conditions that were made and not ended; ThreadSanitizer does not let us
+ * count, and has 0 of them. */
+int thread_objects(void);
+
 /* How many descriptors are open. */
 int descriptors(void);
 
