@@ -685,6 +685,29 @@ START_TEST(its_descriptors_are_not_inherited_and_do_not_block)
 }
 END_TEST
 
+/* One that shares the descriptor may take a wake-up, or give one. */
+START_TEST(a_wake_up_for_nothing_does_no_harm)
+{
+	const uint64_t one = 1;
+	int fd;
+
+	support_free_base();
+	fd = dup(STDIN_FILENO);
+	close(fd);
+	base = evdefer_base_new(loop);
+	ck_assert_ptr_nonnull(base);
+	expect_calls(0);
+	ck_assert_int_eq(write(fd, &one, sizeof(one)), sizeof(one));
+	polls(1);
+	call(1);
+	polls(1);
+	call(2);
+	polls(1);
+	ck_assert_int_eq(log_.count, 2);
+	ck_assert_int_eq(log_.wrong, 0);
+}
+END_TEST
+
 /*
  * What runs out.
  */
@@ -826,6 +849,7 @@ main(void)
 	tcase_add_loop_test(tc, a_child_may_go_on_with_a_base, 0, 2);
 	tcase_add_loop_test(
 	    tc, its_descriptors_are_not_inherited_and_do_not_block, 0, 2);
+	tcase_add_test(tc, a_wake_up_for_nothing_does_no_harm);
 
 	tc = add_case(suite, "what runs out");
 	tcase_add_test(tc, a_call_without_memory_is_enomem);
