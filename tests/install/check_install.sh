@@ -3,8 +3,8 @@
 #
 # check_install.sh SOURCES: builds and runs programs outside the tree against
 # the installed library, found by nothing but 'pkg-config evdefer'.  CC, CXX,
-# PKG_CONFIG, libdir and docdir (where the library and its pages were installed)
-# come from make.
+# PKG_CONFIG, libdir, docdir, bindir and mandir (where the library, its pages and its
+# programs were installed) come from make.
 set -eu
 
 case ${1-} in
@@ -14,7 +14,7 @@ case ${1-} in
 	;;
 esac
 
-: "${libdir:?}" "${docdir:?}" "${CC:?}" "${CXX:?}" "${PKG_CONFIG:?}"
+: "${libdir:?}" "${docdir:?}" "${bindir:?}" "${mandir:?}" "${CC:?}" "${CXX:?}" "${PKG_CONFIG:?}"
 sources=$(cd "$1" && pwd)
 work=$(mktemp -d)
 trap 'chmod -R u+w "$work"; rm -rf "$work"' EXIT
@@ -70,6 +70,13 @@ links() {
 	[ ! -s broken-links ]
 }
 
+# It runs, and the page of what it is built on is beside its own.
+evlock() {
+	[ "$("$bindir/evlock" -t 1 --file lock -- echo locked)" = locked ] &&
+		[ -f "$mandir/man1/evlock.1" ] &&
+		[ -f "$mandir/man3/evrwlock_new_on_file.3" ]
+}
+
 passed=0
 failed=0
 try() {
@@ -91,6 +98,7 @@ else
 fi
 try cplusplus
 try autotools_project
+try evlock
 try links
 echo "$passed passed, $failed failed"
 [ "$failed" -eq 0 ]
