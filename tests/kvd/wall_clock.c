@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The wall clock of kvd_on_test_disk: set back by a year after the first look. */
+#include <stdatomic.h>
 #include <stddef.h>
 #include <sys/time.h>
 #include <time.h>
@@ -9,11 +10,12 @@
 static time_t
 read_clock(void)
 {
-	static int looks;
+	static atomic_int looks;
 	struct timespec now;
 
 	clock_gettime(CLOCK_REALTIME, &now);
-	return looks++ == 0 ? now.tv_sec : now.tv_sec - YEAR;
+	return atomic_fetch_add(&looks, 1) == 0 ? now.tv_sec
+						: now.tv_sec - YEAR;
 }
 
 time_t
