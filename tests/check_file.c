@@ -554,6 +554,29 @@ START_TEST(wait_may_time_out)
 }
 END_TEST
 
+START_TEST(timeout_that_was_not_needed_does_no_harm)
+{
+	const struct timeval three = {3, 0};
+	struct waiter p;
+
+	make_files(_i);
+	ck_assert_int_eq(evrwlock_writer_try(sites[0].lock), 0);
+	want_at(1, &p, WRITE);
+	ck_assert_int_eq(evdeferred_add_timeout(p.d, &three), 0);
+	look_until_blocked(1);
+	ck_assert_int_eq(release_at(0, WRITE), 0);
+	await_end(1, &p);
+	clock_advance(5000);
+	look_all();
+	ck_assert_int_eq(p.granted, 1);
+	ck_assert_int_eq(p.failed, 0);
+	REFUSED(evrwlock_writer_try(sites[0].lock), EBUSY);
+	ck_assert_int_eq(release_at(1, WRITE), 0);
+	free_waiters(&p, 1);
+	free_files();
+}
+END_TEST
+
 /* Once its loop has looked, and before that, when there is no thread to be ended. */
 START_TEST(wait_that_is_cancelled_leaves_nothing)
 {
@@ -1473,6 +1496,7 @@ add_leaving(Suite *suite)
 	tcase_add_loop_test(
 	    tc, only_writer_that_gives_up_lets_readers_in, 0, 2 * WAYS_AT_ONCE);
 	tcase_add_loop_test(tc, wait_may_time_out, 0, 4);
+	tcase_add_loop_test(tc, timeout_that_was_not_needed_does_no_harm, 0, 2);
 	tcase_add_loop_test(tc, wait_that_is_cancelled_leaves_nothing, 0, 4);
 	tcase_add_loop_test(
 	    tc, grant_that_was_not_looked_for_can_be_cancelled, 0, 4);
