@@ -67,7 +67,7 @@ is_blank_party(const struct model *m, int party)
 		return true;
 	if (m->ending[party])
 		return false;
-	for (lock = 0; lock < LOCKS; lock++)
+	for (lock = 0; lock < m->lock_count; lock++)
 		if (m->received[party][lock][READ] +
 			m->received[party][lock][WRITE] >
 		    0)
@@ -91,7 +91,7 @@ is_double(const struct model *m, int c)
 			continue;
 		if (other->party == client->party)
 			return true;
-		if (other->party != 0 && client->party != 0 &&
+		if (other->party != 0 && client->party != 0 && !m->grouped &&
 		    is_blank_party(m, other->party) &&
 		    is_blank_party(m, client->party))
 			return true;
@@ -104,7 +104,8 @@ is_blank_lock(const struct model *m, int lock)
 {
 	int c, party;
 
-	if (m->status[lock] != OPEN)
+	if (m->status[lock] != OPEN || m->base_closed[model_base_of(m, lock)] ||
+	    m->group.members[lock].called)
 		return false;
 	for (party = 0; party < m->party_count; party++)
 		if (m->received[party][lock][READ] +
@@ -117,16 +118,34 @@ is_blank_lock(const struct model *m, int lock)
 	return true;
 }
 
-/* The same for locks. */
+/* The same for locks.  Those of a group differ by the owners that their bases have,
+ * and by what is under way there. */
 static bool
 is_double_lock(const struct model *m, int lock)
 {
 	int i;
 
+	if (m->grouped && (m->party_count > 1 || m->depth > 0))
+		return false;
+
 	for (i = 0; i < lock; i++)
 		if (is_blank_lock(m, i) && is_blank_lock(m, lock))
 			return true;
 	return false;
+}
+
+/* Is it an owner of another base? */
+static bool
+is_stranger(const struct model *m, int party, int lock)
+{
+	return m->grouped && party > 0 && model_lock_of(m, party) != lock;
+}
+
+/* What others are told of while waiters fail one by one is not said. */
+static bool
+is_failing_in_group(const struct model *m, int lock)
+{
+	return m->grouped && model_is_failing(m, lock);
 }
 
 static bool
@@ -135,11 +154,17 @@ allows_acquire(const struct model *m, struct step step)
 	const struct client *client = &m->clients[step.who];
 	const int party = client->party;
 
-	if (client->phase != IDLE || client->requesting)
+	if (client->phase != IDLE || client->requesting ||
+	    is_stranger(m, party, step.lock))
 		return false;
-	if (step.kind == ACQUIRE_TIMED && m->base_closed)
+	if (step.kind == ACQUIRE_TIMED &&
+	    m->base_closed[model_base_of(m, step.lock)])
 		return false;
 	if (party != 0 && is_closing_on_owner(m))
+		return false;
+	/* One that is refused may tell others of what has changed so far. */
+	if (m->grouped && (model_is_in(m, CLOSE, step.lock) ||
+			      model_is_in(m, END_BASE, step.lock)))
 		return false;
 	return may_use(m, party, step.lock) && is_foreseeable(m, party) &&
 	       m->received[party][step.lock][step.mode] < MOST_HOLDS &&
@@ -161,9 +186,26 @@ static bool
 allows_try(const struct model *m, struct step step)
 {
 	return has_party(m, step.who) && may_use(m, step.who, step.lock) &&
+	       !is_stranger(m, step.who, step.lock) &&
 	       is_foreseeable(m, step.who) &&
 	       m->received[step.who][step.lock][step.mode] < MOST_HOLDS &&
 	       !is_double_lock(m, step.lock);
+}
+
+/* Are some granted, and others let in by the group?  Who leaves then may tell both, or
+ * only the first. */
+static bool
+is_let_in_twice(const struct model *m, int lock)
+{
+	int c;
+
+	if (!m->grouped || !m->group.members[lock].let_in)
+		return false;
+	for (c = 0; c < m->client_count; c++)
+		if (m->clients[c].phase == GRANTED &&
+		    m->clients[c].lock == lock)
+			return true;
+	return false;
 }
 
 static bool
@@ -173,15 +215,20 @@ allows_release(const struct model *m, struct step step)
 	int c;
 
 	if (!has_party(m, step.who) || !may_use(m, step.who, step.lock) ||
-	    is_ending_any(m))
+	    is_stranger(m, step.who, step.lock) || is_ending_any(m) ||
+	    is_failing_in_group(m, step.lock))
+		return false;
+	if (is_let_in_twice(m, step.lock))
 		return false;
 	if (step.who != 0 || m->received[0][step.lock][step.mode] > 0)
 		return true;
-	/* Whether an anonymous grant that has fired on a paused Deferred is a
-	 * hold is not said: it would be a mistake to release it. */
+	/* Whether an anonymous grant that has fired on a paused Deferred, or on
+	 * one that was not returned, is a hold is not said: it would be a
+	 * mistake to release it. */
 	for (c = 0; c < m->client_count; c++) {
 		client = &m->clients[c];
-		if (client->paused && client->lock == step.lock &&
+		if ((client->paused || (m->grouped && client->requesting)) &&
+		    client->lock == step.lock &&
 		    (client->phase == FIRED || client->phase == GRANTED))
 			return false;
 	}
@@ -192,7 +239,8 @@ allows_release(const struct model *m, struct step step)
 static bool
 has_deferred(const struct model *m, const struct client *client)
 {
-	if (client->phase == IDLE || client->requesting || is_ending_any(m))
+	if (client->phase == IDLE || client->requesting || is_ending_any(m) ||
+	    is_failing_in_group(m, client->lock))
 		return false;
 	/* Has it fired already in a call that is under way? */
 	return !(client->paused && client->phase == GRANTED && m->depth > 0);
@@ -205,11 +253,30 @@ allows_pause(const struct model *m, const struct client *client)
 	       !client->paused && !client->timed && !is_ending_any(m);
 }
 
+/* At how many bases of a group are time limits that may run out?  All count twice at
+ * one that has a message under way: it is not said what comes first. */
+static int
+timed_bases(const struct model *m)
+{
+	bool timed[LOCKS] = {false};
+	int c, lock, count = 0;
+
+	for (c = 0; c < m->client_count; c++)
+		if (m->clients[c].timed && m->clients[c].phase != IDLE)
+			timed[m->clients[c].lock] = true;
+	for (lock = 0; lock < m->lock_count; lock++)
+		if (timed[lock])
+			count += m->group.members[lock].called ? 2 : 1;
+	return count;
+}
+
 static bool
 allows_pass_time(const struct model *m)
 {
 	int c;
 
+	if (m->grouped && timed_bases(m) > 1)
+		return false;
 	for (c = 0; c < m->client_count; c++)
 		if (m->clients[c].timed && m->clients[c].phase != IDLE &&
 		    !m->clients[c].expired)
@@ -217,11 +284,45 @@ allows_pass_time(const struct model *m)
 	return false;
 }
 
+/* In a group whatever comes before the turn that ends an expired wait could send a
+ * message there. */
+static bool
+comes_before_expiry(const struct model *m, struct step step)
+{
+	int c;
+
+	if (!m->grouped || m->depth > 0)
+		return false;
+	for (c = 0; c < m->client_count; c++)
+		if (m->clients[c].expired)
+			return step.kind != TURN ||
+			       step.lock != m->clients[c].lock;
+	return false;
+}
+
+/* One of a group that gives back several things does so one by one. */
+static bool
+has_one_thing(const struct model *m, int party)
+{
+	const int lock = model_lock_of(m, party);
+	int c, count = m->received[party][lock][READ] +
+		       m->received[party][lock][WRITE];
+
+	for (c = 0; c < m->client_count; c++)
+		count +=
+		    m->clients[c].party == party && m->clients[c].phase != IDLE;
+	return count <= 1 && !is_failing_in_group(m, lock);
+}
+
 bool
 model_allows(const struct model *m, struct step step)
 {
 	const struct client *client = &m->clients[step.who];
 
+	if (comes_before_expiry(m, step))
+		return false;
+	if (model_is_unsure(m))
+		return step.kind == RETURN;
 	switch ((enum kind)step.kind) {
 	case ACQUIRE:
 	case ACQUIRE_TIMED:
@@ -241,14 +342,18 @@ model_allows(const struct model *m, struct step step)
 	case CLOSE:
 		return m->status[step.lock] == OPEN && !is_ending_any(m) &&
 		       !is_double_lock(m, step.lock);
+	case JOIN:
+		return m->status[step.lock] == GONE && !is_ending_any(m) &&
+		       !m->base_closed[step.lock];
 	case END_OWNER:
-		return !is_ending_any(m) && !is_blank_party(m, step.who);
+		return !is_ending_any(m) && !is_blank_party(m, step.who) &&
+		       (!m->grouped || has_one_thing(m, step.who));
 	case TURN:
-		return m->depth == 0 && !m->base_closed;
+	case END_BASE:
+		return m->depth == 0 && !m->base_closed[step.lock] &&
+		       !(m->grouped && is_double_lock(m, step.lock));
 	case PASS_TIME:
 		return allows_pass_time(m);
-	case END_BASE:
-		return m->depth == 0 && !m->base_closed;
 	case RETURN:
 		return m->depth > 0;
 	}

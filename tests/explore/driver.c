@@ -33,7 +33,8 @@ static struct {
 	bool over;    /* all steps are taken */
 	size_t sites; /* where the first one is told, as a number */
 	struct model m;
-	struct evdefer_base *base;
+	struct evdefer_base *bases[LOCKS]; /* one, or one for each lock */
+	struct evgroup *group;
 	const struct lock_kind *kind;
 	void *locks[LOCKS];
 	struct evowner *owners[PARTIES];
@@ -41,9 +42,13 @@ static struct {
 	struct request requests[LONGEST];
 	size_t request_count;
 	uint32_t reports;
+	bool timed; /* a wait had a time limit */
+	int turned; /* the loop of the lock has had a turn, and nothing came after;
+		     * or none */
 } run;
 
-static struct event_base *loop;
+/* By base. */
+static struct event_base *loops[LOCKS];
 
 /* The allocations that fail in the calls. */
 static struct {
@@ -70,6 +75,25 @@ fail_for(int client, const char *wrong)
 
 	snprintf(text, sizeof(text), "client %d: %s", client, wrong);
 	log_fail(text);
+}
+
+static int
+base_count(void)
+{
+	return run.m.grouped ? run.m.lock_count : 1;
+}
+
+/* Where a lock is. */
+static struct evdefer_base *
+base_of(int lock)
+{
+	return run.bases[model_base_of(&run.m, lock)];
+}
+
+static struct event_base *
+loop_of(int lock)
+{
+	return loops[model_base_of(&run.m, lock)];
 }
 
 /*
@@ -104,7 +128,8 @@ compare_waiting(const struct evrwlock_stats *stats, int lock)
 	    (size_t)model_waiting(&run.m, lock, READ));
 	compare("writers_waiting", stats->writers_waiting,
 	    (size_t)model_waiting(&run.m, lock, WRITE));
-	if (stats->readers_inside + stats->writers_inside == 0 &&
+	if (!run.m.grouped &&
+	    stats->readers_inside + stats->writers_inside == 0 &&
 	    stats->readers_waiting + stats->writers_waiting > 0)
 		log_fail("one waits though nobody is inside");
 	compare_between("cancelled", stats->cancelled, totals->cancelled,
@@ -132,8 +157,66 @@ compare_lock(int lock)
 	if (!run.kind->agrees(run.locks[lock], run.setting->tokens, &stats))
 		log_fail("a lock does not say the same in all ways");
 	/* While it closes, its waiters fail one by one. */
-	if (!model_is_in(&run.m, CLOSE, lock))
+	if (!model_is_in(&run.m, CLOSE, lock) &&
+	    !model_is_failing(&run.m, lock))
 		compare_waiting(&stats, lock);
+}
+
+/* A loop stays while something is due there, and not longer than until its next turn. */
+static void
+compare_loop(int lock)
+{
+	const bool stays = event_base_get_num_events(
+			       loop_of(lock), EVENT_BASE_COUNT_ADDED) > 0;
+	const struct member *member = &run.m.group.members[lock];
+
+	if (run.m.base_closed[lock])
+		return;
+	if (member->awaits && !stays)
+		log_fail("a loop ends though one waits there");
+	if (stays && !member->awaits && run.turned == lock && !run.timed)
+		log_fail("a loop stays though nobody waits there");
+}
+
+static void
+compare_group(void)
+{
+	const struct group *group = &run.m.group;
+	struct evgroup_stats stats;
+	size_t members = 0;
+	int i;
+
+	if (run.group == NULL)
+		return;
+	evgroup_get_stats(run.group, &stats);
+	compare("writing", stats.writing, group->writer != 0);
+	compare("members that wait to read", stats.readers_waiting,
+	    group_readers_waiting(&run.m));
+	compare("members that wait to write", stats.writers_waiting,
+	    group_writers_waiting(&run.m));
+	compare_between("rights", stats.rights, group->rights, group->slack);
+	compare_between("recalls", stats.recalls, group->recalls, group->slack);
+	compare("wake_ups", (size_t)stats.wake_ups, group->wake_ups);
+	if (run.m.depth > 0)
+		return;
+	for (i = 0; i < run.m.lock_count; i++) {
+		members += run.m.status[i] != GONE;
+		compare_loop(i);
+	}
+	compare("members", stats.members, members);
+}
+
+/* Are members giving back what they have, one thing after the other? */
+static bool
+is_leaving_group(void)
+{
+	int i;
+
+	for (i = 0; i < run.m.lock_count; i++)
+		if (model_is_in(&run.m, CLOSE, i) ||
+		    model_is_in(&run.m, END_BASE, i))
+			return true;
+	return false;
 }
 
 static void
@@ -151,8 +234,12 @@ compare_all(void)
 	for (i = 1; i < run.m.party_count; i++)
 		if (run.m.ending[i])
 			return;
-	for (i = 0; i < LOCKS; i++)
+	if (model_is_unsure(&run.m))
+		return;
+	for (i = 0; i < run.m.lock_count; i++)
 		compare_lock(i);
+	if (run.m.grouped && !is_leaving_group())
+		compare_group();
 }
 
 /*
@@ -196,7 +283,7 @@ disarm(void)
 static void
 check_refusal(bool of_lock)
 {
-	const struct model after = run.m;
+	struct model after;
 
 	if (!failing.hit)
 		log_fail("a call was refused for no reason");
@@ -205,6 +292,10 @@ check_refusal(bool of_lock)
 	failing.refusals++;
 	if (!of_lock)
 		return;
+	/* What was asked of the group was for nothing. */
+	run.m.group.slack++;
+	failing.before.group.slack++;
+	after = run.m;
 	run.m = failing.before;
 	compare_all();
 	run.m = after;
@@ -216,15 +307,23 @@ check_refusal(bool of_lock)
 
 static void take_steps(void);
 
-/* For the test that is printed: which callback ought to have come instead. */
+/* For the test that is printed: which callbacks ought to have come instead. */
 static void
-log_due(void)
+log_due(int called)
 {
 	struct model copy = run.m;
-	int client;
+	int client = model_next_told(&copy, called);
 
-	if (model_end(&copy, &client) != NULL)
-		log_missing(client, model_code(&copy, client));
+	if (client == called) {
+		if (model_end(&copy, &client) != NULL)
+			log_missing(client, model_code(&copy, client));
+		return;
+	}
+	for (; client != called; client = model_next_told(&copy, called)) {
+		log_missing(client, 0);
+		copy.clients[client].phase = IDLE;
+	}
+	log_missing(called, 0);
 }
 
 static void
@@ -240,7 +339,7 @@ called(void *arg)
 		    c, "a callback is called after its Deferred was freed");
 	wrong = model_called(&run.m, c, request->code);
 	if (wrong != NULL) {
-		log_due();
+		log_due(c);
 		snprintf(
 		    text, sizeof(text), "code %d, %s", request->code, wrong);
 		fail_for(c, text);
@@ -259,7 +358,9 @@ tell(struct request *request, int code)
 {
 	disarm();
 	request->code = code;
-	return site_run(request->site, run.base, request->d, called, request);
+	return site_run(request->site,
+	    base_of(run.m.clients[request->client].lock), request->d, called,
+	    request);
 }
 
 static struct evresult
@@ -353,8 +454,10 @@ acquire(struct step step)
 	log_site(request->site);
 	run.clients[step.who] = request;
 	request->d = call_acquire(step);
-	if (step.kind == ACQUIRE_TIMED)
+	if (step.kind == ACQUIRE_TIMED) {
+		run.timed = true;
 		add_timeout(request->d);
+	}
 	add_callbacks(request);
 }
 
@@ -391,11 +494,17 @@ free_deferred(int c)
 	evdeferred_free(d);
 }
 
+static struct evowner *
+new_owner(int party)
+{
+	return evowner_new(base_of(model_lock_of(&run.m, party)), "an owner");
+}
+
 static void
 end_owner(int party)
 {
 	/* First, for the old one may be the last that keeps its base. */
-	struct evowner *next = evowner_new(run.base, "an owner");
+	struct evowner *next = new_owner(party);
 
 	arm_all();
 	evowner_free(run.owners[party]);
@@ -405,20 +514,47 @@ end_owner(int party)
 /* Until it has nothing left to deliver, and no longer than it may need: each
  * client can acquire once more from inside its callback. */
 static void
-turn(void)
+turn(int lock)
 {
+	const int flags = EVLOOP_ONCE | EVLOOP_NONBLOCK |
+			  (run.m.grouped ? EVLOOP_NO_EXIT_ON_EMPTY : 0);
 	int left = 8;
 
 	do
-		event_base_loop(loop, EVLOOP_ONCE | EVLOOP_NONBLOCK);
+		event_base_loop(loop_of(lock), flags);
 	while (model_turn_is_due(&run.m) && --left > 0);
+}
+
+static void *
+create_once(int lock)
+{
+	const struct place place = {base_of(lock), run.group};
+
+	return run.kind->create(&place, run.setting->tokens, run.setting->fast);
+}
+
+static void
+join(int lock)
+{
+	size_t n;
+
+	for (n = 1;; n++) {
+		arm(n);
+		run.locks[lock] = create_once(lock);
+		disarm();
+		if (run.locks[lock] != NULL)
+			return;
+		if (failing.how == 0)
+			log_fail("nobody may join");
+		check_refusal(true);
+	}
 }
 
 /* Can it be refused for want of memory, or does it make something anew? */
 static bool
 takes_memory(struct step step)
 {
-	return step.kind <= TRY || step.kind == END_OWNER;
+	return step.kind <= TRY || step.kind == JOIN || step.kind == END_OWNER;
 }
 
 static int
@@ -452,17 +588,20 @@ call(struct step step)
 	case CLOSE:
 		run.kind->end(run.locks[step.lock]);
 		return 0;
+	case JOIN:
+		join(step.lock);
+		return 0;
 	case END_OWNER:
 		end_owner(step.who);
 		return 0;
 	case TURN:
-		turn();
+		turn(step.lock);
 		return 0;
 	case PASS_TIME:
 		clock_advance(2000);
 		return 0;
 	case END_BASE:
-		evdefer_base_free(run.base);
+		evdefer_base_free(base_of(step.lock));
 		return 0;
 	case RETURN:
 		break;
@@ -479,6 +618,7 @@ take(struct step step)
 
 	if (failing.how != 0)
 		failing.before = run.m;
+	run.turned = step.kind == TURN ? step.lock : LOCKS;
 	ought = model_begin(&run.m, step);
 	log_begin(step, ought);
 	errno = 0;
@@ -521,14 +661,16 @@ take_steps(void)
  * The end of a run.
  */
 
-static void
+static bool
 take_if_allowed(enum kind kind, int who, int lock, int mode)
 {
 	const struct step step = {
 	    (uint8_t)kind, (uint8_t)who, (uint8_t)lock, (uint8_t)mode};
 
-	if (model_allows(&run.m, step))
-		take(step);
+	if (!model_allows(&run.m, step))
+		return false;
+	take(step);
+	return true;
 }
 
 static void
@@ -537,11 +679,12 @@ release_all(void)
 	int party, lock, mode;
 
 	for (party = 0; party < run.m.party_count; party++)
-		for (lock = 0; lock < LOCKS; lock++)
+		for (lock = 0; lock < run.m.lock_count; lock++)
 			for (mode = READ; mode <= WRITE; mode++)
-				while (run.m.received[party][lock][mode] > 0)
-					take_if_allowed(
-					    RELEASE, party, lock, mode);
+				while (
+				    run.m.received[party][lock][mode] > 0 &&
+				    take_if_allowed(RELEASE, party, lock, mode))
+					continue;
 }
 
 static void
@@ -561,13 +704,22 @@ is_quiet(void)
 	for (c = 0; c < run.m.client_count; c++)
 		if (run.m.clients[c].phase != IDLE)
 			return false;
-	for (lock = 0; lock < LOCKS; lock++)
+	for (lock = 0; lock < run.m.lock_count; lock++)
 		if (run.m.status[lock] != GONE &&
 		    model_inside(&run.m, lock, READ) +
 			    model_inside(&run.m, lock, WRITE) >
 			0)
 			return false;
 	return true;
+}
+
+static void
+for_bases(enum kind kind)
+{
+	int i;
+
+	for (i = 0; i < base_count(); i++)
+		take_if_allowed(kind, 0, i, 0);
 }
 
 /* Everybody is granted and releases: nothing is ever stuck. */
@@ -580,9 +732,16 @@ finish(void)
 		if (--left == 0)
 			log_fail("it does not come to an end");
 		for_clients(UNPAUSE);
-		take_if_allowed(TURN, 0, 0, 0);
+		for_bases(TURN);
 		release_all();
 	}
+}
+
+static void
+free_group(void)
+{
+	evgroup_free(run.group);
+	run.group = NULL;
 }
 
 static void
@@ -594,11 +753,14 @@ end_all(int ending)
 		take_if_allowed(END_BASE, 0, 0, 0);
 	if (ending == 2)
 		for_clients(FREE);
-	if (ending == 3)
+	if (ending == 3) {
 		for (i = 1; i < run.m.party_count; i++)
 			take_if_allowed(END_OWNER, i, 0, 0);
+		/* The members go on without it. */
+		free_group();
+	}
 	finish();
-	for (i = 0; i < LOCKS; i++)
+	for (i = 0; i < run.m.lock_count; i++)
 		if (run.m.status[i] == OPEN)
 			take((struct step){.kind = CLOSE, .lock = (uint8_t)i});
 }
@@ -613,7 +775,7 @@ ignore(evutil_socket_t fd, short what, void *arg)
 
 /* The loop keeps the memory that its timers once took. */
 static void
-make_room_for_timers(void)
+make_room_for_timers(struct event_base *loop)
 {
 	static const struct timeval second = {1, 0};
 	struct event *events[2 * CLIENTS];
@@ -644,25 +806,43 @@ new_loop(void)
 	return fresh;
 }
 
-/* libevent keeps what it has noted of a descriptor once. */
+/* libevent keeps what it has noted of a descriptor once.  Each loop has the same in
+ * all runs. */
 static void
-make_room_for_channel(void)
+make_room_for_channels(void)
 {
-	evdefer_base_free(evdefer_base_new(loop));
+	struct evdefer_base *bases[LOCKS];
+	int i;
+
+	for (i = 0; i < LOCKS; i++)
+		bases[i] = evdefer_base_new(loops[i]);
+	for (i = 0; i < LOCKS; i++)
+		evdefer_base_free(bases[i]);
 }
 
 void
 driver_init(void)
 {
-	loop = new_loop();
-	make_room_for_timers();
-	make_room_for_channel();
+	int i;
+
+	for (i = 0; i < LOCKS; i++) {
+		loops[i] = new_loop();
+		make_room_for_timers(loops[i]);
+	}
+	make_room_for_channels();
 }
 
 void
 driver_fail_allocations(int how)
 {
 	failing.how = how;
+}
+
+/* A fast lock has a way of its own for one that is there. */
+size_t
+driver_reserved(int ending)
+{
+	return ending % 2 == 0 ? CLIENTS : 0;
 }
 
 uint64_t
@@ -678,20 +858,24 @@ driver_calls_without_memory(void)
 }
 
 static void
-start(void)
+start(int ending)
 {
 	int i;
 
-	model_init(&run.m, run.setting->clients, run.setting->parties,
-	    run.setting->fast, run.setting->tokens);
+	model_init(&run.m, run.setting);
 	run.kind = lock_kind(run.setting->tokens);
-	run.base = evdefer_base_new(loop);
-	evdefer_base_set_unhandled(run.base, note_report, NULL);
-	for (i = 0; i < LOCKS; i++)
-		run.locks[i] = run.kind->create(
-		    run.base, run.setting->tokens, run.setting->fast);
+	run.group = run.m.grouped ? evgroup_new() : NULL;
+	for (i = 0; i < base_count(); i++) {
+		run.bases[i] = evdefer_base_new(loops[i]);
+		evdefer_base_set_unhandled(run.bases[i], note_report, NULL);
+		if (failing.how == 0)
+			evdefer_base_reserve(
+			    run.bases[i], driver_reserved(ending), 0);
+	}
+	for (i = 0; i < run.m.lock_count; i++)
+		run.locks[i] = create_once(i);
 	for (i = 1; i < run.m.party_count; i++)
-		run.owners[i] = evowner_new(run.base, "an owner");
+		run.owners[i] = new_owner(i);
 }
 
 void
@@ -699,13 +883,13 @@ driver_run(const struct setting *setting, const struct step *steps,
     size_t count, int ending, driver_arrived_fn arrived, void *arg)
 {
 	const long before = alloc_live();
-	struct event_base *usual = loop;
+	struct event_base *usual[LOCKS];
 	int i;
 
+	memcpy(usual, loops, sizeof(loops));
 	/* In a new loop the memory of timers may fail too. */
-	if (failing.how != 0)
-		loop = new_loop();
-
+	for (i = 0; failing.how != 0 && i < LOCKS; i++)
+		loops[i] = new_loop();
 	memset(run.clients, 0, sizeof(run.clients));
 	memset(run.owners, 0, sizeof(run.owners));
 	run.setting = setting;
@@ -716,18 +900,20 @@ driver_run(const struct setting *setting, const struct step *steps,
 	run.taken = run.request_count = 0;
 	run.sites = count + (size_t)ending;
 	run.reports = 0;
-	run.over = false;
+	run.over = run.timed = false;
 	log_start(setting, ending, &run.m);
-	start();
+	start(ending);
 	take_steps();
 	end_all(ending);
 	for (i = 1; i < run.m.party_count; i++)
 		evowner_free(run.owners[i]);
-	if (!run.m.base_closed)
-		evdefer_base_free(run.base);
-	if (loop != usual)
-		event_base_free(loop);
-	loop = usual;
+	for (i = 0; i < base_count(); i++)
+		if (!run.m.base_closed[i])
+			evdefer_base_free(run.bases[i]);
+	free_group();
+	for (i = 0; failing.how != 0 && i < LOCKS; i++)
+		event_base_free(loops[i]);
+	memcpy(loops, usual, sizeof(loops));
 	if (alloc_works() && alloc_live() != before)
 		log_fail("memory is left at the end");
 }

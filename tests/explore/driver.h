@@ -20,19 +20,14 @@
 /* Ways to come to the end. */
 #define ENDINGS 4
 
-struct setting {
-	const char *name;
-	int clients;
-	uint8_t parties[CLIENTS];
-	bool fast;
-	uint8_t tokens; /* of each lock, see locks.h */
-};
-
 /* Called when all steps are taken, before the end is made of it. */
 typedef void (*driver_arrived_fn)(const struct model *m, void *arg);
 
 /* Before the first run. */
 void driver_init(void);
+
+/* How many Deferreds there are from the beginning, with the small library. */
+size_t driver_reserved(int ending);
 
 void driver_run(const struct setting *setting, const struct step *steps,
     size_t count, int ending, driver_arrived_fn arrived, void *arg);

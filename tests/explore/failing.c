@@ -47,7 +47,8 @@ note_model(const struct model *m, void *arg)
 	*(struct model *)arg = *m;
 }
 
-/* One of the steps that the state allows; false if there is none. */
+/* One of the steps that the state allows; false if there is none.  Not one that
+ * changes something even though it is refused. */
 static bool
 choose(const struct model *m, const struct step *steps, int count,
     struct step *chosen)
@@ -56,7 +57,8 @@ choose(const struct model *m, const struct step *steps, int count,
 	int i;
 
 	for (i = 0; i < count; i++)
-		if (model_allows(m, steps[i]) && dice(++seen) == 0)
+		if (model_allows(m, steps[i]) &&
+		    !model_tells_others(m, steps[i]) && dice(++seen) == 0)
 			*chosen = steps[i];
 	return seen > 0;
 }

@@ -46,12 +46,13 @@ hash_client(const struct model *m, const struct client *client,
 	if (client->phase == IDLE)
 		return word << 1 | client->requesting;
 	word = word << 3 | client->phase;
-	word = word << 1 | names->locks[client->lock];
+	word = word << 2 | names->locks[client->lock];
 	word = word << 1 | client->mode;
 	word = word << 1 | client->paused;
 	word = word << 1 | client->timed;
 	word = word << 1 | client->expired;
 	word = word << 1 | client->requesting;
+	word = word << 1 | (client->phase == GRANTED && client->late);
 	if (client->phase == WAITING || client->phase == GRANTED)
 		word = word << 3 | rank(m, client);
 	if (client->phase == FAILED)
@@ -62,7 +63,8 @@ hash_client(const struct model *m, const struct client *client,
 }
 
 static uint64_t
-hash_frame(const struct frame *frame, const struct names *names)
+hash_frame(
+    const struct model *m, const struct frame *frame, const struct names *names)
 {
 	const struct step *step = &frame->step;
 	uint64_t word = (uint64_t)step->kind << 1 | frame->callback_mode;
@@ -80,26 +82,61 @@ hash_frame(const struct frame *frame, const struct names *names)
 	case CLOSE:
 		return word << 4 | names->locks[step->lock];
 	default:
-		return word << 4;
+		return word << 4 | (m->grouped ? names->locks[step->lock] : 0);
 	}
+}
+
+/* How many members asked for the right to write before. */
+static unsigned
+member_rank(const struct group *group, const struct member *member)
+{
+	unsigned before = 0;
+	int i;
+
+	for (i = 0; i < LOCKS; i++)
+		before += group->members[i].asked != 0 &&
+			  group->members[i].asked < member->asked;
+	return before;
+}
+
+static uint64_t
+hash_member(const struct model *m, int lock)
+{
+	const struct member *member = &m->group.members[lock];
+	uint64_t word = m->base_closed[lock];
+
+	word = word << 1 | (m->group.writer == lock + 1);
+	word = word << 1 | (member->asked != 0);
+	word = word << 2 | member_rank(&m->group, member);
+	word = word << 1 | member->readers_wait;
+	word = word << 1 | member->let_in;
+	word = word << 1 | member->called;
+	word = word << 1 | member->awaits;
+	/* It counts while it has the right. */
+	if (m->group.writer == lock + 1)
+		word = word << 3 | member->entries;
+	return word;
 }
 
 static uint64_t
 hash(const struct model *m, const struct names *names)
 {
 	uint64_t words[CLIENTS], locks[LOCKS], parties[PARTIES];
-	uint64_t number = m->base_closed;
+	uint64_t number = m->grouped ? m->group.closed : m->base_closed[0];
 	int i, lock;
 
 	for (i = 0; i < m->client_count; i++)
 		words[names->clients[i]] =
 		    hash_client(m, &m->clients[i], names);
-	for (lock = 0; lock < LOCKS; lock++)
+	for (lock = 0; lock < m->lock_count; lock++) {
 		locks[names->locks[lock]] = m->status[lock];
+		if (m->grouped)
+			locks[names->locks[lock]] |= hash_member(m, lock) << 8;
+	}
 	for (i = 0; i < m->party_count; i++) {
 		uint64_t word = m->ending[i];
 
-		for (lock = 0; lock < LOCKS; lock++)
+		for (lock = 0; lock < m->lock_count; lock++)
 			word |= (uint64_t)(m->received[i][lock][READ] << 4 |
 					   m->received[i][lock][WRITE])
 				<< (8 + 8 * names->locks[lock]);
@@ -107,12 +144,12 @@ hash(const struct model *m, const struct names *names)
 	}
 	for (i = 0; i < m->client_count; i++)
 		number = mix(number, words[i]);
-	for (lock = 0; lock < LOCKS; lock++)
+	for (lock = 0; lock < m->lock_count; lock++)
 		number = mix(number, locks[lock]);
 	for (i = 0; i < m->party_count; i++)
 		number = mix(number, parties[i]);
 	for (i = 0; i < m->depth; i++)
-		number = mix(number, hash_frame(&m->frames[i], names));
+		number = mix(number, hash_frame(m, &m->frames[i], names));
 	return mix(number, m->depth);
 }
 
@@ -149,18 +186,37 @@ name_parties(const struct model *m, struct names *names)
 	return true;
 }
 
-static uint64_t
-least_of_locks(const struct model *m, struct names *names)
+/* Does each owner stay with its base? */
+static bool
+keeps_owners(const struct model *m, const struct names *names)
 {
-	uint64_t straight, crossed;
+	int party;
 
-	names->locks[0] = 0;
-	names->locks[1] = 1;
-	straight = hash(m, names);
-	names->locks[0] = 1;
-	names->locks[1] = 0;
-	crossed = hash(m, names);
-	return straight < crossed ? straight : crossed;
+	for (party = 1; m->grouped && party < m->party_count; party++)
+		if (names->locks[model_lock_of(m, party)] !=
+		    model_lock_of(m, names->parties[party]))
+			return false;
+	return true;
+}
+
+/* Gives the locks from i on each name that is left. */
+static uint64_t
+least_of_locks(const struct model *m, struct names *names, int i, unsigned used)
+{
+	uint64_t found = UINT64_MAX, other;
+	int name;
+
+	if (i == m->lock_count)
+		return keeps_owners(m, names) ? hash(m, names) : UINT64_MAX;
+	for (name = 0; name < m->lock_count; name++) {
+		if (used & 1u << name)
+			continue;
+		names->locks[i] = (uint8_t)name;
+		other = least_of_locks(m, names, i + 1, used | 1u << name);
+		if (other < found)
+			found = other;
+	}
+	return found;
 }
 
 /* Gives the clients from c on each name that is left. */
@@ -171,7 +227,7 @@ least(const struct model *m, struct names *names, int c, unsigned used)
 	int name;
 
 	if (c == m->client_count)
-		return name_parties(m, names) ? least_of_locks(m, names)
+		return name_parties(m, names) ? least_of_locks(m, names, 0, 0)
 					      : UINT64_MAX;
 	for (name = 0; name < m->client_count; name++) {
 		if (used & 1u << name)

@@ -13,10 +13,14 @@ static const enum evrwlock_mode modes[] = {
  */
 
 static void *
-rwlock_create(struct evdefer_base *base, int tokens, bool fast)
+rwlock_create(const struct place *place, int tokens, bool fast)
 {
+	const unsigned flags = fast ? EVRWLOCK_FAST : 0;
+
 	(void)tokens;
-	return evrwlock_new(base, fast ? EVRWLOCK_FAST : 0);
+	if (place->group != NULL)
+		return evrwlock_new_in_group(place->group, place->base, flags);
+	return evrwlock_new(place->base, flags);
 }
 
 static void
@@ -71,10 +75,10 @@ rwlock_agrees(const void *lock, int tokens, const struct evrwlock_stats *stats)
  */
 
 static void *
-semaphore_create(struct evdefer_base *base, int tokens, bool fast)
+semaphore_create(const struct place *place, int tokens, bool fast)
 {
 	return evsemaphore_new(
-	    base, (size_t)tokens, fast ? EVSEMAPHORE_FAST : 0);
+	    place->base, (size_t)tokens, fast ? EVSEMAPHORE_FAST : 0);
 }
 
 static void
@@ -139,10 +143,10 @@ semaphore_agrees(
  */
 
 static void *
-mutex_create(struct evdefer_base *base, int tokens, bool fast)
+mutex_create(const struct place *place, int tokens, bool fast)
 {
 	(void)tokens;
-	return evmutex_new(base, fast ? EVMUTEX_FAST : 0);
+	return evmutex_new(place->base, fast ? EVMUTEX_FAST : 0);
 }
 
 static void

@@ -10,9 +10,15 @@
 
 #include "model.h"
 
+/* What a lock is made in. */
+struct place {
+	struct evdefer_base *base;
+	struct evgroup *group; /* or NULL */
+};
+
 struct lock_kind {
 	const char *name; /* before the names of its functions */
-	void *(*create)(struct evdefer_base *base, int tokens, bool fast);
+	void *(*create)(const struct place *place, int tokens, bool fast);
 	void (*end)(void *lock);
 	/* The owner may be NULL. */
 	struct evdeferred *(*acquire)(

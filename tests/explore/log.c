@@ -151,12 +151,13 @@ static const char preamble[] =
     "\n"
     "#include \"explore/site.h\"\n"
     "\n"
-    "static struct %s *locks[2];\n"
-    "static struct evdefer_base *own_base; /* also when it is freed */\n"
+    "static struct %s *locks[3];\n"
+    "static struct evdefer_base *bases[3]; /* of each lock */\n"
     "static struct evowner *owners[5];\n"
     "static struct evdeferred *deferreds[4]; /* by client */\n"
     "static int clients[] = {0, 1, 2, 3};\n"
     "static enum site sites[4];\n"
+    "static int places[4]; /* the locks */\n"
     "static int told_codes[4];\n"
     "static int calls;\n"
     "\n"
@@ -179,8 +180,8 @@ static const char preamble[] =
     "tell(int *client, int code)\n"
     "{\n"
     "	told_codes[*client] = code;\n"
-    "	return site_run(sites[*client], own_base, deferreds[*client],\n"
-    "	    told, client);\n"
+    "	return site_run(sites[*client], bases[places[*client]],\n"
+    "	    deferreds[*client], told, client);\n"
     "}\n"
     "\n"
     "static struct evresult\n"
@@ -205,13 +206,15 @@ static const char preamble[] =
     "}\n"
     "\n"
     "static void\n"
-    "request(int client, enum site site, bool timed, struct evdeferred *d)\n"
+    "request(int client, enum site site, bool timed, int place,\n"
+    "    struct evdeferred *d)\n"
     "{\n"
     "	static const struct timeval second = {1, 0};\n"
     "\n"
     "	ck_assert_ptr_nonnull(d);\n"
     "	deferreds[client] = d;\n"
     "	sites[client] = site;\n"
+    "	places[client] = place;\n"
     "	if (timed)\n"
     "		ck_assert_int_eq(evdeferred_add_timeout(d, &second), 0);\n"
     "	ck_assert_int_eq(evdeferred_add_callbacks(d, on_grant, on_loss,\n"
@@ -242,9 +245,9 @@ static const char preamble[] =
     "}\n"
     "\n"
     "static void\n"
-    "leave(int owner)\n"
+    "leave(int owner, int place)\n"
     "{\n"
-    "	struct evowner *next = evowner_new(own_base, NULL);\n"
+    "	struct evowner *next = evowner_new(bases[place], NULL);\n"
     "\n"
     "	evowner_free(owners[owner]);\n"
     "	owners[owner] = next;\n"
@@ -286,6 +289,80 @@ static const char rwlock_part[] =
     "	while (evrwlock_writer_release(locks[lock]) == 0)\n"
     "		continue;\n"
     "	evrwlock_free(locks[lock]);\n"
+    "}\n"
+    "\n";
+
+/* ... for groups of them, besides; */
+static const char group_part[] =
+    "static struct evgroup *group;\n"
+    "static struct event_base *loops[3];\n"
+    "static bool ended[3];\n"
+    "\n"
+    "static void\n"
+    "join(int lock, unsigned flags)\n"
+    "{\n"
+    "	locks[lock] = evrwlock_new_in_group(group, bases[lock], flags);\n"
+    "	ck_assert_ptr_nonnull(locks[lock]);\n"
+    "}\n"
+    "\n"
+    "static void\n"
+    "make_member(int lock, unsigned flags)\n"
+    "{\n"
+    "	loops[lock] = support_new_loop();\n"
+    "	bases[lock] = evdefer_base_new(loops[lock]);\n"
+    "	evdefer_base_set_unhandled(bases[lock], on_report, NULL);\n"
+    "	join(lock, flags);\n"
+    "}\n"
+    "\n"
+    "static void\n"
+    "look(int lock)\n"
+    "{\n"
+    "	int turn;\n"
+    "\n"
+    "	for (turn = 0; turn < 8; turn++)\n"
+    "		event_base_loop(loops[lock], EVLOOP_ONCE |\n"
+    "		    EVLOOP_NONBLOCK | EVLOOP_NO_EXIT_ON_EMPTY);\n"
+    "}\n"
+    "\n"
+    "static void\n"
+    "end_base(int lock)\n"
+    "{\n"
+    "	if (!ended[lock]) {\n"
+    "		ended[lock] = true;\n"
+    "		evdefer_base_free(bases[lock]);\n"
+    "	}\n"
+    "}\n"
+    "\n"
+    "static void\n"
+    "in_group(size_t writing, size_t readers_waiting, size_t writers_waiting,\n"
+    "    uint64_t wake_ups)\n"
+    "{\n"
+    "	struct evgroup_stats stats;\n"
+    "\n"
+    "	evgroup_get_stats(group, &stats);\n"
+    "	ck_assert_uint_eq(stats.writing, writing);\n"
+    "	ck_assert_uint_eq(stats.readers_waiting, readers_waiting);\n"
+    "	ck_assert_uint_eq(stats.writers_waiting, writers_waiting);\n"
+    "	ck_assert_uint_eq(stats.wake_ups, wake_ups);\n"
+    "}\n"
+    "\n"
+    "static void\n"
+    "group_totals(uint64_t rights, uint64_t recalls, size_t members)\n"
+    "{\n"
+    "	struct evgroup_stats stats;\n"
+    "\n"
+    "	evgroup_get_stats(group, &stats);\n"
+    "	ck_assert_uint_eq(stats.rights, rights);\n"
+    "	ck_assert_uint_eq(stats.recalls, recalls);\n"
+    "	ck_assert_uint_eq(stats.members, members);\n"
+    "}\n"
+    "\n"
+    "/* Does the loop have events to wait for? */\n"
+    "static void\n"
+    "stays(int lock, bool stays)\n"
+    "{\n"
+    "	ck_assert_int_eq(event_base_get_num_events(loops[lock],\n"
+    "	    EVENT_BASE_COUNT_ADDED) > 0, stays);\n"
     "}\n"
     "\n";
 
@@ -350,6 +427,13 @@ kind_name(void)
 	return lock_kind(setting->tokens)->name;
 }
 
+static const char *
+flags_name(void)
+{
+	/* That of all kinds. */
+	return setting->fast ? "EVRWLOCK_FAST" : "0";
+}
+
 static void
 print_held(const char *verb, struct step step, int party)
 {
@@ -380,8 +464,9 @@ print_step(const struct event_of_run *event, const char *indent)
 	switch ((enum kind)step.kind) {
 	case ACQUIRE:
 	case ACQUIRE_TIMED:
-		print("request(%d, %s, %s, ", step.who, site_names[event->site],
-		    step.kind == ACQUIRE_TIMED ? "true" : "false");
+		print("request(%d, %s, %s, %d, ", step.who,
+		    site_names[event->site],
+		    step.kind == ACQUIRE_TIMED ? "true" : "false", step.lock);
 		print_held("acquire", step, setting->parties[step.who]);
 		print(");\n");
 		break;
@@ -407,17 +492,27 @@ print_step(const struct event_of_run *event, const char *indent)
 	case CLOSE:
 		print("%s_free(locks[%d]);\n", kind_name(), step.lock);
 		break;
+	case JOIN:
+		print("join(%d, %s);\n", step.lock, flags_name());
+		break;
 	case END_OWNER:
-		print("leave(%d);\n", step.who);
+		print("leave(%d, %d);\n", step.who,
+		    model_lock_of(model, step.who));
 		break;
 	case TURN:
-		print("turns(4);\n");
+		if (model->grouped)
+			print("look(%d);\n", step.lock);
+		else
+			print("turns(4);\n");
 		break;
 	case PASS_TIME:
 		print("clock_advance(2000);\n");
 		break;
 	case END_BASE:
-		print("support_free_base();\n");
+		if (model->grouped)
+			print("end_base(%d);\n", step.lock);
+		else
+			print("support_free_base();\n");
 		break;
 	case RETURN:
 		break;
@@ -432,9 +527,10 @@ is_sure(const struct model *m)
 
 	for (i = 0; i < m->depth; i++)
 		if (m->frames[i].step.kind == END_OWNER ||
-		    m->frames[i].step.kind == CLOSE)
+		    m->frames[i].step.kind == CLOSE ||
+		    (m->grouped && m->frames[i].step.kind == END_BASE))
 			return false;
-	return true;
+	return !model_is_unsure(m);
 }
 
 static void
@@ -443,7 +539,7 @@ print_counts(const struct event_of_run *event, const char *indent)
 	const struct model *m = &event->model;
 	int lock;
 
-	for (lock = 0; lock < LOCKS && is_sure(m); lock++) {
+	for (lock = 0; lock < m->lock_count && is_sure(m); lock++) {
 		if (m->status[lock] == GONE)
 			continue;
 		print("%scounts(%d, ", indent, lock);
@@ -454,6 +550,10 @@ print_counts(const struct event_of_run *event, const char *indent)
 			print("%d, ", model_waiting(m, lock, READ));
 		print("%d);\n", model_waiting(m, lock, WRITE));
 	}
+	if (m->grouped && is_sure(m))
+		print("%sin_group(%d, %zu, %zu, %u);\n", indent,
+		    m->group.writer != 0, group_readers_waiting(m),
+		    group_writers_waiting(m), m->group.wake_ups);
 }
 
 /* What happens in one callback, or with 0 outside of all. */
@@ -550,6 +650,41 @@ owner_count(void)
 	return count;
 }
 
+/* A timer, or something to tell, keeps a loop, too. */
+static bool
+is_loop_foreseeable(int lock)
+{
+	bool turned = false;
+	int i;
+
+	for (i = 0; i < event_count; i++) {
+		if (events[i].type != BEGAN)
+			continue;
+		if (events[i].step.kind == ACQUIRE_TIMED)
+			return false;
+		turned =
+		    events[i].step.kind == TURN && events[i].step.lock == lock;
+	}
+	return turned;
+}
+
+static void
+print_group_totals(void)
+{
+	const struct group *group = &model->group;
+	int i, members = 0;
+
+	for (i = 0; i < model->lock_count; i++) {
+		members += model->status[i] != GONE;
+		if (!model->base_closed[i] &&
+		    (group->members[i].awaits || is_loop_foreseeable(i)))
+			print("\tstays(%d, %s);\n", i,
+			    group->members[i].awaits ? "true" : "false");
+	}
+	print("\tgroup_totals(%u, %u, %d);\n", group->rights, group->recalls,
+	    members);
+}
+
 /* What the locks count, if nothing is under way that would go on. */
 static void
 print_totals(void)
@@ -557,7 +692,7 @@ print_totals(void)
 	const struct totals *totals;
 	int lock;
 
-	for (lock = 0; lock < LOCKS && model->depth == 0; lock++) {
+	for (lock = 0; lock < model->lock_count && model->depth == 0; lock++) {
 		totals = &model->totals[lock];
 		if (model->status[lock] == GONE ||
 		    totals->granted_slack[READ] + totals->granted_slack[WRITE] >
@@ -571,6 +706,8 @@ print_totals(void)
 	if (model->depth == 0 && model->reports_slack == 0)
 		print(
 		    "\tck_assert_int_eq(report.count, %u);\n", model->reports);
+	if (model->depth == 0 && model->grouped)
+		print_group_totals();
 }
 
 /* Gives back what nobody in particular has of a lock that is closed. */
@@ -601,12 +738,16 @@ print_end(void)
 		print("\tdrop(%d);\n", i);
 	for (i = 1; i <= owner_count(); i++)
 		print("\tevowner_free(owners[%d]);\n", i);
-	for (i = 0; i < LOCKS; i++) {
+	for (i = 0; i < model->lock_count; i++) {
 		if (model->status[i] == OPEN)
 			print("\ttidy(%d);\n", i);
 		else if (model->status[i] == CLOSED)
 			print_releases(i);
 	}
+	for (i = 0; model->grouped && i < model->lock_count; i++)
+		print("\tend_base(%d);\n\tevent_base_free(loops[%d]);\n", i, i);
+	if (model->grouped)
+		print("\tevgroup_free(group);\n");
 	print("\treport.count = 0;\n");
 }
 
@@ -615,17 +756,27 @@ print_start(void)
 {
 	int i;
 
-	print("\town_base = base;\n"
-	      "\tevdefer_base_set_unhandled(base, on_report, NULL);\n");
-	for (i = 0; i < LOCKS; i++) {
-		print("\tlocks[%d] = %s_new(base, ", i, kind_name());
+	print("\tevdefer_base_set_unhandled(base, on_report, NULL);\n");
+	if (model->grouped)
+		print("\tgroup = evgroup_new();\n");
+	for (i = 0; i < model->lock_count; i++) {
+		if (model->grouped)
+			print("\tmake_member(%d, ", i);
+		else
+			print(
+			    "\tbases[%d] = base;\n\tlocks[%d] = %s_new(base, ",
+			    i, i, kind_name());
 		if (setting->tokens > 1)
 			print("%d, ", setting->tokens);
-		/* That of all kinds. */
-		print("%s);\n", setting->fast ? "EVRWLOCK_FAST" : "0");
+		print("%s);\n", flags_name());
 	}
+	for (i = 0; i < model->lock_count; i++)
+		if (driver_reserved(ending) > 0 && (i == 0 || model->grouped))
+			print("\tevdefer_base_reserve(bases[%d], %zu, 0);\n", i,
+			    driver_reserved(ending));
 	for (i = 1; i <= owner_count(); i++)
-		print("\towners[%d] = evowner_new(base, NULL);\n", i);
+		print("\towners[%d] = evowner_new(bases[%d], NULL);\n", i,
+		    model->grouped ? model_lock_of(model, i) : 0);
 }
 
 static void
@@ -633,7 +784,7 @@ print_test(void)
 {
 	print(preamble, kind_name());
 	if (setting->tokens == 0)
-		print("%s", rwlock_part);
+		print("%s%s", rwlock_part, model->grouped ? group_part : "");
 	else
 		print(token_part, kind_name(), kind_name(), kind_name(),
 		    kind_name());

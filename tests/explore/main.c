@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * check_explore [--seconds=S] [--depth=N] [--quiet]: until the time is over
- * (120 s), the depth is reached, or a difference is found.
+ * check_explore [--seconds=S] [--depth=N] [--quiet] [--groups]: until the time is
+ * over (120 s), the depth is reached, or a difference is found.  Locks of one loop,
+ * or groups of locks of several loops.
  *
  * The search is breadth first: each round tries all sequences that are one step
  * longer, in all settings.  A sequence is run from its start each time, since the
@@ -35,12 +36,14 @@ struct search {
 };
 
 static struct search searches[SETTINGS];
+static size_t search_count;
 
 static struct {
 	double seconds;
 	int depth;
 	bool quiet;
-} options = {120, LONGEST - 1, false};
+	bool groups; /* the settings of groups, and not the others */
+} options = {120, LONGEST - 1, false, false};
 
 static double started, last_told;
 
@@ -134,7 +137,7 @@ sum_up(size_t *states, uint64_t *transitions)
 
 	*states = 0;
 	*transitions = 0;
-	for (i = 0; i < SETTINGS; i++) {
+	for (i = 0; i < search_count; i++) {
 		*states += searches[i].states.count;
 		*transitions += searches[i].transitions;
 	}
@@ -193,7 +196,7 @@ deepen_all(int depth)
 {
 	size_t i;
 
-	for (i = 0; i < SETTINGS; i++) {
+	for (i = 0; i < search_count; i++) {
 		if (!deepen(&searches[i]))
 			return false;
 		if (!options.quiet)
@@ -206,18 +209,23 @@ deepen_all(int depth)
 	return true;
 }
 
+static void
+begin(struct search *search, const struct setting *setting)
+{
+	search->setting = *setting;
+	search->step_count = steps_make(setting, search->steps);
+	visit(search, NULL, 0, 0, 0);
+}
+
 static int
 explore(void)
 {
 	int depth = 0;
 	size_t i;
 
-	for (i = 0; i < SETTINGS; i++) {
-		searches[i].setting = settings[i];
-		searches[i].step_count =
-		    steps_make(&settings[i], searches[i].steps);
-		visit(&searches[i], NULL, 0, 0, 0);
-	}
+	for (i = 0; i < SETTINGS; i++)
+		if (options.groups == (settings[i].members > 0))
+			begin(&searches[search_count++], &settings[i]);
 	while (depth < options.depth && deepen_all(depth + 1))
 		depth++;
 	return depth;
@@ -230,7 +238,7 @@ deeper(int depth)
 	int count = 0;
 	size_t i;
 
-	for (i = 0; i < SETTINGS; i++)
+	for (i = 0; i < search_count; i++)
 		count += searches[i].depth > depth;
 	return count;
 }
@@ -238,8 +246,8 @@ deeper(int depth)
 static int
 usage(FILE *out)
 {
-	fprintf(
-	    out, "usage: check_explore [--seconds=S] [--depth=N] [--quiet]\n");
+	fprintf(out, "usage: check_explore [--seconds=S] [--depth=N] [--quiet] "
+		     "[--groups]\n");
 	return 2;
 }
 
@@ -249,8 +257,9 @@ parse(int argc, char **argv)
 	static const struct option longs[] = {
 	    {"seconds", required_argument, NULL, 's'},
 	    {"depth", required_argument, NULL, 'd'},
-	    {"quiet", no_argument, NULL, 'q'}, {"help", no_argument, NULL, 'h'},
-	    {NULL, 0, NULL, 0}};
+	    {"quiet", no_argument, NULL, 'q'},
+	    {"groups", no_argument, NULL, 'g'},
+	    {"help", no_argument, NULL, 'h'}, {NULL, 0, NULL, 0}};
 	int option;
 
 	while ((option = getopt_long(argc, argv, "h", longs, NULL)) != -1) {
@@ -263,6 +272,9 @@ parse(int argc, char **argv)
 			break;
 		case 'q':
 			options.quiet = true;
+			break;
+		case 'g':
+			options.groups = true;
 			break;
 		case 'h':
 			usage(stdout);
@@ -291,11 +303,12 @@ main(int argc, char **argv)
 	depth = explore();
 	sum_up(&states, &transitions);
 	/* The form that tests/run adds up. */
-	printf("100%%: Checks: %d, Failures: 0, Errors: 0\n", SETTINGS);
-	printf("explore: all sequences of up to %d steps of 3 clients and %d "
-	       "locks in %d settings, and those of %d steps in %d of them: "
+	printf("100%%: Checks: %zu, Failures: 0, Errors: 0\n", search_count);
+	printf("explore: all sequences of up to %d steps of 3 clients and %s "
+	       "in %zu settings, and those of %d steps in %d of them: "
 	       "%zu states, %llu transitions, %.1f s, no difference\n",
-	    depth, LOCKS, SETTINGS, depth + 1, deeper(depth), states,
+	    depth, options.groups ? "the locks of a group" : "2 locks",
+	    search_count, depth + 1, deeper(depth), states,
 	    (unsigned long long)transitions, now() - started);
 	return 0;
 }

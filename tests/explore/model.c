@@ -7,21 +7,34 @@
 #include "deadlock.h"
 
 void
-model_init(struct model *m, int clients, const uint8_t *parties, bool fast,
-    uint8_t tokens)
+model_init(struct model *m, const struct setting *setting)
 {
 	int c;
 
 	memset(m, 0, sizeof(*m));
-	m->client_count = (uint8_t)clients;
-	m->fast = fast;
-	m->tokens = tokens;
+	m->client_count = (uint8_t)setting->clients;
+	m->fast = setting->fast;
+	m->tokens = setting->tokens;
+	m->grouped = setting->members > 0;
+	m->lock_count = m->grouped ? setting->members : 2;
 	m->party_count = 1;
-	for (c = 0; c < clients; c++) {
-		m->clients[c].party = parties[c];
-		if (parties[c] >= m->party_count)
-			m->party_count = (uint8_t)(parties[c] + 1);
+	for (c = 0; c < setting->clients; c++) {
+		m->clients[c].party = setting->parties[c];
+		if (setting->parties[c] >= m->party_count)
+			m->party_count = (uint8_t)(setting->parties[c] + 1);
 	}
+}
+
+int
+model_lock_of(const struct model *m, int party)
+{
+	return (party - 1) % m->lock_count;
+}
+
+int
+model_base_of(const struct model *m, int lock)
+{
+	return m->grouped ? lock : 0;
 }
 
 /*
@@ -92,10 +105,42 @@ model_is_in(const struct model *m, enum kind kind, int object)
 	for (i = 0; i < m->depth; i++) {
 		step = &m->frames[i].step;
 		if (step->kind == kind &&
-		    (kind == CLOSE ? step->lock : step->who) == object)
+		    (kind == END_OWNER ? step->who : step->lock) == object)
 			return true;
 	}
 	return false;
+}
+
+static bool
+is_ending_base_of(const struct model *m, int lock)
+{
+	return m->grouped && model_is_in(m, END_BASE, lock);
+}
+
+bool
+model_is_failing(const struct model *m, int lock)
+{
+	const struct client *client;
+	int c;
+
+	if (!model_is_in(m, CLOSE, lock) && !is_ending_base_of(m, lock))
+		return false;
+	for (c = 0; c < m->client_count; c++) {
+		client = &m->clients[c];
+		if (client->phase == FAILED && client->lock == lock &&
+		    (client->codes & CODE_SHUTDOWN) && client->due != SETTLED)
+			return true;
+	}
+	return false;
+}
+
+bool
+model_is_unsure(const struct model *m)
+{
+	const struct step *step = &m->frames[0].step;
+
+	return m->grouped && m->depth > 0 && step->kind == TURN &&
+	       m->group.members[step->lock].called;
 }
 
 static struct frame *
@@ -106,9 +151,9 @@ innermost(struct model *m)
 
 /* Grants are delivered inside the call that makes them. */
 static bool
-is_fast(const struct model *m)
+is_fast(const struct model *m, int lock)
 {
-	return m->fast || m->base_closed;
+	return m->fast || m->base_closed[model_base_of(m, lock)];
 }
 
 /*
@@ -129,6 +174,7 @@ grant(struct model *m, struct client *client)
 {
 	client->phase = GRANTED;
 	client->serial = ++m->serial;
+	client->late = m->catching_up;
 	set_due(m, client);
 	m->totals[client->lock].granted[client->mode]++;
 }
@@ -184,14 +230,56 @@ admit_by_mode(struct model *m, int lock)
 static void
 admit(struct model *m, int lock)
 {
-	if (m->status[lock] == CLOSED && all_inside(m, lock) == 0)
+	const bool leaves =
+	    m->status[lock] == CLOSED && all_inside(m, lock) == 0;
+
+	if (leaves)
 		m->status[lock] = GONE;
+	if (m->grouped && leaves)
+		group_leave(m, lock);
+	else if (m->grouped && !group_ask(m, lock, NOBODY))
+		return;
 	if (m->status[lock] != OPEN)
 		return;
 	if (m->tokens > 0)
 		admit_to_tokens(m, lock);
 	else
 		admit_by_mode(m, lock);
+}
+
+static int
+all_waiting(const struct model *m, int lock)
+{
+	return model_waiting(m, lock, READ) + model_waiting(m, lock, WRITE);
+}
+
+bool
+model_tells_others(const struct model *m, struct step step)
+{
+	const struct client *client;
+	int c;
+
+	if (!m->grouped || step.kind > TRY)
+		return false;
+	for (c = 0; c < m->client_count; c++) {
+		client = &m->clients[c];
+		if (client->lock == step.lock && client->phase == GRANTED)
+			return true;
+	}
+	return all_waiting(m, step.lock) > 0 &&
+	       m->group.members[step.lock].called;
+}
+
+/* Those whom the group has let in come before newcomers.  The loop tells them. */
+static void
+catch_up(struct model *m, int party, int lock)
+{
+	if (!m->grouped || m->status[lock] != OPEN || m->base_closed[lock] ||
+	    m->ending[party] || all_waiting(m, lock) == 0)
+		return;
+	m->catching_up = true;
+	admit(m, lock);
+	m->catching_up = false;
 }
 
 /* Rules 1 and 2. */
@@ -211,7 +299,8 @@ may_enter(const struct model *m, int lock, int mode)
 static int
 answer(const struct model *m, int party, int lock, int mode)
 {
-	if (m->status[lock] != OPEN || m->base_closed || m->ending[party])
+	if (m->status[lock] != OPEN || m->base_closed[model_base_of(m, lock)] ||
+	    m->ending[party])
 		return ESHUTDOWN;
 	/* Tokens are as good as each other, and none of them is had twice. */
 	if (party != 0 && m->tokens == 0) {
@@ -220,14 +309,14 @@ answer(const struct model *m, int party, int lock, int mode)
 		if (party_inside(m, party, lock, READ) > 0)
 			return mode == READ ? 0 : EDEADLK;
 	}
-	return may_enter(m, lock, mode) ? 0 : EBUSY;
+	/* The group is asked later. */
+	return may_enter(m, lock, mode) && !m->grouped ? 0 : EBUSY;
 }
 
 static void
 note_queue(struct model *m, int lock)
 {
-	const int length =
-	    model_waiting(m, lock, READ) + model_waiting(m, lock, WRITE);
+	const int length = all_waiting(m, lock);
 
 	if ((uint32_t)length > m->totals[lock].longest)
 		m->totals[lock].longest = (uint32_t)length;
@@ -237,22 +326,43 @@ note_queue(struct model *m, int lock)
  * The calls.
  */
 
+/* Whether it waits: for others at the lock, or at those of other members. */
+static bool
+enters_group(struct model *m, struct client *client)
+{
+	client->phase = WAITING;
+	client->serial = ++m->serial;
+	admit(m, client->lock);
+	if (client->phase != WAITING)
+		return true;
+	client->phase = IDLE;
+	return false;
+}
+
 static int
 begin_acquire(struct model *m, struct step step)
 {
 	struct client *client = &m->clients[step.who];
 	const int lock = step.lock;
-	int error = answer(m, client->party, lock, step.mode);
+	int error;
 
+	catch_up(m, client->party, lock);
+	error = answer(m, client->party, lock, step.mode);
 	client->lock = step.lock;
 	client->mode = step.mode;
 	client->paused = client->expired = false;
 	client->timed = step.kind == ACQUIRE_TIMED;
 	client->due = (uint8_t)(m->depth - 1);
 	client->requesting = true;
+	client->late = false;
+	if (error == EBUSY && m->grouped && enters_group(m, client))
+		return 0;
 	if (error == EBUSY && m->tokens == 0 &&
-	    deadlock_closes(m, client->party, lock, step.mode))
+	    deadlock_closes(m, client->party, lock, step.mode)) {
 		error = EDEADLK;
+		if (m->grouped)
+			admit(m, lock);
+	}
 	switch (error) {
 	case 0:
 		grant(m, client);
@@ -271,16 +381,41 @@ begin_acquire(struct model *m, struct step step)
 	return 0;
 }
 
+/* Who may not enter takes back what was asked for it. */
+static int
+try_group(struct model *m, struct step step)
+{
+	if (group_ask(m, step.lock, step.mode) &&
+	    may_enter(m, step.lock, step.mode))
+		return 0;
+	admit(m, step.lock);
+	return EBUSY;
+}
+
 static int
 begin_try(struct model *m, struct step step)
 {
-	const int error = answer(m, step.who, step.lock, step.mode);
+	int error;
 
+	catch_up(m, step.who, step.lock);
+	error = answer(m, step.who, step.lock, step.mode);
+	if (error == EBUSY && m->grouped)
+		error = try_group(m, step);
 	if (error != 0)
 		return error;
 	m->received[step.who][step.lock][step.mode]++;
 	m->totals[step.lock].granted[step.mode]++;
 	return 0;
+}
+
+/* A reader that leaves an open group has nothing to ask, even if a message is due to
+ * others of its member. */
+static bool
+leaves_open_group(const struct model *m, struct step step)
+{
+	return m->grouped && step.mode == READ &&
+	       m->status[step.lock] == OPEN && !m->base_closed[step.lock] &&
+	       !m->group.closed;
 }
 
 static int
@@ -291,7 +426,8 @@ begin_release(struct model *m, struct step step)
 	if (*received == 0)
 		return EPERM;
 	--*received;
-	admit(m, step.lock);
+	if (!leaves_open_group(m, step))
+		admit(m, step.lock);
 	return 0;
 }
 
@@ -313,6 +449,10 @@ cancel(struct model *m, struct client *client, int code)
 	} else if (is_being_closed(m, client)) {
 		client->codes |= CODE_CANCELED;
 		m->totals[client->lock].cancelled_slack++;
+	} else if (client->phase == FAILED && client->due != SETTLED &&
+		   (client->codes & CODE_TIMEDOUT)) {
+		/* Its time is over, and it was not told so yet. */
+		client->codes |= CODE_CANCELED;
 	}
 }
 
@@ -340,16 +480,32 @@ begin_free(struct model *m, struct client *client)
 }
 
 static void
-begin_close(struct model *m, int lock)
+fail_waiters(struct model *m, int lock)
 {
 	struct client *client;
 	int mode;
 
-	m->status[lock] = CLOSED;
 	for (mode = READ; mode <= WRITE; mode++)
 		while ((client = first_waiting(m, lock, mode)) != NULL)
 			fail(m, client, CODE_SHUTDOWN);
-	admit(m, lock);
+}
+
+static void
+begin_close(struct model *m, int lock)
+{
+	m->status[lock] = CLOSED;
+	fail_waiters(m, lock);
+	/* The others of a group learn of it when all have failed. */
+	if (!m->grouped)
+		admit(m, lock);
+}
+
+static void
+begin_join(struct model *m, int lock)
+{
+	m->status[lock] = OPEN;
+	m->totals[lock] = (struct totals){0};
+	m->group.members[lock] = (struct member){0};
 }
 
 /* Gives back all of a party's on one lock. */
@@ -389,8 +545,9 @@ begin_end_owner(struct model *m, int party)
 	int lock;
 
 	m->ending[party] = true;
-	for (lock = 0; lock < LOCKS; lock++)
-		give_back(m, party, lock);
+	for (lock = 0; lock < m->lock_count; lock++)
+		if (!m->grouped || lock == model_lock_of(m, party))
+			give_back(m, party, lock);
 }
 
 static void
@@ -405,15 +562,22 @@ pass_time(struct model *m)
 }
 
 static void
-begin_end_base(struct model *m)
+begin_end_base(struct model *m, int base)
 {
+	struct client *client;
 	int c;
 
-	m->base_closed = true;
+	m->base_closed[base] = true;
 	for (c = 0; c < m->client_count; c++) {
-		m->clients[c].timed = m->clients[c].expired = false;
-		m->clients[c].due = 0;
+		client = &m->clients[c];
+		if (model_base_of(m, client->lock) != base)
+			continue;
+		client->timed = client->expired = client->late = false;
+		client->due = 0;
 	}
+	/* No right would reach them. */
+	if (m->grouped)
+		fail_waiters(m, base);
 }
 
 int
@@ -448,6 +612,9 @@ model_begin(struct model *m, struct step step)
 	case CLOSE:
 		begin_close(m, step.lock);
 		break;
+	case JOIN:
+		begin_join(m, step.lock);
+		break;
 	case END_OWNER:
 		begin_end_owner(m, step.who);
 		break;
@@ -455,7 +622,7 @@ model_begin(struct model *m, struct step step)
 		pass_time(m);
 		break;
 	case END_BASE:
-		begin_end_base(m);
+		begin_end_base(m, step.lock);
 		break;
 	case TURN:
 	case RETURN:
@@ -512,9 +679,31 @@ delivers(struct model *m, const struct client *client)
 
 	if (client->phase == FIRED)
 		return unpaused;
-	if (is_fast(m) || step->kind == TURN)
+	if (is_fast(m, client->lock))
 		return true;
-	return unpaused && model_is_in(m, TURN, 0);
+	return (unpaused || step->kind == TURN) &&
+	       model_is_in(m, TURN, model_base_of(m, client->lock));
+}
+
+/* Is it an earlier one of the same kind that was not told yet? */
+static bool
+is_before(const struct client *other, const struct client *client)
+{
+	return client->phase == GRANTED && other->phase == GRANTED &&
+	       other->lock == client->lock && other->mode == client->mode &&
+	       other->serial < client->serial;
+}
+
+int
+model_next_told(const struct model *m, int client)
+{
+	int c, first = client;
+
+	for (c = 0; c < m->client_count; c++)
+		if (is_before(&m->clients[c], &m->clients[first]) &&
+		    !m->clients[c].requesting && !m->clients[c].paused)
+			first = c;
+	return first;
 }
 
 static const char *
@@ -525,11 +714,9 @@ granted(struct model *m, struct client *client)
 
 	if (!delivers(m, client))
 		return "a grant is delivered by a call that is not to do that";
-	for (c = 0; c < m->client_count && client->phase == GRANTED; c++) {
+	for (c = 0; c < m->client_count; c++) {
 		other = &m->clients[c];
-		if (other->phase != GRANTED || other->lock != client->lock ||
-		    other->mode != client->mode ||
-		    other->serial >= client->serial)
+		if (!is_before(other, client))
 			continue;
 		/* It may have fired before it got its callback. */
 		if (other->requesting)
@@ -582,6 +769,31 @@ judge_after_expiry(struct model *m, struct client *client, int code)
 	return wrong;
 }
 
+/* The message of the group. */
+static void
+look(struct model *m, int lock)
+{
+	m->group.members[lock].called = false;
+	admit(m, lock);
+}
+
+/* It may come at any time in a turn of the loop, which shows only in what comes of
+ * it. */
+static const char *
+judge_after_message(struct model *m, struct client *client, int code)
+{
+	const struct model copy = *m;
+	const char *wrong = judge_after_expiry(m, client, code);
+
+	if (wrong == NULL || !model_is_unsure(m))
+		return wrong;
+	look(m, innermost(m)->step.lock);
+	if (judge_after_expiry(m, client, code) == NULL)
+		return NULL;
+	*m = copy;
+	return wrong;
+}
+
 const char *
 model_called(struct model *m, int c, int code)
 {
@@ -589,7 +801,7 @@ model_called(struct model *m, int c, int code)
 	const char *wrong;
 
 	if (innermost(m)->step.kind == TURN)
-		wrong = judge_after_expiry(m, client, code);
+		wrong = judge_after_message(m, client, code);
 	else
 		wrong = judge(m, client, code);
 	if (wrong != NULL)
@@ -607,18 +819,27 @@ model_returned(struct model *m)
 	innermost(m)->in_callback = false;
 }
 
+/* Does a turn of a loop concern the client? */
+static bool
+is_at_base(const struct model *m, const struct client *client, int base)
+{
+	return model_base_of(m, client->lock) == base;
+}
+
 bool
 model_turn_is_due(const struct model *m)
 {
+	const int base = m->frames[0].step.lock;
 	const struct client *client;
 	int c;
 
 	for (c = 0; c < m->client_count; c++) {
 		client = &m->clients[c];
-		if (client->expired || client->phase == GRANTED)
+		if (is_at_base(m, client, base) &&
+		    (client->expired || client->phase == GRANTED))
 			return true;
 	}
-	return false;
+	return model_is_unsure(m);
 }
 
 /* What the call should have told a client. */
@@ -636,7 +857,8 @@ check_told(const struct model *m, struct client *client, bool delivers_all)
 		return "unpaused, but its callback was not called";
 	if (client->phase != GRANTED)
 		return NULL;
-	if (!delivers_all && !(is_fast(m) && client->due >= depth))
+	if (!delivers_all &&
+	    (client->late || client->due < depth || !is_fast(m, client->lock)))
 		return NULL;
 	if (!client->paused)
 		return "a grant was not delivered";
@@ -644,22 +866,39 @@ check_told(const struct model *m, struct client *client, bool delivers_all)
 	return NULL;
 }
 
+/* What other members learn of a call when it has done all else, and what one has
+ * learned by then. */
+static void
+end_in_group(struct model *m, struct step step)
+{
+	if (step.kind == CLOSE || step.kind == END_BASE)
+		admit(m, step.lock);
+	if (step.kind == END_BASE ||
+	    (step.kind == TURN && m->group.members[step.lock].called))
+		look(m, step.lock);
+}
+
 const char *
 model_end(struct model *m, int *who)
 {
 	const struct step step = innermost(m)->step;
 	const char *wrong;
+	bool delivers_all;
 	int c;
 
 	if (step.kind == ACQUIRE || step.kind == ACQUIRE_TIMED)
 		m->clients[step.who].requesting = false;
 	if (step.kind == END_OWNER)
 		m->ending[step.who] = false;
+	if (m->grouped)
+		end_in_group(m, step);
 	for (c = 0; c < m->client_count; c++) {
 		*who = c;
-		if (step.kind == TURN && m->clients[c].expired)
+		delivers_all = step.kind == TURN &&
+			       is_at_base(m, &m->clients[c], step.lock);
+		if (delivers_all && m->clients[c].expired)
 			return "its time is over, and it was not told";
-		wrong = check_told(m, &m->clients[c], step.kind == TURN);
+		wrong = check_told(m, &m->clients[c], delivers_all);
 		if (wrong != NULL)
 			return wrong;
 	}

@@ -12,13 +12,27 @@
 #define EXPLORE_MODEL_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
-#define CLIENTS 4 /* at most */
-#define LOCKS 2
+#define CLIENTS 4	      /* at most */
+#define LOCKS 3		      /* at most */
 #define PARTIES (1 + CLIENTS) /* 0: nobody in particular, then owners */
 #define FRAMES 8	      /* calls under way, each inside the one before */
 #define MOST_NESTED 2	      /* callbacks inside callbacks that take steps */
+
+/* How often a member of a group passes on the right to write among its own writers
+ * in the library that we are linked with: EVGROUP_MOST_PASSES in lib/Makefile.am. */
+#define MOST_PASSES 1
+
+struct setting {
+	const char *name;
+	int clients;
+	uint8_t parties[CLIENTS];
+	bool fast;
+	uint8_t tokens;	 /* of each lock, see locks.h */
+	uint8_t members; /* of a group, which the locks are then */
+};
 
 enum mode { READ, WRITE };
 
@@ -33,10 +47,11 @@ enum kind {
 	PAUSE,
 	UNPAUSE,
 	CLOSE,	   /* evrwlock_free() */
+	JOIN,	   /* a new member in the place of one that is gone */
 	END_OWNER, /* evowner_free(), and a new owner in its place */
-	TURN,	   /* the loop polls and delivers all that it has */
+	TURN,	   /* the loop (of a lock) polls and delivers all that it has */
+	END_BASE,  /* evdefer_base_free() (of a lock) */
 	PASS_TIME, /* until all time limits are over; no turn yet */
-	END_BASE,  /* evdefer_base_free() */
 	RETURN	   /* the end of the innermost callback */
 };
 
@@ -65,6 +80,7 @@ struct client {
 	bool timed;
 	bool expired;	 /* its time limit is over */
 	bool requesting; /* the acquire has not returned */
+	bool late;	 /* granted before another came, and told by the loop */
 	uint8_t due;	 /* the call by whose end it has to be told */
 	uint8_t codes;
 	uint16_t serial; /* of the request or the grant */
@@ -98,12 +114,35 @@ struct frame {
 	uint8_t callback_mode;
 };
 
+/* What a group knows of a lock that is a member. */
+struct member {
+	uint16_t asked;	   /* when, for the right to write that it waits for */
+	bool readers_wait; /* for the group to open */
+	bool let_in;	   /* its readers are, and it does not know that yet */
+	bool called;	   /* a message to its loop is under way */
+	bool awaits;	   /* something from another member: its loop stays */
+	uint8_t entries;   /* writers let in while others waited */
+};
+
+struct group {
+	bool closed;
+	uint8_t writer; /* which member has the right to write, from 1 */
+	uint16_t serial;
+	struct member members[LOCKS];
+	uint32_t rights, recalls, wake_ups;
+	uint32_t slack; /* of rights and recalls */
+};
+
 struct model {
 	uint8_t client_count;
 	uint8_t party_count;
+	uint8_t lock_count;
+	bool grouped; /* each lock has a base of its own; otherwise all have the
+		       * first */
 	bool fast;
 	uint8_t tokens; /* of each lock; 0: they have readers and writers */
-	bool base_closed;
+	bool base_closed[LOCKS];
+	bool catching_up;
 	uint8_t depth;
 	uint16_t serial;
 	uint8_t status[LOCKS];
@@ -112,13 +151,18 @@ struct model {
 	struct client clients[CLIENTS];
 	struct frame frames[FRAMES];
 	struct totals totals[LOCKS];
+	struct group group;
 	uint32_t reports; /* failures that nobody handled, at least */
 	uint32_t reports_slack;
 };
 
-/* Parties of the clients, 0 for nobody in particular. */
-void model_init(struct model *m, int clients, const uint8_t *parties, bool fast,
-    uint8_t tokens);
+void model_init(struct model *m, const struct setting *setting);
+
+/* The lock that owner party is for, if each has its own base. */
+int model_lock_of(const struct model *m, int party);
+
+/* The number of the base of a lock. */
+int model_base_of(const struct model *m, int lock);
 
 int model_inside(const struct model *m, int lock, enum mode mode);
 int model_waiting(const struct model *m, int lock, enum mode mode);
@@ -141,11 +185,42 @@ bool model_turn_is_due(const struct model *m);
 /* The call ends.  NULL, or what it left undone, and whom that concerns. */
 const char *model_end(struct model *m, int *client);
 
+/* Who is to be told of a grant before a client is: that client, or an earlier one. */
+int model_next_told(const struct model *m, int client);
+
 /* What the client is to be told: a code, or 0 for a grant. */
 int model_code(const struct model *m, int client);
 
 /* Is there a call of that kind under way, on that lock or by that party? */
 bool model_is_in(const struct model *m, enum kind kind, int object);
+
+/* Does a lock have its waiters fail now, one by one? */
+bool model_is_failing(const struct model *m, int lock);
+
+/* In a turn of a loop: is there a message that may have come in it by now, or not?
+ * Then what the model says of now is not sure. */
+bool model_is_unsure(const struct model *m);
+
+/* May it be that others are told of what they were granted by the time that the call
+ * says that it is refused? */
+bool model_tells_others(const struct model *m, struct step step);
+
+/*
+ * Groups: group.c.
+ */
+
+#define NOBODY (-1)
+
+/* After something has changed at a member: it asks for the right that it needs, for
+ * a newcomer in some mode too, and gives back what it does not need.  Does it have
+ * that now? */
+bool group_ask(struct model *m, int lock, int newcomer);
+
+/* It has left. */
+void group_leave(struct model *m, int lock);
+
+size_t group_readers_waiting(const struct model *m);
+size_t group_writers_waiting(const struct model *m);
 
 /* A number for the state, the same for states that differ only in the names of
  * clients, owners and locks. */

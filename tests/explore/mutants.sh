@@ -3,8 +3,8 @@
 #
 # mutants.sh: does the explorer find bugs?  Builds copies of the library, each
 # with one of the bugs of mutants/*.patch, and explores each until a difference
-# is found.  The test that is printed then has to fail with the bug, and to pass
-# without it.
+# is found, in groups where the name of the patch begins with that.  The test that
+# is printed then has to fail with the bug, and to pass without it.
 #
 # From the environment: srcdir (of tests), CC, CPPFLAGS, CFLAGS, LDFLAGS,
 # EVDEFER_CFLAGS, EVDEFER_LIBS (of libevent, and what the library needs);
@@ -25,6 +25,8 @@ seconds=${EXPLORE_SECONDS:-60}
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 trap 'exit 1' INT TERM
+# The library is the small one.
+small=$(grep -o -e '-DEV[A-Z_]*=[0-9]*' "$srcdir/../lib/Makefile.am")
 number=0
 failed=0
 
@@ -45,7 +47,7 @@ compile()
 		# The flags are lists of words.
 		# shellcheck disable=SC2086
 		$CC -D_GNU_SOURCE -I"$srcdir" -I"$srcdir/../include" -I"$lib" \
-		    $CPPFLAGS $EVDEFER_CFLAGS $CHECK_CFLAGS $CFLAGS -c \
+		    $small $CPPFLAGS $EVDEFER_CFLAGS $CHECK_CFLAGS $CFLAGS -c \
 		    -o "$objects/$(basename "$source" .c).o" "$source" \
 		    >"$work/log" 2>&1 && continue
 		cat "$work/log"
@@ -107,7 +109,11 @@ try_test()
 explore()
 {
 	name=$1
-	timeout $((seconds + 60)) "$work/explore" --seconds="$seconds" \
+	case $name in
+	group-*) set -- --groups ;;
+	*) set -- ;;
+	esac
+	timeout $((seconds + 60)) "$work/explore" --seconds="$seconds" "$@" \
 	    >"$work/$name.out" 2>&1
 	difference=$(sed -n 's/^explore: found a difference, //p' \
 	    "$work/$name.out")

@@ -5,24 +5,32 @@
 
 /* Which client acts for whom: 0 is nobody in particular. */
 const struct setting settings[SETTINGS] = {
-    {"anonymous, by the loop", 3, {0, 0, 0}, false, 0},
-    {"anonymous, at once", 3, {0, 0, 0}, true, 0},
-    {"three owners, by the loop", 3, {1, 2, 3}, false, 0},
-    {"three owners, at once", 3, {1, 2, 3}, true, 0},
-    {"two owners, by the loop", 3, {1, 1, 2}, false, 0},
-    {"two owners, at once", 3, {1, 1, 2}, true, 0},
-    {"two owners and nobody, by the loop", 3, {0, 1, 2}, false, 0},
-    {"two owners and nobody, at once", 3, {0, 1, 2}, true, 0},
-    {"mutexes, two owners, by the loop", 3, {1, 1, 2}, false, 1},
-    {"mutexes, two owners, at once", 3, {1, 1, 2}, true, 1},
-    {"mutexes, two owners and nobody, by the loop", 3, {0, 1, 2}, false, 1},
-    {"mutexes, two owners and nobody, at once", 3, {0, 1, 2}, true, 1},
-    {"semaphores, two owners and nobody, by the loop", 3, {0, 1, 2}, false, 2},
-    {"semaphores, two owners and nobody, at once", 3, {0, 1, 2}, true, 2}};
+    {"anonymous, by the loop", 3, {0, 0, 0}, false, 0, 0},
+    {"anonymous, at once", 3, {0, 0, 0}, true, 0, 0},
+    {"three owners, by the loop", 3, {1, 2, 3}, false, 0, 0},
+    {"three owners, at once", 3, {1, 2, 3}, true, 0, 0},
+    {"two owners, by the loop", 3, {1, 1, 2}, false, 0, 0},
+    {"two owners, at once", 3, {1, 1, 2}, true, 0, 0},
+    {"two owners and nobody, by the loop", 3, {0, 1, 2}, false, 0, 0},
+    {"two owners and nobody, at once", 3, {0, 1, 2}, true, 0, 0},
+    {"mutexes, two owners, by the loop", 3, {1, 1, 2}, false, 1, 0},
+    {"mutexes, two owners, at once", 3, {1, 1, 2}, true, 1, 0},
+    {"mutexes, two owners and nobody, by the loop", 3, {0, 1, 2}, false, 1, 0},
+    {"mutexes, two owners and nobody, at once", 3, {0, 1, 2}, true, 1, 0},
+    {"semaphores, two owners and nobody, by the loop", 3, {0, 1, 2}, false, 2,
+	0},
+    {"semaphores, two owners and nobody, at once", 3, {0, 1, 2}, true, 2, 0},
+    {"a group of two, by the loops", 3, {0, 0, 0}, false, 0, 2},
+    {"a group of two, at once", 3, {0, 0, 0}, true, 0, 2},
+    {"a group of three, by the loops", 3, {0, 0, 0}, false, 0, 3},
+    {"a group of three, at once", 3, {0, 0, 0}, true, 0, 3},
+    {"a group of two with owners, by the loops", 3, {1, 1, 2}, false, 0, 2},
+    {"a group of two with owners, at once", 3, {1, 1, 2}, true, 0, 2}};
 
 struct list {
 	struct step *steps;
 	int count;
+	int locks;
 	bool reads; /* may the locks be read? */
 };
 
@@ -40,7 +48,7 @@ add_with_locks(struct list *list, enum kind kind, int who)
 {
 	int lock;
 
-	for (lock = 0; lock < LOCKS; lock++) {
+	for (lock = 0; lock < list->locks; lock++) {
 		if (list->reads)
 			add(list, kind, who, lock, READ);
 		add(list, kind, who, lock, WRITE);
@@ -50,13 +58,16 @@ add_with_locks(struct list *list, enum kind kind, int who)
 int
 steps_make(const struct setting *setting, struct step *steps)
 {
-	struct list list = {steps, 0, setting->tokens == 0};
+	const bool grouped = setting->members > 0;
+	struct list list = {
+	    steps, 0, grouped ? setting->members : 2, setting->tokens == 0};
 	int c, kind, lock, party, parties = 0;
 
 	for (c = 0; c < setting->clients; c++) {
 		add_with_locks(&list, ACQUIRE, c);
 		add_with_locks(&list, ACQUIRE_TIMED, c);
-		for (kind = CANCEL; kind <= UNPAUSE; kind++)
+		/* Deferreds pause in a group as they do elsewhere. */
+		for (kind = CANCEL; kind <= (grouped ? FREE : UNPAUSE); kind++)
 			add(&list, (enum kind)kind, c, 0, 0);
 		if (setting->parties[c] > parties)
 			parties = setting->parties[c];
@@ -67,9 +78,15 @@ steps_make(const struct setting *setting, struct step *steps)
 		if (party > 0)
 			add(&list, END_OWNER, party, 0, 0);
 	}
-	for (lock = 0; lock < LOCKS; lock++)
+	for (lock = 0; lock < list.locks; lock++)
 		add(&list, CLOSE, 0, lock, 0);
-	for (kind = TURN; kind <= RETURN; kind++)
-		add(&list, (enum kind)kind, 0, 0, 0);
+	for (lock = 0; grouped && lock < list.locks; lock++)
+		add(&list, JOIN, 0, lock, 0);
+	for (lock = 0; lock < (grouped ? list.locks : 1); lock++) {
+		add(&list, TURN, 0, lock, 0);
+		add(&list, END_BASE, 0, lock, 0);
+	}
+	add(&list, PASS_TIME, 0, 0, 0);
+	add(&list, RETURN, 0, 0, 0);
 	return list.count;
 }

@@ -7,7 +7,7 @@
 
 #include "driver.h"
 
-#define SETTINGS 14
+#define SETTINGS 20
 extern const struct setting settings[SETTINGS];
 
 /* Steps are numbered in each setting. */
