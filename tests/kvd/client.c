@@ -286,7 +286,7 @@ peer_loop(struct peer *peer)
 void
 peer_open_in(struct peer *peer, const struct kvd *kvd, int loop)
 {
-	struct peer others[64];
+	struct peer others[256];
 	size_t count = 0;
 
 	peer_open(peer, kvd);
