@@ -73,6 +73,7 @@ for script in "$top"/bootstrap "$top"/build-aux/history "$top"/build-aux/version
     "$top"/tests/counts/run "$top"/tests/explore/mutants.sh \
     "$top"/tests/failing/run "$top"/tests/fuzz/run \
     "$top"/tests/install/check_install.sh "$top"/tests/kvd/clients/run \
+    "$top"/tests/model/run \
     "$top"/tests/portability/run
 do
 	for option in -h --help; do
