@@ -317,8 +317,11 @@ ask_group(struct evsource *source, const struct evneed *need)
 	struct member *member = member_of(source);
 	enum evright right;
 
-	if (need->first && need->right == EVRIGHT_READ)
+	if (need->first && need->right == EVRIGHT_READ) {
+		/* A writer that looks meanwhile sees that it is not inside. */
+		evsource_publish_(source, need->reading);
 		wait_a_moment(member->group);
+	}
 	lock_group(member->group);
 	right = update(member, need);
 	unlock_group(member->group);

@@ -17,7 +17,7 @@ static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
 static pthread_cond_t change = PTHREAD_COND_INITIALIZER;
 static bool let_go;
 
-volatile atomic_int writes, cancellable_writes, joins;
+volatile atomic_int writes, cancellable_writes, membarriers, joins;
 struct gate *_Atomic volatile write_gate;
 static volatile atomic_int write_error, eventfd_error, socketpair_error,
     membarrier_error, thread_fails;
@@ -235,6 +235,7 @@ syscall(long number, ...)
 	va_list list;
 	int i;
 
+	membarriers += number == SYS_membarrier;
 	if (number == SYS_membarrier && membarrier_error != 0) {
 		errno = membarrier_error;
 		return -1;

@@ -69,7 +69,9 @@ void fail_write(int code);
 void fail_eventfd(int code);
 void fail_socketpair(int code);
 
-/* From now on membarrier(2) fails with this code; 0 ends it. */
+/* How often membarrier(2) was called; and from now on it fails with this code; 0 ends
+ * that. */
+extern volatile atomic_int membarriers;
 void fail_membarrier(int code);
 
 /* The n-th pthread_create() from now on fails; n == 0 ends this.  And how often
