@@ -346,6 +346,44 @@ run_places(unsigned long long seed, long each)
 	ck_assert_uint_eq(stats.readers_waiting + stats.writers_waiting, 0);
 }
 
+/* Not under valgrind, for example. */
+static bool
+has_membarrier(void)
+{
+#ifdef SYS_membarrier
+	return syscall(SYS_membarrier, 0, 0, 0) > 0;
+#else
+	return false;
+#endif
+}
+
+/* Without it, what readers publish is seen too late now and then.  _i: whether the
+ * system has it. */
+START_TEST(all_threads_pass_a_barrier_when_a_group_closes)
+{
+	const bool barrier = has_membarrier();
+	struct evrwlock *lock;
+	int before, i;
+
+	fail_membarrier(_i == 1 ? ENOSYS : 0);
+	group = evgroup_new();
+	ck_assert_ptr_nonnull(group);
+	lock = evrwlock_new_in_group(group, base, 0);
+	ck_assert_ptr_nonnull(lock);
+	before = membarriers;
+	for (i = 0; i < 3; i++) {
+		ck_assert_int_eq(evrwlock_reader_try(lock), 0);
+		ck_assert_int_eq(evrwlock_reader_release(lock), 0);
+	}
+	ck_assert_int_eq(membarriers, before);
+	ck_assert_int_eq(evrwlock_writer_try(lock), 0);
+	ck_assert_int_eq(evrwlock_writer_release(lock), 0);
+	ck_assert_int_eq(membarriers, before + (barrier && _i == 0));
+	evrwlock_free(lock);
+	evgroup_free(group);
+}
+END_TEST
+
 /* _i: with a barrier for all threads, or one of each reader's own. */
 START_TEST(threads_share_and_exclude)
 {
@@ -382,6 +420,8 @@ main(void)
 	Suite *suite = suite_create("group_threads");
 	TCase *tc = add_case(suite, "threads");
 
+	tcase_add_loop_test(
+	    tc, all_threads_pass_a_barrier_when_a_group_closes, 0, 2);
 	if (seconds != NULL) {
 		tcase_set_timeout(tc, atof(seconds) + 120);
 		tcase_add_test(tc, threads_share_and_exclude_for_long);
