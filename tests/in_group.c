@@ -3,6 +3,9 @@
  * group holds there, too.  They are linked with --wrap=evrwlock_new. */
 #include "support.h"
 
+/* What a million do is tested without that. */
+size_t support_most = 20000;
+
 struct evrwlock *__real_evrwlock_new(struct evdefer_base *, unsigned);
 struct evrwlock *__wrap_evrwlock_new(struct evdefer_base *, unsigned);
 

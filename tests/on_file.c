@@ -6,6 +6,9 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+/* What a million do is tested without that. */
+size_t support_most = 20000;
+
 struct evrwlock *__real_evrwlock_new(struct evdefer_base *, unsigned);
 struct evrwlock *__wrap_evrwlock_new(struct evdefer_base *, unsigned);
 
