@@ -206,7 +206,8 @@ least_of_locks(const struct model *m, struct names *names, int i, unsigned used)
 	uint64_t found = UINT64_MAX, other;
 	int name;
 
-	if (i == m->lock_count)
+	/* The second is for a compiler that does not know the first. */
+	if (i == m->lock_count || i == LOCKS)
 		return keeps_owners(m, names) ? hash(m, names) : UINT64_MAX;
 	for (name = 0; name < m->lock_count; name++) {
 		if (used & 1u << name)
@@ -226,7 +227,7 @@ least(const struct model *m, struct names *names, int c, unsigned used)
 	uint64_t found = UINT64_MAX, other;
 	int name;
 
-	if (c == m->client_count)
+	if (c == m->client_count || c == CLIENTS)
 		return name_parties(m, names) ? least_of_locks(m, names, 0, 0)
 					      : UINT64_MAX;
 	for (name = 0; name < m->client_count; name++) {
