@@ -28,6 +28,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "thread-internal.h"
+
 /* Where there are none, the system says so when the first is asked for. */
 #ifndef F_OFD_SETLK
 #define F_OFD_GETLK -1
@@ -181,12 +183,10 @@ work_on_file(void *arg)
  * In the loop.
  */
 
-/* All other signals are for the loops. */
 int
 evofd_start_(struct evofd *ofd, int (*work)(struct evofd *ofd),
     void (*tell)(struct evofd *ofd))
 {
-	sigset_t all, before;
 	int error;
 
 	ofd->work = work;
@@ -194,10 +194,7 @@ evofd_start_(struct evofd *ofd, int (*work)(struct evofd *ofd),
 	ofd->working = true;
 	ofd->called_off = false;
 	ofd->error = 0;
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &before);
-	error = pthread_create(&ofd->thread, NULL, work_on_file, ofd);
-	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	error = evthread_start_(&ofd->thread, work_on_file, ofd);
 	ofd->started = error == 0;
 	if (!ofd->started)
 		ofd->working = false;

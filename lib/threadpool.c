@@ -6,12 +6,11 @@
  */
 #include <evdefer/threadpool.h>
 
-#include <pthread.h>
-#include <signal.h>
 #include <stdlib.h>
 
 #include "call-internal.h"
 #include "deferred-internal.h"
+#include "thread-internal.h"
 
 enum job_state {
 	JOB_WAITING, /* in pool->waiting */
@@ -323,18 +322,12 @@ work_in_thread(void *arg)
 	return NULL;
 }
 
-/* Signals are for the loops: the threads start with all of them blocked. */
 static int
 start_thread(struct evthreadpool *pool)
 {
-	sigset_t all, before;
-	int error;
+	const int error =
+	    evthread_start_(&pool->threads[pool->count], work_in_thread, pool);
 
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &before);
-	error = pthread_create(
-	    &pool->threads[pool->count], NULL, work_in_thread, pool);
-	pthread_sigmask(SIG_SETMASK, &before, NULL);
 	if (error == 0)
 		pool->count++;
 	return error;
