@@ -51,7 +51,6 @@ struct file {
 	bool announced;	     /* WRITERS is held */
 	enum evright wanted; /* to be waited for by a thread; maybe none */
 	bool alone;	/* no reader is inside: a thread may wait to enter */
-	bool awaiting;	/* keeps the loop running */
 	unsigned turns; /* of its own writers, one after the other */
 };
 
@@ -245,16 +244,9 @@ missing(const struct file *file, const struct evneed *need, enum evright right)
 static void
 want(struct file *file, enum evright wanted)
 {
-	struct evdefer_base *base = file->source.queue->base;
-	const bool awaiting = wanted != EVRIGHT_NONE;
-
 	file->wanted = wanted;
-	if (awaiting && !file->awaiting)
-		evcalls_await_(base);
-	else if (!awaiting && file->awaiting)
-		evcalls_await_no_more_(base);
-	file->awaiting = awaiting;
-	if (awaiting)
+	evsource_await_(&file->source, wanted != EVRIGHT_NONE);
+	if (wanted != EVRIGHT_NONE)
 		call_loop(&file->ofd);
 }
 
@@ -378,9 +370,6 @@ look_at_file(void *arg)
  * Making.
  */
 
-/* Another process may want in at any time, so that each reader has to ask. */
-static const atomic_uchar always = 1;
-
 /* NULL with errno. */
 static struct file *
 open_file(const char *path)
@@ -394,7 +383,8 @@ open_file(const char *path)
 		return NULL;
 	}
 	file->source.type = &file_type;
-	file->source.ask_first = &always;
+	/* Another process may want in at any time. */
+	evsource_ask_always_(&file->source);
 	file->call.fn = look_at_file;
 	file->call.arg = file;
 	return file;

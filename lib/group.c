@@ -67,7 +67,6 @@ struct evgroup {
 
 struct member {
 	struct evgroup *group;
-	bool awaiting; /* keeps its loop running; its thread's */
 
 	/* Under the mutex. */
 	struct evlist node;	 /* in group->members */
@@ -287,19 +286,6 @@ member_of(struct evsource *source)
 	return EVLIST_ELEMENT(source, struct member, source);
 }
 
-/* What comes from another member is due. */
-static void
-await(struct member *member, bool awaiting)
-{
-	struct evdefer_base *base = member->source.queue->base;
-
-	if (awaiting && !member->awaiting)
-		evcalls_await_(base);
-	else if (!awaiting && member->awaiting)
-		evcalls_await_no_more_(base);
-	member->awaiting = awaiting;
-}
-
 /* A write is often over before a message would have come, which takes tens of
  * microseconds.  So the first reader that has to wait takes a closer look. */
 static void
@@ -325,7 +311,7 @@ ask_group(struct evsource *source, const struct evneed *need)
 	lock_group(member->group);
 	right = update(member, need);
 	unlock_group(member->group);
-	await(member, right < need->right);
+	evsource_await_(source, right < need->right);
 	return right;
 }
 
@@ -345,7 +331,6 @@ leave(struct evsource *source)
 	const struct evneed nothing = {.right = EVRIGHT_NONE};
 	struct member *member = member_of(source);
 
-	await(member, false);
 	lock_group(member->group);
 	update(member, &nothing);
 	evlist_remove_(&member->node);

@@ -302,7 +302,7 @@ evrwlock_free(struct evrwlock *lock)
 	if (lock == NULL)
 		return;
 	if (lock->lock.source != NULL)
-		evsource_close_(lock->lock.source);
+		evsource_ask_always_(lock->lock.source);
 	evwaitqueue_close_(&lock->lock.queue);
 }
 

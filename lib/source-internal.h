@@ -11,7 +11,7 @@
  * To read is to be fast.  The lock publishes how many readers it has by a plain store,
  * and then looks at a byte that says whether it has to ask.  Whoever sets that byte
  * looks at the counts afterwards.  So either the reader sees the byte, or its count is
- * seen; see evsource_enter_().
+ * seen; see evsource_publish_().
  */
 #ifndef EVDEFER_SOURCE_INTERNAL_H
 #define EVDEFER_SOURCE_INTERNAL_H
@@ -52,6 +52,7 @@ struct evsource {
 	const atomic_uchar *ask_first;
 	atomic_size_t reading; /* those inside, for others to see */
 	bool fenced;	       /* the others have no barrier of their own */
+	bool awaiting;	       /* keeps the loop running */
 	int error; /* why it can't get the right: for evwaitqueue_fail_() */
 };
 
@@ -59,8 +60,11 @@ struct evsource {
  * ENOMEM. */
 int evsource_attach_(struct evsource *source, struct evwaitqueue *queue);
 
-/* The lock is closed: readers have to ask from now on. */
-void evsource_close_(struct evsource *source);
+/* Readers have to ask from now on. */
+void evsource_ask_always_(struct evsource *source);
+
+/* Whether something is due from elsewhere, so that the loop does not end meanwhile. */
+void evsource_await_(struct evsource *source, bool awaiting);
 
 /* The lock is gone. */
 void evsource_detach_(struct evsource *source);

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "source-internal.h"
 
+#include "call-internal.h"
+
 /* Those of a base. */
 struct sources {
 	struct evdefer_base_part part;
@@ -23,7 +25,7 @@ close_sources(struct evdefer_base_part *part)
 	while (!evlist_empty_(&sources->all)) {
 		source = EVLIST_ELEMENT(
 		    evlist_pop_(&sources->all), struct evsource, node);
-		evsource_close_(source);
+		evsource_ask_always_(source);
 		evwaitqueue_fail_(source->queue);
 	}
 }
@@ -47,11 +49,23 @@ evsource_attach_(struct evsource *source, struct evwaitqueue *queue)
 }
 
 void
-evsource_close_(struct evsource *source)
+evsource_ask_always_(struct evsource *source)
 {
 	static const atomic_uchar always = 1;
 
 	source->ask_first = &always;
+}
+
+void
+evsource_await_(struct evsource *source, bool awaiting)
+{
+	if (awaiting == source->awaiting)
+		return;
+	source->awaiting = awaiting;
+	if (awaiting)
+		evcalls_await_(source->queue->base);
+	else
+		evcalls_await_no_more_(source->queue->base);
 }
 
 void
