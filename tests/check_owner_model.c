@@ -279,7 +279,9 @@ compare(bool settled)
 
 START_TEST(owners_do_what_the_model_does)
 {
-	const int steps = support_scale() < 1000000 ? 3000 : 10000;
+	const int steps = support_scale() < 10000     ? 500
+			  : support_scale() < 1000000 ? 3000
+						      : 10000;
 	bool settled;
 	int k;
 
