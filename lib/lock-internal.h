@@ -167,19 +167,26 @@ evlock_anonymous_grant_(struct evlock *lock, enum evmode mode)
 	    mode == EVMODE_READ ? evlock_dispose_read_ : evlock_dispose_write_);
 }
 
-/* Nothing keeps it out. */
+/* Nothing keeps it out, and evwaitqueue_delivers_now_(). */
 static inline struct evdeferred *
-evlock_enter_anonymous_(struct evlock *lock, enum evmode mode)
+evlock_enter_now_(struct evlock *lock, enum evmode mode)
 {
 	struct evdeferred *d;
 
-	if (!evwaitqueue_delivers_now_(&lock->queue))
-		return evlock_enter_in_turn_(lock, mode);
 	/* No callback is there yet that could tell the difference. */
 	d = evdeferred_make_(lock->queue.base, EVDEFERRED_FIRED);
 	d->u.result = evlock_anonymous_grant_(lock, mode);
 	evlock_enter_(lock, mode);
 	return d;
+}
+
+/* Nothing keeps it out. */
+static inline struct evdeferred *
+evlock_enter_anonymous_(struct evlock *lock, enum evmode mode)
+{
+	if (!evwaitqueue_delivers_now_(&lock->queue))
+		return evlock_enter_in_turn_(lock, mode);
+	return evlock_enter_now_(lock, mode);
 }
 
 /* The next two take the must_wait() of a plain lock, to be inlined with it. */

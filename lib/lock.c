@@ -141,9 +141,9 @@ evlock_read_specially_(struct evlock *lock)
 	const struct evlock_side *readers = &lock->sides[EVMODE_READ];
 
 	if (lock->source != NULL && readers->waiting == 0 &&
-	    evwaitqueue_delivers_now_(&lock->queue) &&
-	    evsource_publish_(lock->source, readers->inside + 1))
-		return evlock_enter_anonymous_(lock, EVMODE_READ);
+	    evsource_publish_(lock->source, readers->inside + 1) &&
+	    evwaitqueue_delivers_now_(&lock->queue))
+		return evlock_enter_now_(lock, EVMODE_READ);
 	return evlock_acquire_specially_(lock, EVMODE_READ);
 }
 
