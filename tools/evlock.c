@@ -160,12 +160,13 @@ handle_all(void)
 static void
 let_inherit(const char *path)
 {
+	const long most = sysconf(_SC_OPEN_MAX);
 	struct stat file, status;
 	int fd, flags;
 
 	if (stat(path, &file) == -1)
 		return;
-	for (fd = 0; fd < 256; fd++) {
+	for (fd = 0; fd < most; fd++) {
 		flags = fcntl(fd, F_GETFD);
 		if (flags != -1 && (flags & FD_CLOEXEC) != 0 &&
 		    fstat(fd, &status) == 0 && status.st_dev == file.st_dev &&
