@@ -17,6 +17,7 @@
 #include <evdefer/mutex.h>
 #include <evdefer/owner.h>
 #include <evdefer/queue.h>
+#include <evdefer/report.h>
 #include <evdefer/result.h>
 #include <evdefer/rwlock.h>
 #include <evdefer/semaphore.h>

@@ -79,6 +79,8 @@ struct evdefer_base {
 	struct evcalls calls;
 	size_t timeouts; /* that run, or have run out */
 	bool debug;
+	struct evlist queues; /* places of wait queues, and of reports */
+	uint64_t last_queue;  /* its number */
 	pthread_t thread;
 };
 

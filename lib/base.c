@@ -363,6 +363,7 @@ evdefer_base_new(struct event_base *event_base)
 	evlist_init_(&base->ready);
 	evlist_init_(&base->nested);
 	evlist_init_(&base->left);
+	evlist_init_(&base->queues);
 	base->due = EVALARM_NEVER;
 	base->priority = base->turn_priority = -1;
 	evpool_init_(&base->deferreds, sizeof(struct evdeferred));

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Where a Deferred was made: with evdefer_base_set_debug() there is one of these
- * right behind each of them.
+ * Where and when a Deferred was made: with evdefer_base_set_debug() there is one of
+ * these right behind each of them.
  */
 #ifndef EVDEFER_CREATION_INTERNAL_H
 #define EVDEFER_CREATION_INTERNAL_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 #include "text-internal.h"
 
@@ -17,12 +18,13 @@ struct evdeferred;
 struct evcreation {
 	void *frames[EVCREATION_FRAMES]; /* return addresses */
 	long count;
+	uint64_t time; /* by the monotonic clock */
 };
 
 /* Can this system tell? */
 bool evcreation_works_(void);
 
-/* Notes the functions on the stack. */
+/* Notes the functions on the stack, and the time. */
 void evcreation_record_(struct evcreation *creation);
 
 /* Adds the function that called the library, and those that called that. */

@@ -5,6 +5,8 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "base-internal.h"
+
 #if defined(HAVE_UNWIND_H) || defined(__GLIBC__)
 #include <dlfcn.h>
 #include <unwind.h>
@@ -47,6 +49,7 @@ evcreation_record_(struct evcreation *creation)
 	/* Behind the call, so that it is no tail call: find_caller() counts on the
 	 * frame of this function. */
 	creation->count = walk.count;
+	creation->time = evdefer_base_now_();
 }
 
 /* The frames of the library come first.  They are recognized by its file.  If it was
@@ -112,6 +115,7 @@ void
 evcreation_record_(struct evcreation *creation)
 {
 	creation->count = 0;
+	creation->time = evdefer_base_now_();
 }
 
 void

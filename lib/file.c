@@ -325,7 +325,14 @@ leave_file(struct evsource *source)
 		free(file);
 }
 
-static const struct evsource_type file_type = {ask_file, leave_file};
+static enum evright
+get_right_of_file(struct evsource *source)
+{
+	return EVLIST_ELEMENT(source, struct file, source)->right;
+}
+
+static const struct evsource_type file_type = {
+    ask_file, leave_file, get_right_of_file, "file"};
 
 /* With what the thread has ended, if it has. */
 static int

@@ -342,7 +342,26 @@ leave(struct evsource *source)
 		free_member(member);
 }
 
-static const struct evsource_type group_type = {ask_group, leave};
+/* Those that are let in have the right, though they do not know it yet. */
+static enum evright
+get_right_in_group(struct evsource *source)
+{
+	const struct member *member = member_of(source);
+	const struct evgroup *group = member->group;
+	enum evright right = EVRIGHT_NONE;
+
+	lock_group(member->group);
+	if (group->writer == member)
+		right = EVRIGHT_WRITE;
+	else if (!is_closed(group) || member->let_in ||
+		 atomic_load(&source->reading) > 0)
+		right = EVRIGHT_READ;
+	unlock_group(member->group);
+	return right;
+}
+
+static const struct evsource_type group_type = {
+    ask_group, leave, get_right_in_group, "group"};
 
 /* In its loop, after wake(). */
 static void

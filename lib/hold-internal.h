@@ -36,7 +36,8 @@ struct evholds {
 	size_t count;
 	struct evpool pool;
 	struct evpool requests;
-	uint64_t searches; /* for cycles, so far */
+	uint64_t searches;   /* for cycles, so far */
+	uint64_t last_owner; /* its number */
 };
 
 /* Finds or makes those of a base.  NULL with ENOMEM. */

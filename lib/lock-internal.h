@@ -13,6 +13,7 @@
 struct evhold;
 struct evlock;
 struct evowner;
+struct evsubject;
 
 enum evmode { EVMODE_READ, EVMODE_WRITE };
 
@@ -156,6 +157,9 @@ int evlock_try_specially_(struct evlock *lock, enum evmode mode);
 struct evdeferred *evlock_wait_(struct evlock *lock, enum evmode mode);
 struct evdeferred *evlock_enter_in_turn_(struct evlock *lock, enum evmode mode);
 void evlock_deliver_anonymous_(struct evlock *lock, struct evdeferred *d);
+
+/* For which mode one was made that has not fired. */
+enum evmode evlock_mode_of_anonymous_(const struct evdeferred *d);
 void evlock_dispose_read_(void *lock);
 void evlock_dispose_write_(void *lock);
 
@@ -246,5 +250,10 @@ int evlock_release_(
 void evlock_deliver_(struct evwaitqueue *queue, struct evdeferred *d);
 bool evlock_is_held_(const struct evwaitqueue *queue);
 void evlock_fail_waiters_(struct evwaitqueue *queue);
+
+/* Of the subject there is what the kind of lock has to say; the modes are in words, by
+ * evmode. */
+void evlock_describe_(const struct evlock *lock, struct evstatement *statement,
+    struct evsubject *subject, const char *const modes[]);
 
 #endif

@@ -241,6 +241,12 @@ evlock_enter_in_turn_(struct evlock *lock, enum evmode mode)
 	return d;
 }
 
+enum evmode
+evlock_mode_of_anonymous_(const struct evdeferred *d)
+{
+	return d->u.canceller.fn == cancel_reader ? EVMODE_READ : EVMODE_WRITE;
+}
+
 void
 evlock_deliver_anonymous_(struct evlock *lock, struct evdeferred *d)
 {

@@ -28,6 +28,7 @@ evowner_new(struct evdefer_base *base, const char *name)
 	evlist_init_(&owner->requests);
 	owner->base = base;
 	owner->table = table;
+	owner->number = ++table->last_owner;
 	evdefer_base_use_(base);
 	return owner;
 }

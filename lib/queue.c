@@ -8,6 +8,7 @@
 
 #include <stdlib.h>
 
+#include "statement-internal.h"
 #include "waitqueue-internal.h"
 
 _Static_assert(EVQUEUE_FAST == EVWAITQUEUE_FAST, "flags are handed on");
@@ -134,11 +135,52 @@ destroy_queue(struct evwaitqueue *waiters)
 	free(queue_of(waiters));
 }
 
+/* Says of the first in a list what they wait for, and of the others how many there
+ * are. */
+static void
+describe_gets(struct evstatement *statement, enum evrelation relation,
+    const struct evlist *list, size_t count)
+{
+	const struct evlist *node = list->next;
+	struct evparty party = {
+	    .relation = relation, .mode = "get", .count = 1};
+	size_t left = count;
+
+	while (node != list && count - left < EVSTATEMENT_NAMES) {
+		party.creation = evstatement_creation_(
+		    EVLIST_ELEMENT(node, const struct evdeferred, node));
+		evstatement_add_(statement, &party);
+		node = node->next;
+		left--;
+	}
+	evstatement_add_rest_(statement, relation, "get", left);
+}
+
+static void
+describe_queue(const struct evwaitqueue *waiters, struct evstatement *statement)
+{
+	const struct evqueue *queue =
+	    EVLIST_ELEMENT(waiters, const struct evqueue, waiters);
+	struct evsubject subject = {.kind = "queue",
+	    .closed = waiters->closed,
+	    .inside = waiters->undelivered,
+	    .waiting = queue->waiting};
+
+	evsubject_add_(&subject,
+	    (struct evfact){.name = "objects", .number = queued(queue)});
+	evstatement_begin_(statement, &subject);
+	describe_gets(statement, EVRELATION_GRANTED, &waiters->granted,
+	    waiters->undelivered);
+	describe_gets(
+	    statement, EVRELATION_WAITING, &queue->gets, queue->waiting);
+}
+
 static const struct evwaitqueue_type waiters_type = {
     .deliver = deliver_object,
     .admit = admit_to_objects,
     .fail_waiters = fail_all_gets,
     .destroy = destroy_queue,
+    .describe = describe_queue,
 };
 
 static void

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "rwlock-internal.h"
+#include "statement-internal.h"
 #include "text-internal.h"
 
 _Static_assert(EVRWLOCK_FAST == EVWAITQUEUE_FAST, "flags are handed on");
@@ -73,8 +74,39 @@ destroy_lock(struct evwaitqueue *queue)
 	free(lock);
 }
 
+static void
+describe_rights(struct evsource *source, struct evsubject *subject)
+{
+	static const char *const rights[] = {
+	    [EVRIGHT_NONE] = "nothing",
+	    [EVRIGHT_READ] = "read",
+	    [EVRIGHT_WRITE] = "write",
+	};
+
+	evsubject_add_(subject,
+	    (struct evfact){.name = "reach", .word = source->type->reach});
+	evsubject_add_(
+	    subject, (struct evfact){.name = "right",
+			 .word = rights[source->type->get_right(source)]});
+}
+
+static void
+describe_lock(const struct evwaitqueue *queue, struct evstatement *statement)
+{
+	static const char *const modes[] = {
+	    [EVMODE_READ] = "read", [EVMODE_WRITE] = "write"};
+	const struct evrwlock *lock =
+	    EVLIST_ELEMENT(queue, const struct evrwlock, lock.queue);
+	struct evsubject subject = {.kind = "lock", .name = lock->name};
+
+	if (lock->lock.source != NULL)
+		describe_rights(lock->lock.source, &subject);
+	evlock_describe_(&lock->lock, statement, &subject, modes);
+}
+
 static const struct evwaitqueue_type queue_type = {evlock_deliver_,
-    evlock_is_held_, admit_to_lock, evlock_fail_waiters_, destroy_lock};
+    evlock_is_held_, admit_to_lock, evlock_fail_waiters_, destroy_lock,
+    describe_lock};
 
 /*
  * With a source.
@@ -132,7 +164,8 @@ static const struct evlock_type lock_type_with_source = {
     must_wait_for_right, answer_holder, get_lock_name};
 
 static const struct evwaitqueue_type queue_type_with_source = {evlock_deliver_,
-    evlock_is_held_, admit_by_right, evlock_fail_waiters_, destroy_lock};
+    evlock_is_held_, admit_by_right, evlock_fail_waiters_, destroy_lock,
+    describe_lock};
 
 /*
  * Without an owner.

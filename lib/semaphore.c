@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "lock-internal.h"
+#include "statement-internal.h"
 
 _Static_assert(EVSEMAPHORE_FAST == EVWAITQUEUE_FAST, "flags are handed on");
 
@@ -42,8 +43,23 @@ destroy_semaphore(struct evwaitqueue *queue)
 	free(EVLIST_ELEMENT(queue, struct evsemaphore, lock.queue));
 }
 
+static void
+describe_semaphore(
+    const struct evwaitqueue *queue, struct evstatement *statement)
+{
+	static const char *const modes[] = {[MODE] = "token"};
+	const struct evsemaphore *semaphore =
+	    EVLIST_ELEMENT(queue, const struct evsemaphore, lock.queue);
+	struct evsubject subject = {.kind = "semaphore"};
+
+	evsubject_add_(&subject,
+	    (struct evfact){.name = "limit", .number = semaphore->limit});
+	evlock_describe_(&semaphore->lock, statement, &subject, modes);
+}
+
 static const struct evwaitqueue_type queue_type = {evlock_deliver_,
-    evlock_is_held_, admit_to_tokens, evlock_fail_waiters_, destroy_semaphore};
+    evlock_is_held_, admit_to_tokens, evlock_fail_waiters_, destroy_semaphore,
+    describe_semaphore};
 
 struct evdeferred *
 evsemaphore_acquire(struct evsemaphore *semaphore, struct evowner *owner)

@@ -40,6 +40,9 @@ struct evsource_type {
 	enum evright (*ask)(struct evsource *source, const struct evneed *need);
 	/* The lock is gone, and the memory of the source is its own. */
 	void (*leave)(struct evsource *source);
+	/* Says what is there, and changes nothing. */
+	enum evright (*get_right)(struct evsource *source);
+	const char *reach; /* in a word */
 };
 
 struct evsource {

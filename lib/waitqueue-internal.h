@@ -13,6 +13,7 @@
 #include "base-internal.h"
 #include "deferred-internal.h"
 
+struct evstatement;
 struct evwaitqueue;
 
 struct evwaitqueue_type {
@@ -26,6 +27,16 @@ struct evwaitqueue_type {
 	void (*fail_waiters)(struct evwaitqueue *queue);
 	/* Frees its memory. */
 	void (*destroy)(struct evwaitqueue *queue);
+	/* Says who is inside and who waits. */
+	void (*describe)(
+	    const struct evwaitqueue *queue, struct evstatement *statement);
+};
+
+/* In the list of a base, which has all wait queues in the order of their numbers, and
+ * the reports that are under way. */
+struct evplace {
+	struct evlist node;
+	uint64_t number; /* 0: so far has a report come */
 };
 
 struct evwaitqueue {
@@ -33,6 +44,7 @@ struct evwaitqueue {
 	struct evlist granted;
 	size_t undelivered; /* how many are in granted */
 	struct evdefer_base *base;
+	struct evplace place;
 	const struct evwaitqueue_type *type;
 	/* Frames on the stack and requests of owners that need its memory. */
 	size_t users;

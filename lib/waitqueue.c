@@ -52,6 +52,8 @@ evwaitqueue_init_(struct evwaitqueue *queue,
 	evlist_init_(&queue->granted);
 	queue->undelivered = 0;
 	queue->base = base;
+	queue->place.number = ++base->last_queue;
+	evlist_append_(&base->queues, &queue->place.node);
 	queue->type = type;
 	queue->users = 0;
 	queue->fast = (flags & EVWAITQUEUE_FAST) != 0;
@@ -67,6 +69,7 @@ collect_queue(struct evwaitqueue *queue)
 	if (!queue->closed || queue->users > 0 || queue->undelivered > 0 ||
 	    (queue->type->is_held != NULL && queue->type->is_held(queue)))
 		return;
+	evlist_remove_(&queue->place.node);
 	queue->type->destroy(queue);
 	evdefer_base_unuse_(base);
 }
