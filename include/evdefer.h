@@ -15,6 +15,7 @@
 #include <evdefer/file.h>
 #include <evdefer/group.h>
 #include <evdefer/mutex.h>
+#include <evdefer/observer.h>
 #include <evdefer/owner.h>
 #include <evdefer/queue.h>
 #include <evdefer/report.h>

@@ -22,6 +22,7 @@
 
 #include "call-internal.h"
 #include "list-internal.h"
+#include "observer-internal.h"
 #include "pool-internal.h"
 #include "ready-internal.h"
 #include "unhandled-internal.h"
@@ -81,18 +82,25 @@ struct evdefer_base {
 	bool debug;
 	struct evlist queues; /* places of wait queues, and of reports */
 	uint64_t last_queue;  /* its number */
+	bool observed;	      /* by an observer */
+	bool plain;	      /* Deferreds are made the short way */
+	struct evobserving observing;
+	struct evlist plains; /* of struct evplain */
 	pthread_t thread;
 };
 
 void evdefer_base_wrong_thread_(void);
+void evdefer_base_observed_inside_(void);
 
-/* Not an assert(): it holds with NDEBUG too. */
+/* Not asserts: they hold with NDEBUG too. */
 static inline void
 evdefer_base_check_(const struct evdefer_base *base)
 {
 #ifdef EVDEFER_DEBUG
 	if (!pthread_equal(base->thread, pthread_self()))
 		evdefer_base_wrong_thread_();
+	if (base->observing.inside)
+		evdefer_base_observed_inside_();
 #else
 	(void)base;
 #endif
@@ -102,6 +110,17 @@ static inline bool
 evdefer_base_closed_(const struct evdefer_base *base)
 {
 	return base->event_base == NULL;
+}
+
+/* After each change of what it depends on. */
+void evdefer_base_set_plain_(struct evdefer_base *base);
+
+static inline void
+evdefer_base_update_plain_(
+    const struct evdefer_base *base, struct evplain *plain)
+{
+	plain->plain =
+	    !plain->special && !base->observed && !evdefer_base_closed_(base);
 }
 
 /* The memory of a closed base goes when nothing needs it any more: no lock, no

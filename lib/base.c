@@ -364,6 +364,8 @@ evdefer_base_new(struct event_base *event_base)
 	evlist_init_(&base->nested);
 	evlist_init_(&base->left);
 	evlist_init_(&base->queues);
+	evlist_init_(&base->plains);
+	base->plain = true;
 	base->due = EVALARM_NEVER;
 	base->priority = base->turn_priority = -1;
 	evpool_init_(&base->deferreds, sizeof(struct evdeferred));
@@ -383,6 +385,7 @@ evdefer_base_free(struct evdefer_base *base)
 		return;
 	evdefer_base_check_(base);
 	base->event_base = NULL;
+	evdefer_base_set_plain_(base);
 	base->due = EVDEFER_BASE_AT_ONCE; /* none will come */
 	event_free(base->turn);
 	evunhandled_leave_loop_(base);
@@ -471,6 +474,7 @@ evdefer_base_set_debug(struct evdefer_base *base, bool on)
 	evpool_destroy_(pool);
 	*pool = other;
 	base->debug = on;
+	evdefer_base_set_plain_(base);
 	return 0;
 }
 

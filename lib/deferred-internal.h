@@ -63,13 +63,15 @@ enum evdeferred_flags {
 	EVDEFERRED_RESUMES = 0x4000,
 	/* For its producer, to tell those that wait apart. */
 	EVDEFERRED_MARKED = 0x8000,
+	/* An observer was told that it was made. */
+	EVDEFERRED_WATCHED = 0x10000,
 
-	/* The upper half counts the pauses, so that one look at the flags tells
+	/* The rest counts the pauses, so that one look at the flags tells
 	 * whether anything holds the chain back. */
-	EVDEFERRED_PAUSE = 0x10000
+	EVDEFERRED_PAUSE = 0x20000
 };
 
-#define EVDEFERRED_PAUSES UINT32_C(0xffff0000)
+#define EVDEFERRED_PAUSES UINT32_C(0xfffe0000)
 
 /* So often in a row does a link go on at once from waits that were over when they
  * began.  Then it queues with the deliveries that are nested too deeply. */
@@ -162,11 +164,12 @@ evdeferred_creation_(const struct evdeferred *d)
 	return (struct evcreation *)(d + 1);
 }
 
-/* Is there memory for one, and no need to note where it is made? */
+/* Is there memory for one, and no need to note where it is made, or to tell an
+ * observer? */
 static inline bool
 evdeferred_can_make_(const struct evdefer_base *base)
 {
-	return !evpool_is_empty_(&base->deferreds) && !base->debug;
+	return !evpool_is_empty_(&base->deferreds) && base->plain;
 }
 
 /* A new Deferred but for its canceller or result.  The pool is not empty. */
@@ -192,6 +195,9 @@ void evdeferred_produce_(struct evdeferred *d, struct evresult result);
 /* Fires d, which has not fired and is not chained, with a result that was
  * taken. */
 void evdeferred_fire_(struct evdeferred *d, struct evresult result);
+
+/* The same for one that is not watched. */
+void evdeferred_fire_unwatched_(struct evdeferred *d, struct evresult result);
 
 /* Runs what can run by now, at once or from the queue. */
 void evdeferred_deliver_(struct evdeferred *d);

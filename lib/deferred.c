@@ -41,6 +41,10 @@ new_slowly(
 	d = make(base, canceller, arg);
 	if (base->debug)
 		evcreation_record_(evdeferred_creation_(d));
+	if (base->observed) {
+		evdeferred_set_(d, EVDEFERRED_WATCHED);
+		evobserver_tell_made_(d);
+	}
 	return d;
 }
 
@@ -77,8 +81,11 @@ collect(struct evdeferred *d)
 	const unsigned needed = EVDEFERRED_RUNNING | EVDEFERRED_QUEUED |
 				EVDEFERRED_PINNED | EVDEFERRED_LATE;
 
-	if ((d->flags & (over | needed)) == over)
-		evdeferred_give_back_(d);
+	if ((d->flags & (over | needed)) != over)
+		return;
+	if (d->flags & EVDEFERRED_WATCHED)
+		evobserver_tell_gone_(d);
+	evdeferred_give_back_(d);
 }
 
 struct evresult
@@ -323,7 +330,7 @@ evdeferred_deliver_(struct evdeferred *d)
 }
 
 void
-evdeferred_fire_(struct evdeferred *d, struct evresult result)
+evdeferred_fire_unwatched_(struct evdeferred *d, struct evresult result)
 {
 	d->u.result = result;
 	evdeferred_clear_(
@@ -341,6 +348,22 @@ evdeferred_fire_(struct evdeferred *d, struct evresult result)
 		}
 	}
 	evdeferred_deliver_(d);
+}
+
+static EVDEFER_NOINLINE_ void
+fire_watched(struct evdeferred *d, struct evresult result)
+{
+	evobserver_tell_fired_(d, result);
+	evdeferred_fire_unwatched_(d, result);
+}
+
+EVDEFER_NOINLINE_ void
+evdeferred_fire_(struct evdeferred *d, struct evresult result)
+{
+	if (d->flags & EVDEFERRED_WATCHED)
+		fire_watched(d, result);
+	else
+		evdeferred_fire_unwatched_(d, result);
 }
 
 void
@@ -451,13 +474,13 @@ fire_slowly(struct evdeferred *d, struct evresult result)
 int
 evdeferred_fire(struct evdeferred *d, struct evresult result)
 {
-	const unsigned special =
-	    EVDEFERRED_FIRED | EVDEFERRED_PRIVATE | EVDEFERRED_CHAINED;
+	const unsigned special = EVDEFERRED_FIRED | EVDEFERRED_PRIVATE |
+				 EVDEFERRED_CHAINED | EVDEFERRED_WATCHED;
 
 	if (d == NULL || (d->flags & special) || !evresult_is_plain_(result))
 		return fire_slowly(d, result);
 	evdefer_base_check_(d->base);
-	evdeferred_fire_(d, result);
+	evdeferred_fire_unwatched_(d, result);
 	return 0;
 }
 

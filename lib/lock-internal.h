@@ -47,6 +47,7 @@ struct evlock_side {
 struct evlock {
 	struct evwaitqueue queue;
 	const struct evlock_type *type;
+	enum evobserver_kind kind;
 	struct evsource *source;     /* NULL: it always has all rights */
 	struct evlock_side sides[2]; /* by evmode */
 	uint32_t first_ticket;	     /* of those that are compared */
@@ -87,8 +88,12 @@ evlock_enter_(struct evlock *lock, enum evmode mode)
 	lock->sides[mode].granted++;
 }
 
-/* What follows when a reader has left one that is closed, or has a source. */
-void evlock_end_read_specially_(struct evlock *lock);
+/* What follows when one has left, whose owner may be NULL: a reader that is not plain,
+ * or anybody. */
+void evlock_end_read_specially_(
+    struct evlock *lock, const struct evowner *owner);
+void evlock_end_slowly_(
+    struct evlock *lock, const struct evowner *owner, enum evmode mode);
 
 /* One has left; evwaitqueue_changed_() is to follow, */
 static inline void
@@ -99,15 +104,16 @@ evlock_exit_(struct evlock *lock, enum evmode mode)
 
 /* ... and does here. */
 static inline void
-evlock_leave_(struct evlock *lock, enum evmode mode)
+evlock_leave_(
+    struct evlock *lock, const struct evowner *owner, enum evmode mode)
 {
 	evlock_exit_(lock, mode);
-	if (lock->queue.plain)
+	if (evwaitqueue_is_plain_(&lock->queue))
 		evwaitqueue_left_(&lock->queue, evlock_waiting_(lock) > 0);
 	else if (mode == EVMODE_READ)
-		evlock_end_read_specially_(lock);
+		evlock_end_read_specially_(lock, owner);
 	else
-		evwaitqueue_changed_(&lock->queue);
+		evlock_end_slowly_(lock, owner, mode);
 }
 
 /* Has a Deferred that was put into the queue been granted since?  Many are granted at
@@ -148,7 +154,7 @@ void evlock_forgo_(struct evlock *lock);
  * Without an owner.
  */
 
-/* For one that is closed, or has a source. */
+/* For one that is not plain. */
 struct evdeferred *evlock_acquire_specially_(
     struct evlock *lock, enum evmode mode);
 struct evdeferred *evlock_read_specially_(struct evlock *lock);
@@ -157,6 +163,7 @@ int evlock_try_specially_(struct evlock *lock, enum evmode mode);
 struct evdeferred *evlock_wait_(struct evlock *lock, enum evmode mode);
 struct evdeferred *evlock_enter_in_turn_(struct evlock *lock, enum evmode mode);
 void evlock_deliver_anonymous_(struct evlock *lock, struct evdeferred *d);
+void evlock_deliver_watched_(struct evlock *lock, struct evdeferred *d);
 
 /* For which mode one was made that has not fired. */
 enum evmode evlock_mode_of_anonymous_(const struct evdeferred *d);
@@ -199,7 +206,7 @@ evlock_acquire_anonymous_(struct evlock *lock, enum evmode mode,
     bool (*must_wait)(struct evlock *lock, enum evmode mode))
 {
 	evdefer_base_check_(lock->queue.base);
-	if (!lock->queue.plain || evdefer_base_closed_(lock->queue.base))
+	if (!evwaitqueue_is_plain_(&lock->queue))
 		return mode == EVMODE_READ
 			   ? evlock_read_specially_(lock)
 			   : evlock_acquire_specially_(lock, mode);
@@ -213,7 +220,7 @@ evlock_try_anonymous_(struct evlock *lock, enum evmode mode,
     bool (*must_wait)(struct evlock *lock, enum evmode mode))
 {
 	evdefer_base_check_(lock->queue.base);
-	if (!lock->queue.plain || evdefer_base_closed_(lock->queue.base))
+	if (!evwaitqueue_is_plain_(&lock->queue))
 		return evlock_try_specially_(lock, mode);
 	if (must_wait(lock, mode))
 		return evdefer_refuse_(EBUSY);
@@ -229,7 +236,7 @@ evlock_release_anonymous_(struct evlock *lock, enum evmode mode)
 	if (lock->sides[mode].anonymous == 0)
 		return evdefer_refuse_(EPERM);
 	lock->sides[mode].anonymous--;
-	evlock_leave_(lock, mode);
+	evlock_leave_(lock, NULL, mode);
 	return 0;
 }
 

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "lock-internal.h"
 
+#include "observed-internal.h"
+
 void
 evlock_init_(struct evlock *lock, const struct evlock_type *type,
     const struct evwaitqueue_type *queue_type, struct evdefer_base *base,
@@ -81,6 +83,19 @@ evlock_grant_first_(struct evlock *lock, enum evmode mode)
 	side->granted_ticket = d->ticket;
 	evlock_enter_(lock, mode);
 	evwaitqueue_grant_(&lock->queue, d);
+	evlock_observe_(lock, EVSTEP_GRANT, d, mode, 0);
+}
+
+static void
+observe_all(struct evlock *lock, enum evmode mode)
+{
+	const struct evlist *waiters = &lock->sides[mode].waiters;
+	const struct evlist *node;
+
+	for (node = waiters->next; node != waiters; node = node->next)
+		evlock_observe_(lock, EVSTEP_GRANT,
+		    EVLIST_ELEMENT(node, const struct evdeferred, node), mode,
+		    0);
 }
 
 void
@@ -88,6 +103,8 @@ evlock_grant_all_(struct evlock *lock, enum evmode mode)
 {
 	struct evlock_side *side = &lock->sides[mode];
 
+	if (evlock_is_observed_(lock))
+		observe_all(lock, mode);
 	side->inside += side->waiting;
 	side->granted += side->waiting;
 	side->granted_ticket = lock->last_ticket;
@@ -96,7 +113,7 @@ evlock_grant_all_(struct evlock *lock, enum evmode mode)
 }
 
 /*
- * Closed, or with a source.
+ * Closed, with a source, or observed.
  */
 
 void
@@ -116,6 +133,7 @@ evlock_acquire_specially_(struct evlock *lock, enum evmode mode)
 
 	if (!evwaitqueue_is_open_(&lock->queue)) {
 		d = evwaitqueue_refuse_(&lock->queue);
+		evlock_tell_refusal_(lock, NULL, mode, d, ESHUTDOWN);
 		/* As a reader it has counted itself. */
 		evlock_forgo_(lock);
 		return d;
@@ -148,25 +166,46 @@ evlock_read_specially_(struct evlock *lock)
 }
 
 void
-evlock_end_read_specially_(struct evlock *lock)
+evlock_end_read_specially_(struct evlock *lock, const struct evowner *owner)
 {
 	struct evwaitqueue *queue = &lock->queue;
 
-	if (lock->source == NULL || (queue->fast && queue->undelivered > 0) ||
+	if (evlock_is_observed_(lock) || lock->source == NULL ||
+	    (queue->fast && queue->undelivered > 0) ||
 	    !evsource_publish_(lock->source, lock->sides[EVMODE_READ].inside))
-		evwaitqueue_changed_(queue);
+		evlock_end_slowly_(lock, owner, EVMODE_READ);
+}
+
+EVDEFER_NOINLINE_ void
+evlock_end_slowly_(
+    struct evlock *lock, const struct evowner *owner, enum evmode mode)
+{
+	if (evlock_is_observed_(lock))
+		evlock_tell_(lock, EVSTEP_RELEASE, owner, mode, 0);
+	evwaitqueue_changed_(&lock->queue);
+}
+
+/* 0, or why it may not enter.  Then evlock_forgo_() has to follow. */
+static int
+try_to_enter(struct evlock *lock, enum evmode mode)
+{
+	if (!evwaitqueue_is_open_(&lock->queue))
+		return ESHUTDOWN;
+	evlock_catch_up_(lock);
+	return lock->type->must_wait(lock, mode) ? EBUSY : 0;
 }
 
 int
 evlock_try_specially_(struct evlock *lock, enum evmode mode)
 {
-	if (!evwaitqueue_is_open_(&lock->queue))
-		return evdefer_refuse_(ESHUTDOWN);
-	evlock_catch_up_(lock);
-	if (lock->type->must_wait(lock, mode)) {
+	const int error = try_to_enter(lock, mode);
+
+	if (evlock_is_observed_(lock))
+		evlock_tell_try_(lock, NULL, mode, error);
+	if (error == EBUSY)
 		evlock_forgo_(lock);
-		return evdefer_refuse_(EBUSY);
-	}
+	if (error != 0)
+		return evdefer_refuse_(error);
 	evlock_enter_(lock, mode);
 	lock->sides[mode].anonymous++;
 	return 0;
@@ -186,11 +225,28 @@ evlock_is_held_(const struct evwaitqueue *queue)
  * Without an owner.
  */
 
-static void
-cancel_waiter(struct evlock *lock, struct evdeferred *d, enum evmode mode)
+static inline void
+cancel_unwatched(struct evlock *lock, struct evdeferred *d, enum evmode mode)
 {
 	evlock_withdraw_(lock, d, mode, evlock_is_granted_(lock, d, mode));
 	evwaitqueue_changed_(&lock->queue);
+}
+
+/* With a function of its own, the other one needs no frame. */
+static EVDEFER_NOINLINE_ void
+cancel_watched(struct evlock *lock, struct evdeferred *d, enum evmode mode)
+{
+	evlock_observe_(lock, EVSTEP_CANCEL, d, mode, ECANCELED);
+	cancel_unwatched(lock, d, mode);
+}
+
+static inline void
+cancel_waiter(struct evlock *lock, struct evdeferred *d, enum evmode mode)
+{
+	if (d->flags & EVDEFERRED_WATCHED)
+		cancel_watched(lock, d, mode);
+	else
+		cancel_unwatched(lock, d, mode);
 }
 
 static void
@@ -221,8 +277,10 @@ evlock_wait_(struct evlock *lock, enum evmode mode)
 {
 	struct evdeferred *d = new_waiter(lock, mode);
 
-	if (d != NULL)
-		evlock_enqueue_(lock, d, mode);
+	if (d == NULL)
+		return NULL;
+	evlock_enqueue_(lock, d, mode);
+	evlock_observe_(lock, EVSTEP_ACQUIRE, d, mode, 0);
 	return d;
 }
 
@@ -237,6 +295,8 @@ evlock_enter_in_turn_(struct evlock *lock, enum evmode mode)
 	lock->sides[mode].granted_ticket = d->ticket;
 	evlock_enter_(lock, mode);
 	evwaitqueue_grant_(&lock->queue, d);
+	if (d->flags & EVDEFERRED_WATCHED)
+		evlock_tell_entry_(lock, d, mode);
 	evwaitqueue_hand_out_(&lock->queue);
 	return d;
 }
@@ -248,12 +308,22 @@ evlock_mode_of_anonymous_(const struct evdeferred *d)
 }
 
 void
+evlock_deliver_watched_(struct evlock *lock, struct evdeferred *d)
+{
+	const enum evmode mode = evlock_mode_of_anonymous_(d);
+
+	evlock_observe_(lock, EVSTEP_DELIVER, d, mode, 0);
+	evdeferred_fire_(d, evlock_anonymous_grant_(lock, mode));
+}
+
+void
 evlock_deliver_anonymous_(struct evlock *lock, struct evdeferred *d)
 {
 	if (d->u.canceller.fn == cancel_reader)
-		evdeferred_fire_(d, evlock_anonymous_grant_(lock, EVMODE_READ));
+		evdeferred_fire_unwatched_(
+		    d, evlock_anonymous_grant_(lock, EVMODE_READ));
 	else
-		evdeferred_fire_(
+		evdeferred_fire_unwatched_(
 		    d, evlock_anonymous_grant_(lock, EVMODE_WRITE));
 }
 

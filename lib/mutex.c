@@ -5,6 +5,8 @@
  */
 #include <evdefer/mutex.h>
 
+#include "lock-internal.h"
+
 _Static_assert(EVMUTEX_FAST == EVSEMAPHORE_FAST, "flags are handed on");
 
 static struct evsemaphore *
@@ -16,7 +18,12 @@ as_semaphore(const struct evmutex *mutex)
 struct evmutex *
 evmutex_new(struct evdefer_base *base, unsigned flags)
 {
-	return (struct evmutex *)evsemaphore_new(base, 1, flags);
+	struct evsemaphore *semaphore = evsemaphore_new(base, 1, flags);
+
+	/* It begins with a struct evlock. */
+	if (semaphore != NULL)
+		((struct evlock *)semaphore)->kind = EVOBSERVER_MUTEX;
+	return (struct evmutex *)semaphore;
 }
 
 void

@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "observed-internal.h"
+
 struct evowner *
 evowner_new(struct evdefer_base *base, const char *name)
 {
@@ -81,6 +83,9 @@ give_all_back(struct evhold *hold)
 		while (hold->inside.of[mode] > 0) {
 			evhold_exit_(hold, mode);
 			evlock_exit_(lock, mode);
+			if (evlock_is_observed_(lock))
+				evlock_tell_(
+				    lock, EVSTEP_RELEASE, hold->owner, mode, 0);
 		}
 	}
 	evhold_tidy_(hold);

@@ -70,6 +70,21 @@ drop_first(struct evqueue *queue)
 		evresult_dispose(unwrap(queue->waiters.base, object));
 }
 
+/* Before the Deferred of a get is fired. */
+static void
+observe(const struct evqueue *queue, enum evstep step,
+    const struct evdeferred *d, int error)
+{
+	const struct evobserver_event event = {.kind = EVOBSERVER_QUEUE,
+	    .mode = EVRWLOCK_WRITE,
+	    .lock = queue,
+	    .deferred = d,
+	    .error = error};
+
+	if (d->flags & EVDEFERRED_WATCHED)
+		evobserver_tell_(queue->waiters.base, step, &event);
+}
+
 /*
  * For the wait queue.
  */
@@ -80,6 +95,7 @@ deliver_object(struct evwaitqueue *waiters, struct evdeferred *d)
 	struct evqueue *queue = queue_of(waiters);
 
 	queue->got++;
+	observe(queue, EVSTEP_DELIVER, d, 0);
 	evdeferred_produce_(d, unwrap(waiters->base, pop_first(queue)));
 }
 
@@ -89,6 +105,7 @@ promise(struct evqueue *queue, struct evdeferred *d)
 {
 	evdeferred_set_(d, EVDEFERRED_MARKED);
 	evwaitqueue_grant_(&queue->waiters, d);
+	observe(queue, EVSTEP_GRANT, d, 0);
 }
 
 static void
@@ -106,13 +123,15 @@ admit_to_objects(struct evwaitqueue *waiters)
 }
 
 static void
-fail_gets(struct evlist *list, size_t *count)
+fail_gets(struct evqueue *queue, struct evlist *list, size_t *count)
 {
+	struct evdeferred *d;
+
 	while (!evlist_empty_(list)) {
 		--*count;
-		evdeferred_produce_(
-		    EVLIST_ELEMENT(evlist_pop_(list), struct evdeferred, node),
-		    evresult_fixed_(EVFAILURE_SHUT_DOWN));
+		d = EVLIST_ELEMENT(evlist_pop_(list), struct evdeferred, node);
+		observe(queue, EVSTEP_CANCEL, d, ESHUTDOWN);
+		evdeferred_produce_(d, evresult_fixed_(EVFAILURE_SHUT_DOWN));
 	}
 }
 
@@ -123,8 +142,8 @@ fail_all_gets(struct evwaitqueue *waiters)
 
 	/* Before the errbacks, one of which may free the base. */
 	evlist_remove_(&waiters->ready.node);
-	fail_gets(&waiters->granted, &waiters->undelivered);
-	fail_gets(&queue->gets, &queue->waiting);
+	fail_gets(queue, &waiters->granted, &waiters->undelivered);
+	fail_gets(queue, &queue->gets, &queue->waiting);
 	while (queue->count > 0)
 		drop_first(queue);
 }
@@ -189,6 +208,7 @@ cancel_get(struct evdeferred *d, void *arg)
 	struct evqueue *queue = arg;
 
 	queue->cancelled++;
+	observe(queue, EVSTEP_CANCEL, d, ECANCELED);
 	if (d->flags & EVDEFERRED_MARKED) {
 		evwaitqueue_withdraw_(&queue->waiters, d);
 	} else {
@@ -235,6 +255,18 @@ evqueue_put(struct evqueue *queue, struct evresult object)
 	return 0;
 }
 
+static struct evdeferred *
+refuse_get(struct evqueue *queue)
+{
+	struct evdeferred *d = evwaitqueue_refuse_(&queue->waiters);
+
+	if (d == NULL)
+		return NULL;
+	observe(queue, EVSTEP_ACQUIRE, d, 0);
+	observe(queue, EVSTEP_CANCEL, d, ESHUTDOWN);
+	return d;
+}
+
 struct evdeferred *
 evqueue_get(struct evqueue *queue)
 {
@@ -243,12 +275,13 @@ evqueue_get(struct evqueue *queue)
 	if (queue == NULL)
 		return evdefer_refuse_new_(EINVAL);
 	if (!evwaitqueue_is_open_(&queue->waiters))
-		return evwaitqueue_refuse_(&queue->waiters);
+		return refuse_get(queue);
 	if (queued(queue) == 0 && queue->waiting >= queue->backlog)
 		return evdefer_refuse_new_(EAGAIN);
 	d = evdeferred_new_private_(queue->waiters.base, cancel_get, queue);
 	if (d == NULL)
 		return NULL;
+	observe(queue, EVSTEP_ACQUIRE, d, 0);
 	if (queued(queue) > 0) {
 		promise(queue, d);
 		evwaitqueue_hand_out_(&queue->waiters);

@@ -7,6 +7,7 @@
 
 #include <string.h>
 
+#include "observed-internal.h"
 #include "owner-internal.h"
 
 static const struct evgrant_type grant_type;
@@ -181,6 +182,9 @@ fail_side(struct evlock *lock, enum evmode mode)
 		d = EVLIST_ELEMENT(
 		    evlist_pop_(&side->waiters), struct evdeferred, node);
 		request = evrequest_of_(d);
+		evlock_observe_(lock, EVSTEP_CANCEL, d, mode,
+		    evwaitqueue_is_open_(&lock->queue) ? lock->source->error
+						       : ESHUTDOWN);
 		if (request != NULL)
 			forget_request(request);
 		evdeferred_produce_(d, refusal_of(lock));
@@ -197,6 +201,7 @@ evlock_fail_waiters_(struct evwaitqueue *queue)
 static EVDEFER_NOINLINE_ void
 deliver_request(struct evrequest *request, struct evdeferred *d)
 {
+	evlock_observe_(request->lock, EVSTEP_DELIVER, d, request->mode, 0);
 	if (request->state == EVREQUEST_WAITING)
 		evhold_enter_(request->hold, request->mode);
 	end_wait(request);
@@ -209,12 +214,14 @@ deliver_request(struct evrequest *request, struct evdeferred *d)
 void
 evlock_deliver_(struct evwaitqueue *queue, struct evdeferred *d)
 {
-	struct evrequest *request = evrequest_of_(d);
+	const unsigned special = EVDEFERRED_MARKED | EVDEFERRED_WATCHED;
 
-	if (request != NULL)
-		deliver_request(request, d);
-	else
+	if ((d->flags & special) == 0)
 		evlock_deliver_anonymous_(evlock_of_(queue), d);
+	else if (d->flags & EVDEFERRED_MARKED)
+		deliver_request(evrequest_of_(d), d);
+	else
+		evlock_deliver_watched_(evlock_of_(queue), d);
 }
 
 void
@@ -223,6 +230,8 @@ evrequest_withdraw_(struct evrequest *request)
 	struct evlock *lock = request->lock;
 	struct evhold *hold = request->hold;
 
+	evlock_observe_(
+	    lock, EVSTEP_CANCEL, request->d, request->mode, ECANCELED);
 	evlock_withdraw_(
 	    lock, request->d, request->mode, evrequest_is_granted_(request));
 	if (request->state == EVREQUEST_GRANTED)
@@ -288,10 +297,11 @@ static void
 give_back(struct evhold *hold, enum evmode mode)
 {
 	struct evlock *lock = hold->lock;
+	const struct evowner *owner = hold->owner;
 
 	evhold_exit_(hold, mode);
 	evhold_tidy_(hold);
-	evlock_leave_(lock, mode);
+	evlock_leave_(lock, owner, mode);
 }
 
 static void
@@ -394,6 +404,7 @@ wait_for(struct evrequest *request)
 		evlock_enqueue_(lock, d, request->mode);
 		return;
 	}
+	evlock_observe_(lock, EVSTEP_CANCEL, d, request->mode, EDEADLK);
 	forget_request(request);
 	evlock_forgo_(lock);
 	evdeferred_produce_(d, cycle);
@@ -416,12 +427,15 @@ start_request(struct evhold *hold, enum evmode mode, enum evrequest_state state)
 	request->d = d;
 	d->ticket = evlock_draw_ticket_(lock);
 	if (state == EVREQUEST_WAITING) {
+		evlock_observe_(lock, EVSTEP_ACQUIRE, d, mode, 0);
 		wait_for(request);
 		return d;
 	}
 	evhold_enter_(hold, mode);
 	evlock_enter_(lock, mode);
 	evwaitqueue_grant_(&lock->queue, d);
+	if (d->flags & EVDEFERRED_WATCHED)
+		evlock_tell_entry_(lock, d, mode);
 	evwaitqueue_hand_out_(&lock->queue);
 	return d;
 }
@@ -464,6 +478,17 @@ answer_request(struct evhold *hold, enum evmode mode, enum evanswer answer)
 	return start_request(hold, mode, EVREQUEST_GRANTED);
 }
 
+static struct evdeferred *
+refuse_owner(struct evlock *lock, const struct evowner *owner, enum evmode mode,
+    enum evfailure_fixed why, int error)
+{
+	struct evdeferred *d =
+	    evdeferred_new_fired(lock->queue.base, evresult_fixed_(why));
+
+	evlock_tell_refusal_(lock, owner, mode, d, error);
+	return d;
+}
+
 struct evdeferred *
 evlock_acquire_(struct evlock *lock, struct evowner *owner, enum evmode mode)
 {
@@ -474,13 +499,14 @@ evlock_acquire_(struct evlock *lock, struct evowner *owner, enum evmode mode)
 	if (check_owner(lock, owner) == -1)
 		return NULL;
 	if (!evwaitqueue_is_open_(&lock->queue) || owner->freed)
-		return evwaitqueue_refuse_(&lock->queue);
+		return refuse_owner(
+		    lock, owner, mode, EVFAILURE_SHUT_DOWN, ESHUTDOWN);
 	evlock_catch_up_(lock);
 	hold = evhold_find_(lock, owner);
 	answer = answer_owner(lock, hold, mode);
 	if (answer == EVANSWER_DEADLOCK)
-		return evdeferred_new_fired(
-		    lock->queue.base, evresult_fixed_(EVFAILURE_UPGRADE));
+		return refuse_owner(
+		    lock, owner, mode, EVFAILURE_UPGRADE, EDEADLK);
 	if (hold == NULL)
 		hold = evhold_new_(lock, owner);
 	d = hold != NULL ? answer_request(hold, mode, answer) : NULL;
@@ -489,30 +515,42 @@ evlock_acquire_(struct evlock *lock, struct evowner *owner, enum evmode mode)
 	return d;
 }
 
+/* 0 and the hold; or why it may not enter. */
+static int
+try_to_enter_for(struct evlock *lock, struct evowner *owner, enum evmode mode,
+    struct evhold **hold)
+{
+	enum evanswer answer;
+
+	if (!evwaitqueue_is_open_(&lock->queue) || owner->freed)
+		return ESHUTDOWN;
+	evlock_catch_up_(lock);
+	*hold = evhold_find_(lock, owner);
+	answer = answer_owner(lock, *hold, mode);
+	if (answer == EVANSWER_WAIT)
+		return EBUSY;
+	if (answer == EVANSWER_DEADLOCK)
+		return EDEADLK;
+	if (*hold == NULL && (*hold = evhold_new_(lock, owner)) == NULL)
+		return ENOMEM;
+	return 0;
+}
+
 int
 evlock_try_(struct evlock *lock, struct evowner *owner, enum evmode mode)
 {
 	struct evhold *hold;
+	int error;
 
 	if (check_owner(lock, owner) == -1)
 		return -1;
-	if (!evwaitqueue_is_open_(&lock->queue) || owner->freed)
-		return evdefer_refuse_(ESHUTDOWN);
-	evlock_catch_up_(lock);
-	hold = evhold_find_(lock, owner);
-	switch (answer_owner(lock, hold, mode)) {
-	case EVANSWER_WAIT:
+	error = try_to_enter_for(lock, owner, mode, &hold);
+	if (evlock_is_observed_(lock) && error != ENOMEM)
+		evlock_tell_try_(lock, owner, mode, error);
+	if (error == EBUSY || error == ENOMEM)
 		evlock_forgo_(lock);
-		return evdefer_refuse_(EBUSY);
-	case EVANSWER_DEADLOCK:
-		return evdefer_refuse_(EDEADLK);
-	case EVANSWER_ENTER:
-		break;
-	}
-	if (hold == NULL && (hold = evhold_new_(lock, owner)) == NULL) {
-		evlock_forgo_(lock);
-		return -1;
-	}
+	if (error != 0)
+		return evdefer_refuse_(error);
 	evhold_enter_(hold, mode);
 	hold->received.of[mode]++;
 	evlock_enter_(lock, mode);

@@ -123,6 +123,7 @@ evsemaphore_new(struct evdefer_base *base, size_t tokens, unsigned flags)
 	if (semaphore == NULL)
 		return evdefer_refuse_new_(ENOMEM);
 	evlock_init_(&semaphore->lock, &lock_type, &queue_type, base, flags);
+	semaphore->lock.kind = EVOBSERVER_SEMAPHORE;
 	semaphore->limit = tokens;
 	return semaphore;
 }

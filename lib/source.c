@@ -42,7 +42,7 @@ evsource_attach_(struct evsource *source, struct evwaitqueue *queue)
 	if (part == NULL)
 		return -1;
 	source->queue = queue;
-	queue->plain = false;
+	evwaitqueue_take_long_ways_(queue);
 	evlist_append_(
 	    &EVLIST_ELEMENT(part, struct sources, part)->all, &source->node);
 	return 0;

@@ -50,9 +50,9 @@ struct evwaitqueue {
 	size_t users;
 	bool fast;
 	bool closed;
-	/* Open, and without a source (source-internal.h): the short ways are for
-	 * these. */
-	bool plain;
+	/* Without a source (source-internal.h), its base and it open, and nobody looks
+	 * on: the short ways are for these. */
+	struct evplain ways;
 };
 
 /* The one flag that all of them take. */
@@ -64,6 +64,15 @@ int evwaitqueue_check_new_(const struct evdefer_base *base, unsigned flags);
 void evwaitqueue_init_(struct evwaitqueue *queue,
     const struct evwaitqueue_type *type, struct evdefer_base *base,
     unsigned flags);
+
+/* From now on none of its calls takes a short way. */
+void evwaitqueue_take_long_ways_(struct evwaitqueue *queue);
+
+static inline bool
+evwaitqueue_is_plain_(const struct evwaitqueue *queue)
+{
+	return queue->ways.plain;
+}
 
 /* Fails those that wait; the memory goes when nobody holds anything. */
 void evwaitqueue_close_(struct evwaitqueue *queue);

@@ -58,7 +58,16 @@ evwaitqueue_init_(struct evwaitqueue *queue,
 	queue->users = 0;
 	queue->fast = (flags & EVWAITQUEUE_FAST) != 0;
 	queue->closed = false;
-	queue->plain = true;
+	queue->ways.special = false;
+	evlist_append_(&base->plains, &queue->ways.node);
+	evdefer_base_update_plain_(base, &queue->ways);
+}
+
+void
+evwaitqueue_take_long_ways_(struct evwaitqueue *queue)
+{
+	queue->ways.special = true;
+	queue->ways.plain = false;
 }
 
 static void
@@ -70,6 +79,7 @@ collect_queue(struct evwaitqueue *queue)
 	    (queue->type->is_held != NULL && queue->type->is_held(queue)))
 		return;
 	evlist_remove_(&queue->place.node);
+	evlist_remove_(&queue->ways.node);
 	queue->type->destroy(queue);
 	evdefer_base_unuse_(base);
 }
@@ -79,7 +89,7 @@ evwaitqueue_close_(struct evwaitqueue *queue)
 {
 	evdefer_base_check_(queue->base);
 	queue->closed = true;
-	queue->plain = false;
+	evwaitqueue_take_long_ways_(queue);
 	evwaitqueue_fail_(queue);
 }
 

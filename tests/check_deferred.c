@@ -575,17 +575,17 @@ START_TEST(unpause_before_fire_changes_nothing)
 }
 END_TEST
 
-START_TEST(pause_overflows_after_65535)
+START_TEST(pause_overflows_after_32767)
 {
 	struct evdeferred *d = fired(evresult_value(NULL));
 	int i, refused = 0;
 
-	for (i = 0; i < 65535; i++)
+	for (i = 0; i < 32767; i++)
 		refused += evdeferred_pause(d) != 0;
 	ck_assert_int_eq(refused, 0);
 	REFUSED(evdeferred_pause(d), EOVERFLOW);
 	evdeferred_add_callback(d, trace_value, "a");
-	for (i = 0; i < 65534; i++)
+	for (i = 0; i < 32766; i++)
 		refused += evdeferred_unpause(d) != 0;
 	ck_assert_int_eq(refused, 0);
 	ck_assert_str_eq(trace, "");
@@ -774,7 +774,7 @@ add_links(Suite *suite)
 	tc = add_case(suite, "pause");
 	tcase_add_test(tc, pause_holds_links_back);
 	tcase_add_test(tc, unpause_before_fire_changes_nothing);
-	tcase_add_test(tc, pause_overflows_after_65535);
+	tcase_add_test(tc, pause_overflows_after_32767);
 	tcase_add_test(tc, pause_inside_a_link_holds_the_next_back);
 	tcase_add_test(tc, unpause_inside_a_link_runs_nothing_inside_it);
 	tcase_add_test(tc, pause_while_waiting_holds_back);

@@ -270,7 +270,7 @@ int evdeferred_chain(struct evdeferred *d, struct evdeferred *other);
 /** Holds the chain back: no link begins until each pause has been taken back
  * by an unpause.  Twisted's pause(), except that there a chain that is running
  * runs on.
- * @return 0, or -1 with errno EINVAL, or EOVERFLOW after 65535 pauses. */
+ * @return 0, or -1 with errno EINVAL, or EOVERFLOW after 32767 pauses. */
 int evdeferred_pause(struct evdeferred *d);
 
 /** Takes back one pause; the last one runs the links that are due.

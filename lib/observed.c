@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: MIT */
+#include "observed-internal.h"
+
+#include "owner-internal.h"
+
+static struct evobserver_event
+event_of(const struct evlock *lock, const struct evowner *owner,
+    enum evmode mode, int error)
+{
+	const struct evobserver_event event = {.kind = lock->kind,
+	    .mode = (enum evrwlock_mode)mode,
+	    .lock = lock,
+	    .lock_name = lock->type->get_name != NULL
+			     ? lock->type->get_name(lock)
+			     : NULL,
+	    .owner = owner,
+	    .owner_name = owner != NULL ? owner->name : NULL,
+	    .error = error};
+
+	return event;
+}
+
+void
+evlock_tell_(struct evlock *lock, enum evstep step, const struct evowner *owner,
+    enum evmode mode, int error)
+{
+	const struct evobserver_event event =
+	    event_of(lock, owner, mode, error);
+
+	evobserver_tell_(lock->queue.base, step, &event);
+}
+
+void
+evlock_tell_try_(struct evlock *lock, const struct evowner *owner,
+    enum evmode mode, int error)
+{
+	evlock_tell_(lock, EVSTEP_ACQUIRE, owner, mode, 0);
+	if (error != 0) {
+		evlock_tell_(lock, EVSTEP_CANCEL, owner, mode, error);
+		return;
+	}
+	evlock_tell_(lock, EVSTEP_GRANT, owner, mode, 0);
+	evlock_tell_(lock, EVSTEP_DELIVER, owner, mode, 0);
+}
+
+void
+evlock_tell_of_(struct evlock *lock, enum evstep step,
+    const struct evdeferred *d, enum evmode mode, int error)
+{
+	const struct evrequest *request = evrequest_of_(d);
+	const struct evowner *owner =
+	    request != NULL ? request->hold->owner : NULL;
+	struct evobserver_event event = event_of(lock, owner, mode, error);
+
+	event.deferred = d;
+	evobserver_tell_(lock->queue.base, step, &event);
+}
+
+void
+evlock_tell_entry_(
+    struct evlock *lock, const struct evdeferred *d, enum evmode mode)
+{
+	evlock_tell_of_(lock, EVSTEP_ACQUIRE, d, mode, 0);
+	evlock_tell_of_(lock, EVSTEP_GRANT, d, mode, 0);
+}
+
+void
+evlock_tell_refusal_(struct evlock *lock, const struct evowner *owner,
+    enum evmode mode, const struct evdeferred *d, int error)
+{
+	struct evobserver_event event = event_of(lock, owner, mode, 0);
+
+	if (d == NULL || !(d->flags & EVDEFERRED_WATCHED))
+		return;
+	event.deferred = d;
+	evobserver_tell_(lock->queue.base, EVSTEP_ACQUIRE, &event);
+	event.error = error;
+	evobserver_tell_(lock->queue.base, EVSTEP_CANCEL, &event);
+}
