@@ -3,31 +3,64 @@
  * Does an owner that has asked for a lock, and has to wait, close a cycle of
  * owners that wait for each other?
  *
- * The search is breadth first, from the owner, whose requests include the new one.
- * A request waits for the owners inside.  Those in front of it in the queue matter
- * only if they wait for something else as well: otherwise they wait for the same
- * owners inside.  Of these, the "blockers" of the lock, only writers stand in front
- * of anybody: all of them in front of a reader, and the older ones in front of a
- * writer.
+ * First comes a search from the owner, whose requests include the new one, breadth
+ * first, for all that it waits for.  A request waits for the owners inside.  Those in
+ * front of it in the queue matter only if they wait for something else as well:
+ * otherwise they wait for the same owners inside.  Of these, the "blockers" of the
+ * lock, only writers stand in front of anybody: all of them in front of a reader, and
+ * the older ones in front of a writer.  If the search does not come back to the owner
+ * there is no cycle.  If it does there is one, where whoever waits needs all that it
+ * waits for to go away.
+ *
+ * Who waits for a token needs only one of many to go away.  So if the search has come
+ * to that, a second part decides.  Those found that wait for nothing leave all that
+ * they have.  The queues let in who may enter by then, who leaves if it waits for
+ * nothing else, and so on.  Only the owner itself never leaves.  Is it let in
+ * everywhere, there is no deadlock; otherwise it and all that are left are stuck, and
+ * a third part is the first one again, among these only, and finds a cycle to name.
+ * Those without an owner are known to nobody, and taken to leave.
  *
  * A cycle can only close where somebody waits for a lock that the owner has.  Each
  * step of the search also takes a step through these locks, so that the shorter of
  * both ways decides: an owner that has nothing else pays nothing, and one that
- * nobody waits for does not pay for a million that share a lock.
+ * nobody waits for does not pay for a million that share a lock.  The second part
+ * goes once through each queue, and each hold, that the first has come to.
  */
 #include "owner-internal.h"
 #include "result-internal.h"
 #include "text-internal.h"
 
 struct search {
-	uint64_t number;
+	uint64_t number; /* of this one */
+	uint64_t played; /* one that has found who is stuck, or 0 */
 	const struct evrequest *request; /* the new one */
 	struct evowner *owner;		 /* whose request it is */
 	const struct evlist *hold;	 /* the next of its holds to look at */
 	bool awaited;			 /* somebody may wait for the owner */
-	struct evowner *first;		 /* found and not yet looked at, */
-	struct evowner *last;		 /* by queue_next */
+	bool choice;		 /* one was found that need not wait for all */
+	struct evowner *first;	 /* of those found, */
+	struct evowner *last;	 /* by queue_next */
+	struct evowner *leaving; /* by leaving_next */
 };
+
+/* May an owner that has it get it again? */
+static bool
+is_reentrant(const struct evlock *lock)
+{
+	return lock->type->answer_holder != NULL;
+}
+
+/* May somebody wait for the owner because of what it has of a lock? */
+static bool
+is_awaited_at(const struct search *search, const struct evhold *hold)
+{
+	/* Where it only waits, and for nothing else, it is nobody's blocker. */
+	if (hold == search->request->hold && !evhold_is_inside_(hold) &&
+	    search->owner->request_count == 1)
+		return false;
+	return evlock_waiting_(hold->lock) > 0 ||
+	       (hold == search->request->hold && !is_reentrant(hold->lock));
+}
 
 /* Takes one step through the locks of the owner.  Has it turned out by now that
  * nobody waits for it? */
@@ -42,12 +75,14 @@ is_decided(struct search *search)
 		return true;
 	hold = EVLIST_ELEMENT(search->hold, const struct evhold, owner_node);
 	search->hold = hold->owner_node.next;
-	/* An owner that waits for one thing only is nobody's blocker. */
-	search->awaited =
-	    hold->lock->type->get_name != NULL &&
-	    evlock_waiting_(hold->lock) > 0 &&
-	    (hold != search->request->hold || search->owner->request_count > 1);
+	search->awaited = is_awaited_at(search, hold);
 	return false;
+}
+
+static bool
+is_stuck(const struct search *search, const struct evowner *owner)
+{
+	return owner->seen >= search->played && owner->unmet > 0;
 }
 
 /* Queues an owner that the request waits for. */
@@ -55,9 +90,9 @@ static void
 find(struct search *search, struct evowner *found,
     const struct evrequest *request, bool inside)
 {
-	/* is_first() has seen to that. */
-	assert(found != request->hold->owner);
 	if (found->seen == search->number)
+		return;
+	if (search->played > 0 && !is_stuck(search, found))
 		return;
 	found->seen = search->number;
 	found->wanted = request;
@@ -70,6 +105,29 @@ find(struct search *search, struct evowner *found,
 	search->last = found;
 }
 
+/* Before those inside are counted. */
+static void
+reset(struct evlock *lock)
+{
+	enum evmode mode;
+
+	for (mode = EVMODE_READ; mode <= EVMODE_WRITE; mode++) {
+		lock->sides[mode].stuck = 0;
+		lock->sides[mode].next = lock->sides[mode].waiters.next;
+	}
+}
+
+static void
+find_holder(struct search *search, const struct evhold *hold,
+    const struct evrequest *request)
+{
+	enum evmode mode;
+
+	for (mode = EVMODE_READ; mode <= EVMODE_WRITE; mode++)
+		hold->lock->sides[mode].stuck += hold->inside.of[mode];
+	find(search, hold->owner, request, true);
+}
+
 static void
 find_holders(struct search *search, const struct evrequest *request)
 {
@@ -80,19 +138,23 @@ find_holders(struct search *search, const struct evrequest *request)
 	if (lock->seen == search->number)
 		return;
 	lock->seen = search->number;
+	reset(lock);
 	for (node = lock->holders.next;
 	     node != &lock->holders && !is_decided(search); node = node->next)
-		find(search,
-		    EVLIST_ELEMENT(node, struct evhold, lock_node)->owner,
-		    request, true);
+		find_holder(search,
+		    EVLIST_ELEMENT(node, const struct evhold, lock_node),
+		    request);
 	/* One that had to wait is among the holders when it is delivered. */
 	for (node = lock->queue.granted.next;
 	     node != &lock->queue.granted && !is_decided(search);
 	     node = node->next) {
 		granted = evrequest_of_(
 		    EVLIST_ELEMENT(node, struct evdeferred, node));
-		if (granted != NULL)
-			find(search, granted->hold->owner, request, true);
+		if (granted == NULL)
+			continue;
+		if (granted->state == EVREQUEST_WAITING)
+			lock->sides[granted->mode].stuck++;
+		find(search, granted->hold->owner, request, true);
 	}
 }
 
@@ -118,15 +180,20 @@ find_blockers(struct search *search, const struct evrequest *request)
 	}
 }
 
-/* Of an owner's requests at one lock only the one that will be granted first waits
- * for others; the rest wait for their owner. */
+/* Of an owner's requests at a reentrant lock only the one that will be granted first
+ * waits for others; the rest wait for their owner.  At a lock that is being closed all
+ * are about to fail. */
 static bool
-is_first(const struct evrequest *request)
+waits_for_others(const struct evrequest *request)
 {
 	const struct evhold *hold = request->hold;
 	const struct evlist *writes = &hold->waiting[EVMODE_WRITE];
 
-	if (evrequest_is_granted_(request) || evhold_is_inside_(hold))
+	if (request->lock->queue.closed || evrequest_is_granted_(request))
+		return false;
+	if (!is_reentrant(request->lock))
+		return true;
+	if (evhold_is_inside_(hold))
 		return false;
 	if (request->mode == EVMODE_READ && !evlist_empty_(writes))
 		return false;
@@ -144,14 +211,169 @@ find_for(struct search *search, struct evowner *waiter)
 	     node != &waiter->requests && !is_decided(search);
 	     node = node->next) {
 		request = EVLIST_ELEMENT(node, struct evrequest, owner_node);
-		/* At a lock that is being closed all are about to fail. */
-		if (request->lock->queue.closed ||
-		    request->lock->type->get_name == NULL || !is_first(request))
+		if (!waits_for_others(request) ||
+		    (search->played > 0 && request->let_in == search->played))
 			continue;
+		search->choice |= request->lock->limit > 1;
 		find_holders(search, request);
 		find_blockers(search, request);
 	}
 }
+
+/* Does the owner wait for itself?  A choice is followed to all its ends. */
+static bool
+comes_back(struct search *search)
+{
+	struct evowner *owner = search->owner, *at;
+	bool found = false;
+
+	search->number = ++owner->table->searches;
+	search->first = search->last = NULL;
+	find_for(search, owner);
+	for (at = search->first; at != NULL && !is_decided(search);
+	     at = at->queue_next) {
+		found |= at == owner;
+		if (found && !search->choice)
+			return true;
+		if (at != owner)
+			find_for(search, at);
+	}
+	return found && !is_decided(search);
+}
+
+/*
+ * Who is stuck.
+ */
+
+static bool
+may_enter(const struct evlock *lock, enum evmode mode)
+{
+	const struct evlock_side *writers = &lock->sides[EVMODE_WRITE];
+
+	if (!is_reentrant(lock))
+		return writers->stuck < lock->limit;
+	if (writers->stuck > 0)
+		return false;
+	return mode == EVMODE_READ ? writers->next == &writers->waiters
+				   : lock->sides[EVMODE_READ].stuck == 0;
+}
+
+/* One that has been let in everywhere leaves. */
+static void
+let_in(struct search *search, struct evrequest *request)
+{
+	struct evowner *owner = request->hold->owner;
+
+	request->let_in = search->number;
+	request->lock->sides[request->mode].stuck++;
+	if (!waits_for_others(request) || --owner->unmet > 0 ||
+	    owner == search->owner)
+		return;
+	owner->leaving_next = search->leaving;
+	search->leaving = owner;
+}
+
+/* Who was not found waits for nothing else, and leaves at once. */
+static void
+let_in_first(struct search *search, struct evlock_side *side)
+{
+	const struct evdeferred *d =
+	    EVLIST_ELEMENT(side->next, struct evdeferred, node);
+	struct evrequest *request = evrequest_of_(d);
+
+	side->next = side->next->next;
+	if (request != NULL && request->hold->owner->seen == search->number &&
+	    request->hold->owner->unmet > 0)
+		let_in(search, request);
+}
+
+static void
+let_in_all(struct search *search, struct evlock *lock)
+{
+	struct evlock_side *side;
+	enum evmode mode = EVMODE_WRITE;
+
+	if (lock->seen != search->number)
+		return;
+	do {
+		side = &lock->sides[mode];
+		while (side->next != &side->waiters && may_enter(lock, mode))
+			let_in_first(search, side);
+	} while (mode-- > EVMODE_READ);
+}
+
+static struct evrequest *
+request_at(struct evlist *node)
+{
+	return EVLIST_ELEMENT(node, struct evrequest, owner_node);
+}
+
+/* Gives back all that it has, and all that it was let in for. */
+static void
+let_go(struct search *search, struct evowner *owner)
+{
+	struct evlist *node;
+	struct evrequest *request;
+	struct evhold *hold;
+	enum evmode mode;
+
+	for (node = owner->requests.next; node != &owner->requests;
+	     node = node->next) {
+		request = request_at(node);
+		if (request->let_in == search->number ||
+		    (request->state == EVREQUEST_WAITING &&
+			evrequest_is_granted_(request)))
+			request->lock->sides[request->mode].stuck--;
+	}
+	for (node = owner->holds.next; node != &owner->holds;
+	     node = node->next) {
+		hold = EVLIST_ELEMENT(node, struct evhold, owner_node);
+		for (mode = EVMODE_READ; mode <= EVMODE_WRITE; mode++)
+			hold->lock->sides[mode].stuck -= hold->inside.of[mode];
+		let_in_all(search, hold->lock);
+	}
+}
+
+static void
+count_waits(struct search *search, struct evowner *owner)
+{
+	struct evlist *node;
+
+	owner->unmet = 0;
+	for (node = owner->requests.next; node != &owner->requests;
+	     node = node->next)
+		owner->unmet += waits_for_others(request_at(node));
+	if (owner->unmet > 0)
+		return;
+	owner->leaving_next = search->leaving;
+	search->leaving = owner;
+}
+
+/* After a search that was followed to all its ends, and came to the owner.  Can that
+ * go on when all others do that can? */
+static bool
+play_to_end(struct search *search)
+{
+	struct evowner *at;
+	struct evlist *node;
+
+	for (at = search->first; at != NULL; at = at->queue_next)
+		count_waits(search, at);
+	for (at = search->first; at != NULL; at = at->queue_next)
+		for (node = at->requests.next; node != &at->requests;
+		     node = node->next)
+			let_in_all(search, request_at(node)->lock);
+	while ((at = search->leaving) != NULL) {
+		search->leaving = at->leaving_next;
+		let_go(search, at);
+	}
+	search->played = search->number;
+	return search->owner->unmet == 0;
+}
+
+/*
+ * Telling.
+ */
 
 /* The search leads from the end of the cycle to its start.  Turns that round, by
  * queue_next. */
@@ -183,10 +405,10 @@ describe(struct evowner *owner)
 	     holder != NULL && text.length < text.size;
 	     holder = holder->queue_next) {
 		wanted = holder->wanted;
-		evtext_add_(&text, "%s%s waits to %s %s, %s %s",
+		evtext_add_(&text, "%s%s %s %s, %s %s",
 		    text.length > 0 ? "; " : "", wanted->hold->owner->name,
-		    wanted->mode == EVMODE_READ ? "read" : "write",
-		    wanted->lock->type->get_name(wanted->lock),
+		    wanted->lock->type->waits[wanted->mode],
+		    evlock_get_name_(wanted->lock),
 		    holder->inside ? "held by" : "behind", holder->name);
 	}
 	result = evresult_fail(EDEADLK, "deadlock: %s", buffer);
@@ -196,20 +418,28 @@ describe(struct evowner *owner)
 	return result;
 }
 
+static bool
+closes_cycle(struct search *search)
+{
+	if (!comes_back(search))
+		return false;
+	if (!search->choice)
+		return true;
+	return !play_to_end(search) && comes_back(search);
+}
+
 struct evresult
 evrequest_check_cycle_(const struct evrequest *request)
 {
 	struct evowner *owner = request->hold->owner;
 	struct search search = {.request = request, .owner = owner};
+	struct evlist *node = &request->d->node;
+	bool found;
 
-	search.number = ++owner->table->searches;
 	search.hold = owner->holds.next;
-	find_for(&search, owner);
-	for (; search.first != NULL && !is_decided(&search);
-	     search.first = search.first->queue_next) {
-		if (search.first == owner)
-			return describe(owner);
-		find_for(&search, search.first);
-	}
-	return evresult_value(NULL);
+	/* It takes part as if it waited already. */
+	evlist_append_(&request->lock->sides[request->mode].waiters, node);
+	found = closes_cycle(&search);
+	evlist_remove_(node);
+	return found ? describe(owner) : evresult_value(NULL);
 }

@@ -30,8 +30,8 @@ struct evlock_type {
 	/* What an owner gets that is inside in these modes.  NULL where that makes
 	 * no difference. */
 	enum evanswer (*answer_holder)(unsigned inside, enum evmode mode);
-	/* NULL where no cycles of owners are searched for. */
-	const char *(*get_name)(const struct evlock *lock);
+	const char *name;	  /* of those that have none of their own */
+	const char *const *waits; /* what one does that waits for it, by mode */
 };
 
 /* Those of one mode.  A waiter that is granted is inside from then on. */
@@ -42,6 +42,10 @@ struct evlock_side {
 	size_t anonymous;	 /* of these, delivered, and without an owner */
 	uint64_t granted;	 /* so far */
 	uint32_t granted_ticket; /* that of each waiter is higher */
+	/* For the search of cycle.c: how many of those inside are not known to leave,
+	 * and the first waiter that is not let in. */
+	size_t stuck;
+	const struct evlist *next;
 };
 
 struct evlock {
@@ -57,6 +61,8 @@ struct evlock {
 	struct evlist holders;	/* holds of owners that are inside */
 	struct evlist blockers; /* requests, see cycle.c */
 	uint64_t seen;		/* by the search in cycle.c */
+	char *name;		/* or NULL */
+	size_t limit;		/* tokens of a semaphore */
 };
 
 /* The memory is zeroed. */
@@ -68,6 +74,15 @@ static inline struct evlock *
 evlock_of_(const struct evwaitqueue *queue)
 {
 	return EVLIST_ELEMENT(queue, struct evlock, queue);
+}
+
+/* A copy of the name; NULL takes it away.  0, or -1 with ENOMEM. */
+int evlock_set_name_(struct evlock *lock, const char *name);
+
+static inline const char *
+evlock_get_name_(const struct evlock *lock)
+{
+	return lock->name != NULL ? lock->name : lock->type->name;
 }
 
 /*

@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 #include "lock-internal.h"
 
+#include <stdlib.h>
+#include <string.h>
+
 #include "observed-internal.h"
 
 void
@@ -14,6 +17,18 @@ evlock_init_(struct evlock *lock, const struct evlock_type *type,
 	evlist_init_(&lock->sides[EVMODE_WRITE].waiters);
 	evlist_init_(&lock->holders);
 	evlist_init_(&lock->blockers);
+}
+
+int
+evlock_set_name_(struct evlock *lock, const char *name)
+{
+	char *copy = NULL;
+
+	if (name != NULL && (copy = strdup(name)) == NULL)
+		return evdefer_refuse_(ENOMEM);
+	free(lock->name);
+	lock->name = copy;
+	return 0;
 }
 
 /* Tests take less. */

@@ -5,7 +5,7 @@
  */
 #include <evdefer/mutex.h>
 
-#include "lock-internal.h"
+#include "semaphore-internal.h"
 
 _Static_assert(EVMUTEX_FAST == EVSEMAPHORE_FAST, "flags are handed on");
 
@@ -18,12 +18,7 @@ as_semaphore(const struct evmutex *mutex)
 struct evmutex *
 evmutex_new(struct evdefer_base *base, unsigned flags)
 {
-	struct evsemaphore *semaphore = evsemaphore_new(base, 1, flags);
-
-	/* It begins with a struct evlock. */
-	if (semaphore != NULL)
-		((struct evlock *)semaphore)->kind = EVOBSERVER_MUTEX;
-	return (struct evmutex *)semaphore;
+	return (struct evmutex *)evsemaphore_new_mutex_(base, flags);
 }
 
 void
@@ -56,6 +51,19 @@ evmutex_with(struct evmutex *mutex, struct evowner *owner,
 {
 	return evsemaphore_with(
 	    as_semaphore(mutex), owner, patience, body, arg);
+}
+
+int
+evmutex_set_name(struct evmutex *mutex, const char *name)
+{
+	return evsemaphore_set_name(as_semaphore(mutex), name);
+}
+
+const char *
+evmutex_get_name(const struct evmutex *mutex)
+{
+	return mutex != NULL ? evsemaphore_get_name(as_semaphore(mutex))
+			     : EVMUTEX_NAME_;
 }
 
 bool

@@ -10,9 +10,7 @@ event_of(const struct evlock *lock, const struct evowner *owner,
 	const struct evobserver_event event = {.kind = lock->kind,
 	    .mode = (enum evrwlock_mode)mode,
 	    .lock = lock,
-	    .lock_name = lock->type->get_name != NULL
-			     ? lock->type->get_name(lock)
-			     : NULL,
+	    .lock_name = evlock_get_name_(lock),
 	    .owner = owner,
 	    .owner_name = owner != NULL ? owner->name : NULL,
 	    .error = error};

@@ -17,7 +17,9 @@ struct evowner {
 	uint64_t seen;
 	struct evowner *queue_next;
 	const struct evrequest *wanted; /* was found to wait for this owner */
-	bool inside;	 /* or only in front of that in the queue? */
+	bool inside;  /* or only in front of that in the queue? */
+	size_t unmet; /* requests that were not let in */
+	struct evowner *leaving_next;
 	uint64_t number; /* among those of the base */
 	char *name;
 };

@@ -38,6 +38,7 @@ struct evrequest {
 	struct evlock *lock;	    /* which may be gone then */
 	struct evholds *holds;
 	struct evdeferred *d; /* until it is delivered */
+	uint64_t let_in;      /* the search of cycle.c that has done so */
 	enum evmode mode;
 	enum evrequest_state state;
 	/* By its Deferred or the result, and by a function that it is lent to. */

@@ -110,6 +110,7 @@ new_request(struct evhold *hold, enum evmode mode, enum evrequest_state state)
 	request->holds = holds;
 	request->mode = mode;
 	request->state = state;
+	request->let_in = 0;
 	request->refs = 1;
 	evlist_append_(list_of(request, state), &request->node);
 	return request;
@@ -165,7 +166,7 @@ refusal_of(const struct evlock *lock)
 	if (!evwaitqueue_is_open_(&lock->queue))
 		return evresult_fixed_(EVFAILURE_SHUT_DOWN);
 	return evresult_fail(lock->source->error, "%s: %s",
-	    lock->type->get_name(lock), strerror(lock->source->error));
+	    evlock_get_name_(lock), strerror(lock->source->error));
 }
 
 /* Only those that wait by now: if it is open, one that fails may ask again. */
@@ -396,10 +397,8 @@ wait_for(struct evrequest *request)
 {
 	struct evlock *lock = request->lock;
 	struct evdeferred *d = request->d;
-	struct evresult cycle = evresult_value(NULL);
+	struct evresult cycle = evrequest_check_cycle_(request);
 
-	if (lock->type->get_name != NULL)
-		cycle = evrequest_check_cycle_(request);
 	if (!evresult_is_failure_(cycle)) {
 		evlock_enqueue_(lock, d, request->mode);
 		return;

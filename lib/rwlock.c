@@ -2,7 +2,6 @@
 #include <evdefer/rwlock.h>
 
 #include <stdlib.h>
-#include <string.h>
 
 #include "rwlock-internal.h"
 #include "statement-internal.h"
@@ -16,7 +15,6 @@ _Static_assert((int)EVRWLOCK_READ == (int)EVMODE_READ &&
 /* Who is inside and who waits is in the struct evlock. */
 struct evrwlock {
 	struct evlock lock;
-	char *name;
 };
 
 static inline bool
@@ -38,14 +36,13 @@ answer_holder(unsigned inside, enum evmode mode)
 	return EVANSWER_DEADLOCK;
 }
 
-static const char *
-get_lock_name(const struct evlock *lock)
-{
-	return evrwlock_get_name(EVLIST_ELEMENT(lock, struct evrwlock, lock));
-}
+#define NAME "a lock"
+
+static const char *const waits[] = {
+    [EVMODE_READ] = "waits to read", [EVMODE_WRITE] = "waits to write"};
 
 static const struct evlock_type lock_type = {
-    must_wait_for_lock, answer_holder, get_lock_name};
+    must_wait_for_lock, answer_holder, NAME, waits};
 
 static void
 admit_to_lock(struct evwaitqueue *queue)
@@ -70,7 +67,7 @@ destroy_lock(struct evwaitqueue *queue)
 
 	if (lock->lock.source != NULL)
 		evsource_detach_(lock->lock.source);
-	free(lock->name);
+	free(lock->lock.name);
 	free(lock);
 }
 
@@ -97,7 +94,7 @@ describe_lock(const struct evwaitqueue *queue, struct evstatement *statement)
 	    [EVMODE_READ] = "read", [EVMODE_WRITE] = "write"};
 	const struct evrwlock *lock =
 	    EVLIST_ELEMENT(queue, const struct evrwlock, lock.queue);
-	struct evsubject subject = {.kind = "lock", .name = lock->name};
+	struct evsubject subject = {.kind = "lock", .name = lock->lock.name};
 
 	if (lock->lock.source != NULL)
 		describe_rights(lock->lock.source, &subject);
@@ -161,7 +158,7 @@ must_wait_for_right(struct evlock *lock, enum evmode mode)
 }
 
 static const struct evlock_type lock_type_with_source = {
-    must_wait_for_right, answer_holder, get_lock_name};
+    must_wait_for_right, answer_holder, NAME, waits};
 
 static const struct evwaitqueue_type queue_type_with_source = {evlock_deliver_,
     evlock_is_held_, admit_by_right, evlock_fail_waiters_, destroy_lock,
@@ -342,21 +339,15 @@ evrwlock_free(struct evrwlock *lock)
 int
 evrwlock_set_name(struct evrwlock *lock, const char *name)
 {
-	char *copy = NULL;
-
 	if (lock == NULL)
 		return evdefer_refuse_(EINVAL);
-	if (name != NULL && (copy = strdup(name)) == NULL)
-		return evdefer_refuse_(ENOMEM);
-	free(lock->name);
-	lock->name = copy;
-	return 0;
+	return evlock_set_name_(&lock->lock, name);
 }
 
 const char *
 evrwlock_get_name(const struct evrwlock *lock)
 {
-	return lock != NULL && lock->name != NULL ? lock->name : "a lock";
+	return lock != NULL ? evlock_get_name_(&lock->lock) : NAME;
 }
 
 bool

@@ -3,7 +3,7 @@
 
 #include <stdlib.h>
 
-#include "lock-internal.h"
+#include "semaphore-internal.h"
 #include "statement-internal.h"
 
 _Static_assert(EVSEMAPHORE_FAST == EVWAITQUEUE_FAST, "flags are handed on");
@@ -13,19 +13,25 @@ _Static_assert(EVSEMAPHORE_FAST == EVWAITQUEUE_FAST, "flags are handed on");
 #define MODE EVMODE_WRITE
 
 struct evsemaphore {
-	struct evlock lock;
-	size_t limit;
+	struct evlock lock; /* its limit: all tokens */
 };
 
 /* If not, nobody waits: whoever may enter has been let in. */
 static bool
 must_wait_for_token(struct evlock *lock, enum evmode mode)
 {
-	return lock->sides[mode].inside ==
-	       EVLIST_ELEMENT(lock, struct evsemaphore, lock)->limit;
+	return lock->sides[mode].inside == lock->limit;
 }
 
-static const struct evlock_type lock_type = {.must_wait = must_wait_for_token};
+#define NAME "a semaphore"
+
+static const char *const waits_for_token[] = {[MODE] = "waits for a token of"};
+static const char *const waits_for_all[] = {[MODE] = "waits for"};
+
+static const struct evlock_type lock_type = {
+    must_wait_for_token, NULL, NAME, waits_for_token};
+static const struct evlock_type mutex_type = {
+    must_wait_for_token, NULL, EVMUTEX_NAME_, waits_for_all};
 
 static void
 admit_to_tokens(struct evwaitqueue *queue)
@@ -40,7 +46,11 @@ admit_to_tokens(struct evwaitqueue *queue)
 static void
 destroy_semaphore(struct evwaitqueue *queue)
 {
-	free(EVLIST_ELEMENT(queue, struct evsemaphore, lock.queue));
+	struct evsemaphore *semaphore =
+	    EVLIST_ELEMENT(queue, struct evsemaphore, lock.queue);
+
+	free(semaphore->lock.name);
+	free(semaphore);
 }
 
 static void
@@ -50,10 +60,11 @@ describe_semaphore(
 	static const char *const modes[] = {[MODE] = "token"};
 	const struct evsemaphore *semaphore =
 	    EVLIST_ELEMENT(queue, const struct evsemaphore, lock.queue);
-	struct evsubject subject = {.kind = "semaphore"};
+	struct evsubject subject = {
+	    .kind = "semaphore", .name = semaphore->lock.name};
 
 	evsubject_add_(&subject,
-	    (struct evfact){.name = "limit", .number = semaphore->limit});
+	    (struct evfact){.name = "limit", .number = semaphore->lock.limit});
 	evlock_describe_(&semaphore->lock, statement, &subject, modes);
 }
 
@@ -110,8 +121,9 @@ evsemaphore_with(struct evsemaphore *semaphore, struct evowner *owner,
  * Making, closing, looking.
  */
 
-struct evsemaphore *
-evsemaphore_new(struct evdefer_base *base, size_t tokens, unsigned flags)
+static struct evsemaphore *
+new_semaphore(struct evdefer_base *base, size_t tokens, unsigned flags,
+    const struct evlock_type *type)
 {
 	struct evsemaphore *semaphore;
 
@@ -122,10 +134,23 @@ evsemaphore_new(struct evdefer_base *base, size_t tokens, unsigned flags)
 	semaphore = calloc(1, sizeof(*semaphore));
 	if (semaphore == NULL)
 		return evdefer_refuse_new_(ENOMEM);
-	evlock_init_(&semaphore->lock, &lock_type, &queue_type, base, flags);
-	semaphore->lock.kind = EVOBSERVER_SEMAPHORE;
-	semaphore->limit = tokens;
+	evlock_init_(&semaphore->lock, type, &queue_type, base, flags);
+	semaphore->lock.kind =
+	    type == &mutex_type ? EVOBSERVER_MUTEX : EVOBSERVER_SEMAPHORE;
+	semaphore->lock.limit = tokens;
 	return semaphore;
+}
+
+struct evsemaphore *
+evsemaphore_new(struct evdefer_base *base, size_t tokens, unsigned flags)
+{
+	return new_semaphore(base, tokens, flags, &lock_type);
+}
+
+struct evsemaphore *
+evsemaphore_new_mutex_(struct evdefer_base *base, unsigned flags)
+{
+	return new_semaphore(base, 1, flags, &mutex_type);
 }
 
 void
@@ -135,18 +160,32 @@ evsemaphore_free(struct evsemaphore *semaphore)
 		evwaitqueue_close_(&semaphore->lock.queue);
 }
 
+int
+evsemaphore_set_name(struct evsemaphore *semaphore, const char *name)
+{
+	if (semaphore == NULL)
+		return evdefer_refuse_(EINVAL);
+	return evlock_set_name_(&semaphore->lock, name);
+}
+
+const char *
+evsemaphore_get_name(const struct evsemaphore *semaphore)
+{
+	return semaphore != NULL ? evlock_get_name_(&semaphore->lock) : NAME;
+}
+
 size_t
 evsemaphore_get_tokens(const struct evsemaphore *semaphore)
 {
 	if (semaphore == NULL)
 		return 0;
-	return semaphore->limit - semaphore->lock.sides[MODE].inside;
+	return semaphore->lock.limit - semaphore->lock.sides[MODE].inside;
 }
 
 size_t
 evsemaphore_get_limit(const struct evsemaphore *semaphore)
 {
-	return semaphore != NULL ? semaphore->limit : 0;
+	return semaphore != NULL ? semaphore->lock.limit : 0;
 }
 
 void

@@ -8,7 +8,8 @@
  * It is a semaphore with one token (evdefer/semaphore.h), and all that is said
  * there about grants, about the order in which they are made, about their
  * delivery and about owners holds here.  It is not reentrant: a holder that
- * acquires it again before releasing it waits for itself, and so does an owner.
+ * acquires it again before releasing it waits for itself.  An owner is told so
+ * (EDEADLK), even if it only waits for it so far.
  */
 #ifndef EVDEFER_MUTEX_H
 #define EVDEFER_MUTEX_H
@@ -45,7 +46,8 @@ void evmutex_free(struct evmutex *mutex);
  * @param owner who asks; NULL for nobody in particular.
  * @return as evsemaphore_acquire(): a Deferred that is the caller's and fires
  *   with the lock as its value; whoever receives that has to call
- *   evmutex_release() once, for the same owner.
+ *   evmutex_release() once, for the same owner.  It fails with EDEADLK where
+ *   the owner would wait for itself, alone or in a cycle.
  */
 struct evdeferred *evmutex_acquire(
     struct evmutex *mutex, struct evowner *owner);
@@ -67,6 +69,15 @@ int evmutex_try(struct evmutex *mutex, struct evowner *owner);
  * not the body.  Twisted's run(). */
 struct evdeferred *evmutex_with(struct evmutex *mutex, struct evowner *owner,
     const struct timeval *patience, evdeferred_body_fn body, void *arg);
+
+/** Names the lock, for messages about deadlocks.  @p name is copied; NULL
+ * removes the name.
+ * @return 0, or -1 with errno EINVAL (no lock) or ENOMEM. */
+int evmutex_set_name(struct evmutex *mutex, const char *name);
+
+/** @return the name of the lock, or "a mutex"; it lives until the next
+ * evmutex_set_name(). */
+const char *evmutex_get_name(const struct evmutex *mutex);
 
 /** @return whether somebody holds the lock or a grant is on its way; false for
  * NULL.  Twisted's locked. */

@@ -8,8 +8,13 @@
  * A lock, a mutex or a token of a semaphore that is acquired for an owner knows
  * who holds it: nobody else can release it, and the owner gives back all that
  * it has in one call when it goes.  A readers-writer lock (evrwlock_acquire())
- * also lets the owner acquire again what it has, and refuses it what would make
- * it wait for itself.
+ * also lets the owner acquire again what it has.
+ *
+ * An acquire that would make its owner wait for itself fails with EDEADLK: a
+ * cycle of owners, each of which waits for the next, over locks, mutexes and
+ * semaphores of any number.  Who waits for a token waits for one of those that
+ * have them: that is a deadlock only if all of these are stuck.  What is held
+ * for nobody in particular takes no part: it may always be given back.
  *
  * An owner is one party that does one thing after the other: if it waits for
  * several locks at once, it is taken to need all of them before it gives

@@ -19,8 +19,8 @@
  * Each token is held for an owner (evdefer/owner.h), or for nobody in
  * particular where the owner is NULL.  Only a release for the same owner gives
  * it back, and evowner_free() gives back all that the owner has.  An owner may
- * have several tokens; nothing tells it that it waits for tokens that it has
- * itself.
+ * have several tokens.  A wait that could never end, because each token is kept
+ * by owners that wait for this one, or by this one itself, fails with EDEADLK.
  */
 #ifndef EVDEFER_SEMAPHORE_H
 #define EVDEFER_SEMAPHORE_H
@@ -72,11 +72,14 @@ void evsemaphore_free(struct evsemaphore *semaphore);
  * @return a Deferred that is the caller's, as evdeferred_new(), and fires with
  *   the semaphore as its value; whoever receives that has to call
  *   evsemaphore_release() once, for the same owner.  It fails with ECANCELED (a
- *   cancel, or the owner was freed), ETIMEDOUT (evdeferred_add_timeout()) or
+ *   cancel, or the owner was freed), ETIMEDOUT (evdeferred_add_timeout()),
  *   ESHUTDOWN (evsemaphore_free(), or a call after evdefer_base_free() or while
- *   the owner is being freed).  NULL with errno EINVAL (no semaphore, or an
- *   owner of another base) or ENOMEM.  O(1), and so is leaving the queue by
- *   cancel, timeout or evdeferred_free().
+ *   the owner is being freed), or EDEADLK: the owner would wait for itself,
+ *   alone or in a cycle of owners (evdefer/owner.h); the message names them.
+ *   NULL with errno EINVAL (no semaphore, or an owner of another base) or
+ *   ENOMEM.  O(1), and so is leaving the queue by cancel, timeout or
+ *   evdeferred_free().  The search for a cycle costs what evrwlock_acquire()
+ *   says.
  */
 struct evdeferred *evsemaphore_acquire(
     struct evsemaphore *semaphore, struct evowner *owner);
@@ -127,6 +130,15 @@ int evsemaphore_try(struct evsemaphore *semaphore, struct evowner *owner);
 struct evdeferred *evsemaphore_with(struct evsemaphore *semaphore,
     struct evowner *owner, const struct timeval *patience,
     evdeferred_body_fn body, void *arg);
+
+/** Names the semaphore, for messages about deadlocks.  @p name is copied; NULL
+ * removes the name.
+ * @return 0, or -1 with errno EINVAL (no semaphore) or ENOMEM. */
+int evsemaphore_set_name(struct evsemaphore *semaphore, const char *name);
+
+/** @return the name of the semaphore, or "a semaphore"; it lives until the next
+ * evsemaphore_set_name(). */
+const char *evsemaphore_get_name(const struct evsemaphore *semaphore);
 
 /** @return how many tokens are free, 0 for NULL.  One whose grant is on its way
  * is not.  Twisted's tokens. */

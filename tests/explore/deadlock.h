@@ -4,8 +4,8 @@
 
 #include "model.h"
 
-/* Would the party, an owner, close a cycle of owners that wait for each other
- * if it had to wait for the lock? */
-bool deadlock_closes(const struct model *m, int party, int lock, int mode);
+/* If the client had to wait for what it asks for, would its owner be one of several
+ * that wait for each other, or wait for itself? */
+bool deadlock_closes(const struct model *m, const struct client *client);
 
 #endif

@@ -357,8 +357,7 @@ begin_acquire(struct model *m, struct step step)
 	client->late = false;
 	if (error == EBUSY && m->grouped && enters_group(m, client))
 		return 0;
-	if (error == EBUSY && m->tokens == 0 &&
-	    deadlock_closes(m, client->party, lock, step.mode)) {
+	if (error == EBUSY && deadlock_closes(m, client)) {
 		error = EDEADLK;
 		if (m->grouped)
 			admit(m, lock);
