@@ -80,10 +80,9 @@ struct evdefer_base {
 	struct evcalls calls;
 	size_t timeouts; /* that run, or have run out */
 	bool debug;
-	struct evlist queues; /* places of wait queues, and of reports */
-	uint64_t last_queue;  /* its number */
-	bool observed;	      /* by an observer */
-	bool plain;	      /* Deferreds are made the short way */
+	uint64_t last_queue; /* its number */
+	bool observed;	     /* by an observer */
+	bool plain;	     /* Deferreds are made the short way */
 	struct evobserving observing;
 	struct evlist plains; /* of struct evplain */
 	pthread_t thread;
@@ -120,7 +119,7 @@ evdefer_base_update_plain_(
     const struct evdefer_base *base, struct evplain *plain)
 {
 	plain->plain =
-	    !plain->special && !base->observed && !evdefer_base_closed_(base);
+	    !plain->special && base->plain && !evdefer_base_closed_(base);
 }
 
 /* The memory of a closed base goes when nothing needs it any more: no lock, no

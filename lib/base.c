@@ -363,7 +363,6 @@ evdefer_base_new(struct event_base *event_base)
 	evlist_init_(&base->ready);
 	evlist_init_(&base->nested);
 	evlist_init_(&base->left);
-	evlist_init_(&base->queues);
 	evlist_init_(&base->plains);
 	base->plain = true;
 	base->due = EVALARM_NEVER;

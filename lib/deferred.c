@@ -41,7 +41,7 @@ new_slowly(
 	d = make(base, canceller, arg);
 	if (base->debug)
 		evcreation_record_(evdeferred_creation_(d));
-	if (base->observed) {
+	if (!base->plain) {
 		evdeferred_set_(d, EVDEFERRED_WATCHED);
 		evobserver_tell_made_(d);
 	}

@@ -26,6 +26,7 @@ struct evhold {
 	struct evlist waiting[2];
 	struct evlist granted;
 	struct evlist delivered; /* or lent, taken or kept since */
+	struct evtrail *trails;
 };
 
 /* The holds of a base, and its requests. */
@@ -62,5 +63,10 @@ evhold_is_inside_(const struct evhold *hold)
 /* Counts one more or one less inside. */
 void evhold_enter_(struct evhold *hold, enum evmode mode);
 void evhold_exit_(struct evhold *hold, enum evmode mode);
+
+/* With debugging: where the owner has asked for what it has entered by now.  NULL stands
+ * for a try, which is still under way. */
+void evhold_note_(
+    struct evhold *hold, enum evmode mode, const struct evdeferred *d);
 
 #endif

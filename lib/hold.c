@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "owner-internal.h"
+#include "trail-internal.h"
 
 #define FIRST_SIZE 64
 
@@ -117,6 +118,7 @@ evhold_new_(struct evlock *lock, struct evowner *owner)
 	hold->owner = owner;
 	hold->lock = lock;
 	hold->inside = hold->received = (struct evcounts){{0, 0}};
+	hold->trails = NULL;
 	evlist_append_(&owner->holds, &hold->owner_node);
 	evlist_init_(&hold->waiting[EVMODE_READ]);
 	evlist_init_(&hold->waiting[EVMODE_WRITE]);
@@ -125,6 +127,15 @@ evhold_new_(struct evlock *lock, struct evowner *owner)
 	insert(holds, hold);
 	holds->count++;
 	return hold;
+}
+
+/* Before the hold goes. */
+static EVDEFER_NOINLINE_ void
+forget_trails(struct evhold *hold)
+{
+	free(hold->trails);
+	hold->trails = NULL;
+	evhold_tidy_(hold);
 }
 
 void
@@ -137,6 +148,10 @@ evhold_tidy_(struct evhold *hold)
 	    !evlist_empty_(&hold->waiting[EVMODE_READ]) ||
 	    !evlist_empty_(&hold->waiting[EVMODE_WRITE]))
 		return;
+	if (hold->trails != NULL) {
+		forget_trails(hold);
+		return;
+	}
 	at = bucket(holds, hold->lock, hold->owner);
 	while (*at != hold)
 		at = &(*at)->next;
@@ -160,4 +175,12 @@ evhold_exit_(struct evhold *hold, enum evmode mode)
 	hold->inside.of[mode]--;
 	if (!evhold_is_inside_(hold))
 		evlist_remove_(&hold->lock_node);
+}
+
+void
+evhold_note_(struct evhold *hold, enum evmode mode, const struct evdeferred *d)
+{
+	if (hold->lock->queue.base->debug)
+		evtrail_note_(&hold->trails, mode, hold->inside.of[mode],
+		    d != NULL ? evdeferred_creation_(d) : NULL);
 }

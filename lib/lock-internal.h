@@ -14,6 +14,7 @@ struct evhold;
 struct evlock;
 struct evowner;
 struct evsubject;
+struct evtrail;
 
 enum evmode { EVMODE_READ, EVMODE_WRITE };
 
@@ -60,6 +61,7 @@ struct evlock {
 	size_t longest_queue;	/* so far */
 	struct evlist holders;	/* holds of owners that are inside */
 	struct evlist blockers; /* requests, see cycle.c */
+	struct evtrail *trails; /* of those without an owner */
 	uint64_t seen;		/* by the search in cycle.c */
 	char *name;		/* or NULL */
 	size_t limit;		/* tokens of a semaphore */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "lock-internal.h"
+#include "trail-internal.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -223,6 +223,9 @@ evlock_try_specially_(struct evlock *lock, enum evmode mode)
 		return evdefer_refuse_(error);
 	evlock_enter_(lock, mode);
 	lock->sides[mode].anonymous++;
+	if (lock->queue.base->debug)
+		evtrail_note_(
+		    &lock->trails, mode, lock->sides[mode].anonymous, NULL);
 	return 0;
 }
 
@@ -328,6 +331,9 @@ evlock_deliver_watched_(struct evlock *lock, struct evdeferred *d)
 	const enum evmode mode = evlock_mode_of_anonymous_(d);
 
 	evlock_observe_(lock, EVSTEP_DELIVER, d, mode, 0);
+	if (lock->queue.base->debug)
+		evtrail_note_(&lock->trails, mode,
+		    lock->sides[mode].anonymous + 1, evdeferred_creation_(d));
 	evdeferred_fire_(d, evlock_anonymous_grant_(lock, mode));
 }
 

@@ -8,6 +8,7 @@
  */
 #include "owner-internal.h"
 #include "statement-internal.h"
+#include "trail-internal.h"
 
 #define MODES (EVMODE_WRITE + 1)
 
@@ -19,21 +20,50 @@ struct telling {
 	size_t left[MODES]; /* that were not told of */
 };
 
-/* The owner may be NULL, and so may the creation. */
+/* The owner may be NULL. */
 static void
-tell_of(struct telling *telling, enum evrelation relation, enum evmode mode,
-    const struct evowner *owner, size_t count,
-    const struct evcreation *creation)
+tell_of(struct telling *telling, struct evparty *party, enum evmode mode,
+    const struct evowner *owner)
 {
-	const struct evparty party = {.relation = relation,
-	    .mode = telling->modes[mode],
-	    .owner = owner != NULL ? owner->name : NULL,
-	    .number = owner != NULL ? owner->number : 0,
-	    .count = count,
-	    .creation = creation};
+	party->mode = telling->modes[mode];
+	if (owner != NULL) {
+		party->owner = owner->name;
+		party->number = owner->number;
+	}
+	telling->left[mode] -= party->count;
+	evstatement_add_(telling->statement, party);
+}
 
-	telling->left[mode] -= count;
-	evstatement_add_(telling->statement, &party);
+/* The same for one that was granted or waits. */
+static void
+tell_of_one(struct telling *telling, enum evrelation relation, enum evmode mode,
+    const struct evrequest *request, const struct evdeferred *d)
+{
+	struct evparty party = {.relation = relation,
+	    .count = 1,
+	    .creation = evstatement_creation_(d)};
+
+	tell_of(telling, &party, mode,
+	    request != NULL ? request->hold->owner : NULL);
+}
+
+/* The same for those inside. */
+static void
+tell_of_those(struct telling *telling, enum evmode mode,
+    const struct evowner *owner, size_t count, const struct evtrail *trails)
+{
+	const bool debug = telling->lock->queue.base->debug;
+	const struct evtrail *trail = debug ? evtrail_of_(trails, mode) : NULL;
+	struct evparty party = {.relation = EVRELATION_INSIDE, .count = count};
+
+	if (count == 0)
+		return;
+	if (trail != NULL) {
+		party.creation = &trail->first;
+		party.last = trail->entered > 1 ? &trail->last : NULL;
+		party.entered = trail->entered;
+	}
+	tell_of(telling, &party, mode, owner);
 }
 
 static void
@@ -52,28 +82,26 @@ tell_of_hold(struct telling *telling, const struct evhold *hold)
 	enum evmode mode;
 
 	for (mode = EVMODE_READ; mode <= EVMODE_WRITE; mode++)
-		if (hold->inside.of[mode] > 0)
-			tell_of(telling, EVRELATION_INSIDE, mode, hold->owner,
-			    hold->inside.of[mode], NULL);
+		tell_of_those(telling, mode, hold->owner, hold->inside.of[mode],
+		    hold->trails);
 }
 
 static void
 tell_of_holders(struct telling *telling)
 {
-	const struct evlist *list = &telling->lock->holders;
-	const struct evlist *node = list->next;
+	const struct evlock *lock = telling->lock;
+	const struct evlist *node = lock->holders.next;
 	enum evmode mode;
 	int i;
 
-	for (i = 0; i < EVSTATEMENT_NAMES && node != list; i++) {
+	for (i = 0; i < EVSTATEMENT_NAMES && node != &lock->holders; i++) {
 		tell_of_hold(telling,
 		    EVLIST_ELEMENT(node, const struct evhold, lock_node));
 		node = node->next;
 	}
 	for (mode = EVMODE_READ; mode <= EVMODE_WRITE; mode++)
-		if (telling->lock->sides[mode].anonymous > 0)
-			tell_of(telling, EVRELATION_INSIDE, mode, NULL,
-			    telling->lock->sides[mode].anonymous, NULL);
+		tell_of_those(telling, mode, NULL, lock->sides[mode].anonymous,
+		    lock->trails);
 }
 
 static void
@@ -82,13 +110,12 @@ tell_of_granted(struct telling *telling, const struct evdeferred *d)
 	const struct evrequest *request = evrequest_of_(d);
 
 	if (request == NULL)
-		tell_of(telling, EVRELATION_GRANTED,
-		    evlock_mode_of_anonymous_(d), NULL, 1,
-		    evstatement_creation_(d));
+		tell_of_one(telling, EVRELATION_GRANTED,
+		    evlock_mode_of_anonymous_(d), NULL, d);
 	/* One that did not have to wait is among the holders. */
 	else if (request->state == EVREQUEST_WAITING)
-		tell_of(telling, EVRELATION_GRANTED, request->mode,
-		    request->hold->owner, 1, evstatement_creation_(d));
+		tell_of_one(
+		    telling, EVRELATION_GRANTED, request->mode, request, d);
 }
 
 static void
@@ -103,17 +130,6 @@ tell_of_all_granted(struct telling *telling)
 		    EVLIST_ELEMENT(node, const struct evdeferred, node));
 		node = node->next;
 	}
-}
-
-static void
-tell_of_waiter(
-    struct telling *telling, const struct evdeferred *d, enum evmode mode)
-{
-	const struct evrequest *request = evrequest_of_(d);
-
-	tell_of(telling, EVRELATION_WAITING, mode,
-	    request != NULL ? request->hold->owner : NULL, 1,
-	    evstatement_creation_(d));
 }
 
 /* The mode in which the one waits that has asked first, of those that the nodes lead
@@ -143,6 +159,7 @@ tell_of_waiters(struct telling *telling)
 {
 	const struct evlock *lock = telling->lock;
 	const struct evlist *nodes[MODES];
+	const struct evdeferred *d;
 	enum evmode mode;
 	int i;
 
@@ -154,9 +171,9 @@ tell_of_waiters(struct telling *telling)
 		mode = oldest(lock, nodes);
 		if (mode == MODES)
 			break;
-		tell_of_waiter(telling,
-		    EVLIST_ELEMENT(nodes[mode], const struct evdeferred, node),
-		    mode);
+		d = EVLIST_ELEMENT(nodes[mode], const struct evdeferred, node);
+		tell_of_one(
+		    telling, EVRELATION_WAITING, mode, evrequest_of_(d), d);
 		nodes[mode] = nodes[mode]->next;
 	}
 	tell_of_rest(telling, EVRELATION_WAITING);
@@ -170,6 +187,7 @@ evlock_describe_(const struct evlock *lock, struct evstatement *statement,
 	    .lock = lock, .statement = statement, .modes = modes};
 	enum evmode mode;
 
+	subject->name = lock->name;
 	subject->closed = lock->queue.closed;
 	subject->waiting = evlock_waiting_(lock);
 	for (mode = EVMODE_READ; mode <= EVMODE_WRITE; mode++) {

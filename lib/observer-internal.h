@@ -9,6 +9,7 @@
 #define EVDEFER_OBSERVER_INTERNAL_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 #include <evdefer/observer.h>
 
@@ -16,9 +17,11 @@
 
 struct evdefer_base;
 
-/* What has short ways, which are open while it is plain. */
+/* What has short ways, which are open while it is plain.  The list of a base has all wait
+ * queues in the order of their numbers, and reports that are under way. */
 struct evplain {
 	struct evlist node; /* in base->plains */
+	uint64_t number;    /* 0: so far has a report come */
 	bool plain;
 	bool special; /* never, whatever the base is */
 };

@@ -14,7 +14,7 @@ _Static_assert(EVDEFER_REPORT_NAMES == EVSTATEMENT_NAMES, "as is promised");
 
 struct report {
 	struct evready ready; /* in the ready queue, but while it is at work */
-	struct evplace place;
+	struct evplain place;
 	uint64_t last; /* the number of the last one to be told of */
 	size_t told;
 	struct evdefer_base *base;
@@ -71,15 +71,15 @@ static struct evwaitqueue *
 next_queue(const struct report *report)
 {
 	const struct evlist *node = report->place.node.next;
-	const struct evplace *place;
+	const struct evplain *place;
 
-	for (; node != &report->base->queues; node = node->next) {
-		place = EVLIST_ELEMENT(node, const struct evplace, node);
+	for (; node != &report->base->plains; node = node->next) {
+		place = EVLIST_ELEMENT(node, const struct evplain, node);
 		if (place->number > report->last)
 			return NULL;
 		/* Other reports stand there, too. */
 		if (place->number > 0)
-			return EVLIST_ELEMENT(place, struct evwaitqueue, place);
+			return EVLIST_ELEMENT(place, struct evwaitqueue, ways);
 	}
 	return NULL;
 }
@@ -89,7 +89,7 @@ pass(struct report *report, struct evwaitqueue *queue)
 {
 	evlist_remove_(&report->place.node);
 	/* In front of the next one. */
-	evlist_append_(queue->place.node.next, &report->place.node);
+	evlist_append_(queue->ways.node.next, &report->place.node);
 }
 
 /* Puts it onto the page. */
@@ -99,7 +99,7 @@ tell_of_queue(struct report *report, struct evwaitqueue *queue)
 	struct evstatement statement = {.format = report->format,
 	    .page = &report->page,
 	    .lock = queue,
-	    .number = queue->place.number,
+	    .number = queue->ways.number,
 	    .now = evdefer_base_now_(),
 	    .follows = report->told > 0};
 
@@ -217,7 +217,7 @@ evdefer_base_report(struct evdefer_base *base,
 	report->ready.deliver = deliver_report;
 	evdefer_base_use_(base);
 	/* Before all others. */
-	evlist_append_(base->queues.next, &report->place.node);
+	evlist_append_(base->plains.next, &report->place.node);
 	evdefer_base_make_ready_(base, &report->ready);
 	return report->d;
 }

@@ -87,16 +87,16 @@ go_to_list(struct evstatement *statement, enum evrelation relation)
 }
 
 static void
-add_json_creation(
-    struct evstatement *statement, const struct evcreation *creation)
+add_json_creation(struct evstatement *statement, const char *prefix,
+    const struct evcreation *creation)
 {
 	char place[EVREPORT_PLACE];
 	struct evtext text;
 
 	evtext_init_(&text, place, sizeof(place));
 	evcreation_describe_(creation, &text);
-	evpage_add_(statement->page, ",\"seconds\":%.6f,\"from\":",
-	    evstatement_age_(statement, creation));
+	evpage_add_(statement->page, ",\"%sseconds\":%.6f,\"%sfrom\":", prefix,
+	    evstatement_age_(statement, creation), prefix);
 	quote_json(statement->page, place);
 }
 
@@ -117,7 +117,11 @@ add_json(struct evstatement *statement, const struct evparty *party)
 	if (party->rest)
 		evpage_add_(page, ",\"rest\":true");
 	if (party->creation != NULL)
-		add_json_creation(statement, party->creation);
+		add_json_creation(statement, "", party->creation);
+	if (party->last != NULL) {
+		evpage_add_(page, ",\"entered\":%zu", party->entered);
+		add_json_creation(statement, "last_", party->last);
+	}
 	evpage_add_(page, "}");
 }
 

@@ -76,16 +76,29 @@ begin_text_lock(struct evstatement *statement)
 }
 
 static void
-add_text_creation(
-    struct evstatement *statement, const struct evcreation *creation)
+add_text_place(struct evpage *page, const struct evcreation *creation)
 {
 	char place[EVREPORT_PLACE];
 	struct evtext text;
 
 	evtext_init_(&text, place, sizeof(place));
 	evcreation_describe_(creation, &text);
-	evpage_add_(statement->page, ", for %.3f s, from %s",
-	    evstatement_age_(statement, creation), place);
+	evpage_add_(page, ", from %s", place);
+}
+
+static void
+add_text_creation(struct evstatement *statement, const struct evparty *party)
+{
+	struct evpage *page = statement->page;
+
+	evpage_add_(
+	    page, ", for %.3f s", evstatement_age_(statement, party->creation));
+	add_text_place(page, party->creation);
+	if (party->last == NULL)
+		return;
+	evpage_add_(page, "; %zu have entered since then, the last %.3f s ago",
+	    party->entered - 1, evstatement_age_(statement, party->last));
+	add_text_place(page, party->last);
 }
 
 static void
@@ -114,7 +127,7 @@ add_text(struct evstatement *statement, const struct evparty *party)
 	evpage_add_(statement->page, "    %s  ", relations[party->relation]);
 	add_text_who(statement->page, party);
 	if (party->creation != NULL)
-		add_text_creation(statement, party->creation);
+		add_text_creation(statement, party);
 	evpage_add_(statement->page, "\n");
 }
 

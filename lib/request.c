@@ -203,8 +203,10 @@ static EVDEFER_NOINLINE_ void
 deliver_request(struct evrequest *request, struct evdeferred *d)
 {
 	evlock_observe_(request->lock, EVSTEP_DELIVER, d, request->mode, 0);
-	if (request->state == EVREQUEST_WAITING)
+	if (request->state == EVREQUEST_WAITING) {
 		evhold_enter_(request->hold, request->mode);
+		evhold_note_(request->hold, request->mode, d);
+	}
 	end_wait(request);
 	request->lock->queue.users--;
 	move_to(request, EVREQUEST_DELIVERED);
@@ -431,6 +433,7 @@ start_request(struct evhold *hold, enum evmode mode, enum evrequest_state state)
 		return d;
 	}
 	evhold_enter_(hold, mode);
+	evhold_note_(hold, mode, d);
 	evlock_enter_(lock, mode);
 	evwaitqueue_grant_(&lock->queue, d);
 	if (d->flags & EVDEFERRED_WATCHED)
@@ -551,6 +554,7 @@ evlock_try_(struct evlock *lock, struct evowner *owner, enum evmode mode)
 	if (error != 0)
 		return evdefer_refuse_(error);
 	evhold_enter_(hold, mode);
+	evhold_note_(hold, mode, NULL);
 	hold->received.of[mode]++;
 	evlock_enter_(lock, mode);
 	return 0;

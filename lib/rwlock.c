@@ -68,6 +68,7 @@ destroy_lock(struct evwaitqueue *queue)
 	if (lock->lock.source != NULL)
 		evsource_detach_(lock->lock.source);
 	free(lock->lock.name);
+	free(lock->lock.trails);
 	free(lock);
 }
 
@@ -94,7 +95,7 @@ describe_lock(const struct evwaitqueue *queue, struct evstatement *statement)
 	    [EVMODE_READ] = "read", [EVMODE_WRITE] = "write"};
 	const struct evrwlock *lock =
 	    EVLIST_ELEMENT(queue, const struct evrwlock, lock.queue);
-	struct evsubject subject = {.kind = "lock", .name = lock->lock.name};
+	struct evsubject subject = {.kind = "lock"};
 
 	if (lock->lock.source != NULL)
 		describe_rights(lock->lock.source, &subject);

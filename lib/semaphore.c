@@ -49,6 +49,7 @@ destroy_semaphore(struct evwaitqueue *queue)
 	struct evsemaphore *semaphore =
 	    EVLIST_ELEMENT(queue, struct evsemaphore, lock.queue);
 
+	free(semaphore->lock.trails);
 	free(semaphore->lock.name);
 	free(semaphore);
 }
@@ -57,15 +58,18 @@ static void
 describe_semaphore(
     const struct evwaitqueue *queue, struct evstatement *statement)
 {
-	static const char *const modes[] = {[MODE] = "token"};
+	static const char *const token[] = {[MODE] = "token"};
+	static const char *const lock[] = {[MODE] = "lock"};
 	const struct evsemaphore *semaphore =
 	    EVLIST_ELEMENT(queue, const struct evsemaphore, lock.queue);
-	struct evsubject subject = {
-	    .kind = "semaphore", .name = semaphore->lock.name};
+	const bool is_mutex = semaphore->lock.kind == EVOBSERVER_MUTEX;
+	struct evsubject subject = {.kind = is_mutex ? "mutex" : "semaphore"};
 
-	evsubject_add_(&subject,
-	    (struct evfact){.name = "limit", .number = semaphore->lock.limit});
-	evlock_describe_(&semaphore->lock, statement, &subject, modes);
+	if (!is_mutex)
+		evsubject_add_(&subject, (struct evfact){.name = "limit",
+					     .number = semaphore->lock.limit});
+	evlock_describe_(
+	    &semaphore->lock, statement, &subject, is_mutex ? lock : token);
 }
 
 static const struct evwaitqueue_type queue_type = {evlock_deliver_,

@@ -52,6 +52,9 @@ struct evparty {
 	size_t count; /* times that an owner is inside, or how many they are */
 	bool rest;    /* they are those that were not looked at */
 	const struct evcreation *creation; /* NULL: nothing is known */
+	/* If that is of the first, and others have come since: how many, with it. */
+	const struct evcreation *last;
+	size_t entered;
 };
 
 struct evstatement {

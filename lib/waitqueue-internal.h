@@ -32,26 +32,18 @@ struct evwaitqueue_type {
 	    const struct evwaitqueue *queue, struct evstatement *statement);
 };
 
-/* In the list of a base, which has all wait queues in the order of their numbers, and
- * the reports that are under way. */
-struct evplace {
-	struct evlist node;
-	uint64_t number; /* 0: so far has a report come */
-};
-
 struct evwaitqueue {
 	struct evready ready; /* in the ready queue while any is granted */
 	struct evlist granted;
 	size_t undelivered; /* how many are in granted */
 	struct evdefer_base *base;
-	struct evplace place;
 	const struct evwaitqueue_type *type;
 	/* Frames on the stack and requests of owners that need its memory. */
 	size_t users;
 	bool fast;
 	bool closed;
 	/* Without a source (source-internal.h), its base and it open, and nobody looks
-	 * on: the short ways are for these. */
+	 * on or debugs: the short ways are for these. */
 	struct evplain ways;
 };
 

@@ -52,12 +52,11 @@ evwaitqueue_init_(struct evwaitqueue *queue,
 	evlist_init_(&queue->granted);
 	queue->undelivered = 0;
 	queue->base = base;
-	queue->place.number = ++base->last_queue;
-	evlist_append_(&base->queues, &queue->place.node);
 	queue->type = type;
 	queue->users = 0;
 	queue->fast = (flags & EVWAITQUEUE_FAST) != 0;
 	queue->closed = false;
+	queue->ways.number = ++base->last_queue;
 	queue->ways.special = false;
 	evlist_append_(&base->plains, &queue->ways.node);
 	evdefer_base_update_plain_(base, &queue->ways);
@@ -78,7 +77,6 @@ collect_queue(struct evwaitqueue *queue)
 	if (!queue->closed || queue->users > 0 || queue->undelivered > 0 ||
 	    (queue->type->is_held != NULL && queue->type->is_held(queue)))
 		return;
-	evlist_remove_(&queue->place.node);
 	evlist_remove_(&queue->ways.node);
 	queue->type->destroy(queue);
 	evdefer_base_unuse_(base);

@@ -297,9 +297,9 @@ START_TEST(mutex_semaphore_and_queue)
 	hold_on(evqueue_get(queue));
 	hold_on(evqueue_get(queue));
 	ck_assert_str_eq(take_text(),
-	    "semaphore (number 1, 0x): inside 1, waiting 1, limit 1\n"
-	    "    inside   \"alice\": token\n"
-	    "    waiting  1 without an owner: token\n"
+	    "mutex (number 1, 0x): inside 1, waiting 1\n"
+	    "    inside   \"alice\": lock\n"
+	    "    waiting  1 without an owner: lock\n"
 	    "semaphore (number 2, 0x): inside 2, waiting 1, limit 2\n"
 	    "    inside   \"alice\": token\n"
 	    "    inside   1 without an owner: token\n"

@@ -158,11 +158,13 @@ void evdefer_base_set_unhandled(
 int evdefer_base_set_priority(struct evdefer_base *base, int priority);
 
 /**
- * Makes each Deferred remember where it was made, for reports of unhandled
- * failures and for evdeferred_describe().  Twisted's setDebugging().
+ * Makes each Deferred remember where and when it was made, for reports of
+ * unhandled failures and for evdeferred_describe(), and each lock who has entered
+ * it, for evdefer_base_report().  Twisted's setDebugging().
  *
  * While it is on, making a Deferred costs a look at the stack (microseconds)
- * and 200 bytes more; while it is off, nothing.
+ * and 200 bytes more, and to enter a lock costs a kilobyte for as long as its owner
+ * is inside; while it is off, nothing.
  *
  * @return 0, also if that was set already; or -1 with errno EINVAL (no base),
  *   EBUSY (Deferreds of the base exist: call it at the start), ENOTSUP (the

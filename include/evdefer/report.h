@@ -11,8 +11,9 @@
  * those that wait is told of.
  *
  * With evdefer_base_set_debug() it also says since when, and from where in the
- * program, each of them has waited, or been inside as far as that is known.  Without
- * that the library notes neither.
+ * program, each of them has waited, or each owner been inside.  Which of those without
+ * an owner leaves nobody can tell: so of these it says who has entered first, since
+ * there was none, and who last.  Without debugging the library notes none of it.
  */
 #ifndef EVDEFER_REPORT_H
 #define EVDEFER_REPORT_H
