@@ -23,6 +23,7 @@ kvd_suite(void)
 	suite_add_tcase(suite, kvd_lock_case());
 	suite_add_tcase(suite, kvd_owners_case());
 	suite_add_tcase(suite, kvd_owners_options_case());
+	suite_add_tcase(suite, kvd_debug_case());
 	suite_add_tcase(suite, kvd_snapshot_case());
 	suite_add_tcase(suite, kvd_journal_case());
 	suite_add_tcase(suite, kvd_commit_case());

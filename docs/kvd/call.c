@@ -128,7 +128,8 @@ enter_lock(struct call *call)
 
 	if (call->command->access == ACCESS_NAMED)
 		return enter_named(call);
-	if (call->command->access == ACCESS_FIGURES)
+	if (call->command->access == ACCESS_FIGURES ||
+	    call->command->access == ACCESS_REPORT)
 		return enter_at_once(call);
 	d = enter_store(call);
 	if (d != NULL && call->writes)

@@ -19,6 +19,7 @@ struct call;
 enum access {
 	ACCESS_NONE,	/* needs no lock, and is answered at once */
 	ACCESS_FIGURES, /* no lock either, but what all loops count */
+	ACCESS_REPORT,	/* nor this, but is answered later */
 	ACCESS_READ,	/* of the store */
 	ACCESS_PARTS,	/* the same, of several entries that make one value */
 	ACCESS_WRITE,

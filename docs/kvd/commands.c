@@ -7,6 +7,7 @@
 #include "call.h"
 #include "command.h"
 #include "daemon.h"
+#include "debug.h"
 #include "keys.h"
 #include "locking.h"
 #include "options.h"
@@ -91,6 +92,7 @@ static const struct command commands[] = {
 	run_snapshot},
     {"info", -1, ACCESS_FIGURES, NO_KEYS, QUEUED, NULL, run_info},
     {"command", -1, ACCESS_NONE, NO_KEYS, QUEUED, NULL, run_command},
+    {"debug", -2, ACCESS_REPORT, NO_KEYS, REFUSED, check_debug, run_debug},
     {"config", -2, ACCESS_NONE, NO_KEYS, QUEUED, NULL, run_config},
     {"quit", -1, ACCESS_NONE, NO_KEYS, AT_ONCE, NULL, run_quit},
     {"reset", 1, ACCESS_NONE, NO_KEYS, AT_ONCE, NULL, run_reset},

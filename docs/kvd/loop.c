@@ -122,6 +122,7 @@ loop_open(struct loop *loop, struct server *server, unsigned number)
 		return -1;
 	loop->base = evdefer_base_new(loop->events);
 	if (loop->base == NULL ||
+	    evdefer_base_set_debug(loop->base, server->options->debug) == -1 ||
 	    mailbox_open(&loop->mailbox, loop->base) == -1)
 		return -1;
 	loop->deadline = evtimer_new(loop->events, on_deadline, loop);

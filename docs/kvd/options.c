@@ -51,6 +51,8 @@ static const char help[] =
     "                          still there; 0: never (60)\n"
     "  --max-clients=N         most connections at a time (10000)\n"
     "  --max-locks=N           most locks that a client may LOCK (1000)\n"
+    "  --debug                 note since when and from where in the program\n"
+    "                          locks are held, for DEBUG LOCKS and SIGUSR1\n"
     "  --no-lock               let readers in without the lock, to see why;\n"
     "                          for one thread\n"
     "  -h, --help              show this\n";
@@ -70,6 +72,7 @@ enum {
 	OPTION_KEEPALIVE,
 	OPTION_MAX_CLIENTS,
 	OPTION_MAX_LOCKS,
+	OPTION_DEBUG,
 	OPTION_NO_LOCK,
 	OPTION_HELP,
 };
@@ -89,6 +92,7 @@ static const struct option long_options[] = {
     {"keepalive", required_argument, NULL, OPTION_KEEPALIVE},
     {"max-clients", required_argument, NULL, OPTION_MAX_CLIENTS},
     {"max-locks", required_argument, NULL, OPTION_MAX_LOCKS},
+    {"debug", no_argument, NULL, OPTION_DEBUG},
     {"no-lock", no_argument, NULL, OPTION_NO_LOCK},
     {"help", no_argument, NULL, OPTION_HELP},
     {NULL, 0, NULL, 0},
@@ -198,6 +202,9 @@ parse_one(struct options *options, int option, const char *text)
 	case OPTION_MAX_LOCKS:
 		return parse_number(
 		    "max-locks", text, 0, MAX_LOCKS, &options->max_locks);
+	case OPTION_DEBUG:
+		options->debug = true;
+		return 0;
 	case OPTION_NO_LOCK:
 		options->lock = false;
 		return 0;

@@ -16,6 +16,7 @@ struct options {
 	const char *dir;  /* where the journal and the snapshot are */
 	bool sync;	  /* fdatasync before a write is answered */
 	bool lock;	  /* false: show what locks are for */
+	bool debug;	  /* since when and from where they are held */
 	struct timeval lock_timeout; /* 0: wait for ever */
 	size_t max_value;	     /* bytes of one argument */
 	size_t max_request;	     /* bytes of one request, and of a reply */

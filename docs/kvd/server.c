@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -13,11 +14,13 @@
 
 #include <event2/event.h>
 
+#include <evdefer/deferred.h>
 #include <evdefer/group.h>
 #include <evdefer/threadpool.h>
 
 #include "commit.h"
 #include "journal.h"
+#include "locks.h"
 #include "names.h"
 #include "options.h"
 #include "report.h"
@@ -94,6 +97,58 @@ on_signal(evutil_socket_t number, short what, void *arg)
 	stop(server);
 }
 
+/*
+ * SIGUSR1: who holds which locks, and who waits.
+ */
+
+static int
+write_to_stderr(const char *text, size_t length, void *arg)
+{
+	(void)arg;
+	return fwrite(text, 1, length, stderr) == length ? 0 : -1;
+}
+
+/* The report has counted as a client, so that the loops have not ended before it. */
+static void
+end_report(void *arg)
+{
+	struct server *server = arg;
+
+	server->reporting = false;
+	server_client_gone(server);
+}
+
+static struct evresult
+explain_failure(struct evfailure *failure, void *arg)
+{
+	(void)arg;
+	report("%s", evfailure_get_message(failure));
+	return evresult_value(NULL);
+}
+
+static void
+on_report_signal(evutil_socket_t number, short what, void *arg)
+{
+	struct server *server = arg;
+	struct evdeferred *d;
+
+	(void)number;
+	(void)what;
+	if (server->reporting || server->stopping)
+		return;
+	d = locks_report(&server->loops[0], EVDEFER_REPORT_TEXT,
+	    write_to_stderr, server, end_report);
+	if (d == NULL) {
+		report("no report of the locks: out of memory");
+		return;
+	}
+	server->reporting = true;
+	atomic_fetch_add(&server->clients, 1);
+	/* Without memory for this the default handler says why it has failed. */
+	evdeferred_add_errback(d, explain_failure, NULL);
+	evdeferred_detach(d);
+}
+
 void
 server_request_stop(struct server *server)
 {
@@ -155,13 +210,20 @@ set_limits(struct server *server)
 static int
 watch_signals(struct server *server)
 {
-	static const int numbers[] = {SIGTERM, SIGINT};
+	static const struct {
+		int number;
+		event_callback_fn fn;
+	} signals[] = {
+	    {SIGTERM, on_signal},
+	    {SIGINT, on_signal},
+	    {SIGUSR1, on_report_signal},
+	};
 	struct event *event;
 	size_t i;
 
-	for (i = 0; i < 2; i++) {
-		event = evsignal_new(
-		    server->loops[0].events, numbers[i], on_signal, server);
+	for (i = 0; i < 3; i++) {
+		event = evsignal_new(server->loops[0].events, signals[i].number,
+		    signals[i].fn, server);
 		server->signals[i] = event;
 		if (event == NULL || event_add(event, NULL) == -1)
 			return -1;
@@ -265,8 +327,8 @@ server_close(struct server *server)
 		loop_join(&server->loops[i]);
 	/* It first: what it does uses what goes with the rest. */
 	evthreadpool_free(server->disk);
-	free_event(server->signals[0]);
-	free_event(server->signals[1]);
+	for (i = 0; i < 3; i++)
+		free_event(server->signals[i]);
 	for (i = 0; i < server->loop_count; i++)
 		loop_close(&server->loops[i]);
 	free(server->loops);

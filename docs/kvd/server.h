@@ -44,7 +44,8 @@ struct server {
 	atomic_size_t clients;	/* of all loops, and those that come in */
 	struct budget buffered; /* bytes for them */
 
-	struct event *signals[2];
+	struct event *signals[3];
+	bool reporting; /* after SIGUSR1 */
 	struct letter stop;
 	atomic_bool stopping;
 	atomic_uint to_stop;	 /* loops that have not begun to */

@@ -18,6 +18,7 @@ TCase *kvd_snapshot_case(void);
 TCase *kvd_journal_case(void);
 TCase *kvd_commit_case(void);
 TCase *kvd_crash_case(void);
+TCase *kvd_debug_case(void);
 TCase *kvd_files_case(void);
 TCase *kvd_start_case(void);
 
