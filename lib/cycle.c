@@ -4,11 +4,11 @@
  * owners that wait for each other?
  *
  * First comes a search from the owner, whose requests include the new one, breadth
- * first, for all that it waits for.  A request waits for the owners inside.  Those in
- * front of it in the queue matter only if they wait for something else as well:
- * otherwise they wait for the same owners inside.  Of these, the "blockers" of the
- * lock, only writers stand in front of anybody: all of them in front of a reader, and
- * the older ones in front of a writer.  If the search does not come back to the owner
+ * first, for all that it waits for.  A request waits for the owners inside: for all, or
+ * for those in some modes, as the lock says.  Those in front of it in the queue matter
+ * only if they wait for something else as well: otherwise they wait for the same owners
+ * inside.  Of these, the "blockers" of the lock, the lock says who comes before whom.
+ * If the search does not come back to the owner
  * there is no cycle.  If it does there is one, where whoever waits needs all that it
  * waits for to go away.
  *
@@ -111,58 +111,125 @@ reset(struct evlock *lock)
 {
 	enum evmode mode;
 
-	for (mode = EVMODE_READ; mode <= EVMODE_WRITE; mode++) {
+	for (mode = EVMODE_READ; mode < EVMODES_WAITING; mode++) {
 		lock->sides[mode].stuck = 0;
 		lock->sides[mode].next = lock->sides[mode].waiters.next;
 	}
 }
 
-static void
-find_holder(struct search *search, const struct evhold *hold,
-    const struct evrequest *request)
+/* For those inside in which modes does it wait? */
+static unsigned
+modes_waited_for(const struct evrequest *request)
+{
+	const struct evlock *lock = request->lock;
+
+	return lock->type->waits_for != NULL
+		   ? lock->type->waits_for(lock, request->mode)
+		   : EVMODE_ANY;
+}
+
+static bool
+is_inside_in(const struct evhold *hold, unsigned modes)
 {
 	enum evmode mode;
 
-	for (mode = EVMODE_READ; mode <= EVMODE_WRITE; mode++)
+	for (mode = EVMODE_READ; mode < EVMODES; mode++) {
+		if ((modes & EVMODE_BIT(mode)) && hold->inside.of[mode] > 0)
+			return true;
+	}
+	return false;
+}
+
+/* Who is inside a reentrant lock does not wait there for itself. */
+static bool
+may_wait_for(const struct evrequest *request, const struct evhold *hold)
+{
+	return hold != request->hold || !is_reentrant(request->lock);
+}
+
+static void
+count_holder(const struct evhold *hold)
+{
+	enum evmode mode;
+
+	for (mode = EVMODE_READ; mode < EVMODES; mode++)
 		hold->lock->sides[mode].stuck += hold->inside.of[mode];
-	find(search, hold->owner, request, true);
+}
+
+/* All are counted, once. */
+static void
+count_all(struct search *search, struct evlock *lock)
+{
+	const struct evrequest *granted;
+	const struct evlist *node;
+
+	lock->seen = search->number;
+	lock->seen_modes = 0;
+	reset(lock);
+	for (node = lock->holders.next;
+	     node != &lock->holders && !is_decided(search); node = node->next)
+		count_holder(
+		    EVLIST_ELEMENT(node, const struct evhold, lock_node));
+	for (node = lock->queue.granted.next;
+	     node != &lock->queue.granted && !is_decided(search);
+	     node = node->next) {
+		granted = evrequest_of_(
+		    EVLIST_ELEMENT(node, const struct evdeferred, node));
+		if (granted != NULL && granted->state == EVREQUEST_WAITING)
+			lock->sides[evmode_inside_(granted->mode)].stuck++;
+	}
 }
 
 static void
 find_holders(struct search *search, const struct evrequest *request)
 {
 	struct evlock *lock = request->lock;
-	struct evlist *node;
+	const unsigned modes = modes_waited_for(request);
+	const struct evhold *hold;
 	struct evrequest *granted;
+	struct evlist *node;
 
-	if (lock->seen == search->number)
+	if (lock->seen != search->number)
+		count_all(search, lock);
+	if ((modes & ~lock->seen_modes) == 0)
 		return;
-	lock->seen = search->number;
-	reset(lock);
+	lock->seen_modes |= modes;
 	for (node = lock->holders.next;
-	     node != &lock->holders && !is_decided(search); node = node->next)
-		find_holder(search,
-		    EVLIST_ELEMENT(node, const struct evhold, lock_node),
-		    request);
+	     node != &lock->holders && !is_decided(search); node = node->next) {
+		hold = EVLIST_ELEMENT(node, const struct evhold, lock_node);
+		if (is_inside_in(hold, modes) && may_wait_for(request, hold))
+			find(search, hold->owner, request, true);
+	}
 	/* One that had to wait is among the holders when it is delivered. */
 	for (node = lock->queue.granted.next;
 	     node != &lock->queue.granted && !is_decided(search);
 	     node = node->next) {
 		granted = evrequest_of_(
 		    EVLIST_ELEMENT(node, struct evdeferred, node));
-		if (granted == NULL)
-			continue;
-		if (granted->state == EVREQUEST_WAITING)
-			lock->sides[granted->mode].stuck++;
-		find(search, granted->hold->owner, request, true);
+		if (granted != NULL && may_wait_for(request, granted->hold) &&
+		    (modes & EVMODE_BIT(evmode_inside_(granted->mode))))
+			find(search, granted->hold->owner, request, true);
 	}
+}
+
+/* Does one that waits hold back another one? */
+static bool
+stands_before(const struct evlock *lock, enum evmode mode,
+    const struct evdeferred *d, enum evmode other_mode,
+    const struct evdeferred *other)
+{
+	const bool older = (int32_t)(d->ticket - other->ticket) < 0;
+
+	return lock->type->comes_before != NULL
+		   ? lock->type->comes_before(mode, other_mode, older)
+		   : older;
 }
 
 static bool
 is_in_front(const struct evrequest *blocker, const struct evrequest *request)
 {
-	return request->mode == EVMODE_READ ||
-	       (int32_t)(blocker->d->ticket - request->d->ticket) < 0;
+	return stands_before(request->lock, blocker->mode, blocker->d,
+	    request->mode, request->d);
 }
 
 static void
@@ -180,6 +247,19 @@ find_blockers(struct search *search, const struct evrequest *request)
 	}
 }
 
+/* Does it wait for its owner, who is inside?  One that upgrades does not, nor one that
+ * wants to be able to and whose owner was let in to read before. */
+static bool
+waits_for_owner(const struct evrequest *request)
+{
+	const struct evhold *hold = request->hold;
+
+	if (request->mode == EVMODE_UPGRADE || !evhold_is_inside_(hold))
+		return false;
+	return request->mode != EVMODE_UPGRADABLE ||
+	       is_inside_in(hold, EVMODE_ANY & ~EVMODE_BIT(EVMODE_READ));
+}
+
 /* Of an owner's requests at a reentrant lock only the one that will be granted first
  * waits for others; the rest wait for their owner.  At a lock that is being closed all
  * are about to fail. */
@@ -193,9 +273,9 @@ waits_for_others(const struct evrequest *request)
 		return false;
 	if (!is_reentrant(request->lock))
 		return true;
-	if (evhold_is_inside_(hold))
+	if (waits_for_owner(request))
 		return false;
-	if (request->mode == EVMODE_READ && !evlist_empty_(writes))
+	if (request->mode < EVMODE_WRITE && !evlist_empty_(writes))
 		return false;
 	return hold->waiting[request->mode].next == &request->node;
 }
@@ -245,17 +325,48 @@ comes_back(struct search *search)
  * Who is stuck.
  */
 
+static const struct evdeferred *
+next_of(const struct evlock_side *side)
+{
+	return side->next != &side->waiters
+		   ? EVLIST_ELEMENT(side->next, const struct evdeferred, node)
+		   : NULL;
+}
+
+/* Beside those inside. */
+static bool
+is_room_for(const struct evlock *lock, enum evmode mode)
+{
+	const size_t readers = lock->sides[EVMODE_READ].stuck;
+	const size_t upgradables = lock->sides[EVMODE_UPGRADABLE].stuck;
+	const struct evrequest *request;
+
+	if (lock->sides[EVMODE_WRITE].stuck > 0)
+		return false;
+	if (mode == EVMODE_READ)
+		return true;
+	if (mode == EVMODE_UPGRADABLE)
+		return upgradables == 0;
+	if (mode == EVMODE_WRITE)
+		return readers + upgradables == 0;
+	request = evrequest_of_(next_of(&lock->sides[mode]));
+	return request == NULL || readers <= evhold_count_reads_(request->hold);
+}
+
 static bool
 may_enter(const struct evlock *lock, enum evmode mode)
 {
-	const struct evlock_side *writers = &lock->sides[EVMODE_WRITE];
+	const struct evdeferred *other, *next = next_of(&lock->sides[mode]);
+	enum evmode in;
 
 	if (!is_reentrant(lock))
-		return writers->stuck < lock->limit;
-	if (writers->stuck > 0)
-		return false;
-	return mode == EVMODE_READ ? writers->next == &writers->waiters
-				   : lock->sides[EVMODE_READ].stuck == 0;
+		return lock->sides[EVMODE_WRITE].stuck < lock->limit;
+	for (in = EVMODE_READ; in < EVMODES_WAITING; in++) {
+		other = in != mode ? next_of(&lock->sides[in]) : NULL;
+		if (other != NULL && stands_before(lock, in, other, mode, next))
+			return false;
+	}
+	return is_room_for(lock, mode);
 }
 
 /* One that has been let in everywhere leaves. */
@@ -265,7 +376,7 @@ let_in(struct search *search, struct evrequest *request)
 	struct evowner *owner = request->hold->owner;
 
 	request->let_in = search->number;
-	request->lock->sides[request->mode].stuck++;
+	request->lock->sides[evmode_inside_(request->mode)].stuck++;
 	if (!waits_for_others(request) || --owner->unmet > 0 ||
 	    owner == search->owner)
 		return;
@@ -291,15 +402,15 @@ static void
 let_in_all(struct search *search, struct evlock *lock)
 {
 	struct evlock_side *side;
-	enum evmode mode = EVMODE_WRITE;
+	enum evmode mode = EVMODES_WAITING;
 
 	if (lock->seen != search->number)
 		return;
-	do {
+	while (mode-- > EVMODE_READ) {
 		side = &lock->sides[mode];
 		while (side->next != &side->waiters && may_enter(lock, mode))
 			let_in_first(search, side);
-	} while (mode-- > EVMODE_READ);
+	}
 }
 
 static struct evrequest *
@@ -323,12 +434,13 @@ let_go(struct search *search, struct evowner *owner)
 		if (request->let_in == search->number ||
 		    (request->state == EVREQUEST_WAITING &&
 			evrequest_is_granted_(request)))
-			request->lock->sides[request->mode].stuck--;
+			request->lock->sides[evmode_inside_(request->mode)]
+			    .stuck--;
 	}
 	for (node = owner->holds.next; node != &owner->holds;
 	     node = node->next) {
 		hold = EVLIST_ELEMENT(node, struct evhold, owner_node);
-		for (mode = EVMODE_READ; mode <= EVMODE_WRITE; mode++)
+		for (mode = EVMODE_READ; mode < EVMODES; mode++)
 			hold->lock->sides[mode].stuck -= hold->inside.of[mode];
 		let_in_all(search, hold->lock);
 	}

@@ -9,7 +9,7 @@
 #include "lock-internal.h"
 
 struct evcounts {
-	size_t of[2]; /* by evmode */
+	size_t of[EVMODES]; /* by evmode */
 };
 
 struct evhold {
@@ -23,7 +23,7 @@ struct evhold {
 	struct evcounts inside;
 	struct evcounts received; /* of these, known to the owner */
 	/* Requests by their state, the oldest first. */
-	struct evlist waiting[2];
+	struct evlist waiting[EVMODES_WAITING];
 	struct evlist granted;
 	struct evlist delivered; /* or lent, taken or kept since */
 	struct evtrail *trails;
@@ -57,7 +57,10 @@ void evhold_tidy_(struct evhold *hold);
 static inline bool
 evhold_is_inside_(const struct evhold *hold)
 {
-	return hold->inside.of[EVMODE_READ] + hold->inside.of[EVMODE_WRITE] > 0;
+	return hold->inside.of[EVMODE_READ] +
+		   hold->inside.of[EVMODE_UPGRADABLE] +
+		   hold->inside.of[EVMODE_WRITE] >
+	       0;
 }
 
 /* Counts one more or one less inside. */
@@ -68,5 +71,8 @@ void evhold_exit_(struct evhold *hold, enum evmode mode);
  * for a try, which is still under way. */
 void evhold_note_(
     struct evhold *hold, enum evmode mode, const struct evdeferred *d);
+
+/* How many reads the owner is inside with, though it may not know of all. */
+size_t evhold_count_reads_(const struct evhold *hold);
 
 #endif

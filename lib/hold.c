@@ -117,11 +117,13 @@ evhold_new_(struct evlock *lock, struct evowner *owner)
 		return NULL;
 	hold->owner = owner;
 	hold->lock = lock;
-	hold->inside = hold->received = (struct evcounts){{0, 0}};
+	hold->inside = hold->received = (struct evcounts){{0}};
 	hold->trails = NULL;
 	evlist_append_(&owner->holds, &hold->owner_node);
 	evlist_init_(&hold->waiting[EVMODE_READ]);
+	evlist_init_(&hold->waiting[EVMODE_UPGRADABLE]);
 	evlist_init_(&hold->waiting[EVMODE_WRITE]);
+	evlist_init_(&hold->waiting[EVMODE_UPGRADE]);
 	evlist_init_(&hold->granted);
 	evlist_init_(&hold->delivered);
 	insert(holds, hold);
@@ -138,6 +140,18 @@ forget_trails(struct evhold *hold)
 	evhold_tidy_(hold);
 }
 
+static bool
+is_waiting(const struct evhold *hold)
+{
+	enum evmode mode;
+
+	for (mode = EVMODE_READ; mode < EVMODES_WAITING; mode++) {
+		if (!evlist_empty_(&hold->waiting[mode]))
+			return true;
+	}
+	return false;
+}
+
 void
 evhold_tidy_(struct evhold *hold)
 {
@@ -145,8 +159,7 @@ evhold_tidy_(struct evhold *hold)
 	struct evhold **at;
 
 	if (evhold_is_inside_(hold) ||
-	    !evlist_empty_(&hold->waiting[EVMODE_READ]) ||
-	    !evlist_empty_(&hold->waiting[EVMODE_WRITE]))
+	    (hold->owner->request_count > 0 && is_waiting(hold)))
 		return;
 	if (hold->trails != NULL) {
 		forget_trails(hold);
@@ -183,4 +196,19 @@ evhold_note_(struct evhold *hold, enum evmode mode, const struct evdeferred *d)
 	if (hold->lock->queue.base->debug)
 		evtrail_note_(&hold->trails, mode, hold->inside.of[mode],
 		    d != NULL ? evdeferred_creation_(d) : NULL);
+}
+
+size_t
+evhold_count_reads_(const struct evhold *hold)
+{
+	size_t count = hold->inside.of[EVMODE_READ];
+	const struct evlist *node = hold->waiting[EVMODE_READ].next;
+
+	while (node != &hold->waiting[EVMODE_READ] &&
+	       evrequest_is_granted_(
+		   EVLIST_ELEMENT(node, const struct evrequest, node))) {
+		count++;
+		node = node->next;
+	}
+	return count;
 }

@@ -16,12 +16,36 @@ struct evowner;
 struct evsubject;
 struct evtrail;
 
-enum evmode { EVMODE_READ, EVMODE_WRITE };
+enum evmode {
+	EVMODE_READ,
+	EVMODE_UPGRADABLE,
+	EVMODE_WRITE,
+	/* Waits to write, and has an upgradable hold meanwhile.  Once it is granted it
+	 * is one that writes: see evmode_inside_(). */
+	EVMODE_UPGRADE
+};
 
-/* Modes that an owner is inside in, as bits. */
+/* In how many one may be inside, and in how many one may wait. */
+#define EVMODES (EVMODE_WRITE + 1)
+#define EVMODES_WAITING (EVMODE_UPGRADE + 1)
+
+/* In which mode one is inside that has waited in this one. */
+static inline enum evmode
+evmode_inside_(enum evmode mode)
+{
+	return mode == EVMODE_UPGRADE ? EVMODE_WRITE : mode;
+}
+
+/* Several modes, as bits. */
 #define EVMODE_BIT(mode) (1u << (mode))
+#define EVMODE_ANY (EVMODE_BIT(EVMODES) - 1)
 
-enum evanswer { EVANSWER_ENTER, EVANSWER_WAIT, EVANSWER_DEADLOCK };
+enum evanswer {
+	EVANSWER_ENTER,
+	EVANSWER_WAIT,
+	EVANSWER_UPGRADE, /* enter, or wait as one that upgrades */
+	EVANSWER_DEADLOCK
+};
 
 struct evlock_type {
 	/* Would one that is not inside have to wait?  If there is a source, this
@@ -33,9 +57,20 @@ struct evlock_type {
 	enum evanswer (*answer_holder)(unsigned inside, enum evmode mode);
 	const char *name;	  /* of those that have none of their own */
 	const char *const *waits; /* what one does that waits for it, by mode */
+	/* For whom one waits that waits in this mode, by what they are inside in.
+	 * NULL: for all. */
+	unsigned (*waits_for)(const struct evlock *lock, enum evmode mode);
+	/* Does one that waits hold back another one that waits, and is it older?
+	 * NULL: if it is older. */
+	bool (*comes_before)(enum evmode mode, enum evmode other, bool older);
+	/* Would the upgradable holder have to wait before it writes?  NULL where
+	 * nobody is that. */
+	bool (*must_wait_to_upgrade)(
+	    struct evlock *lock, const struct evhold *hold);
 };
 
-/* Those of one mode.  A waiter that is granted is inside from then on. */
+/* Those of one mode.  A waiter that is granted is inside from then on.  Nobody is
+ * inside in EVMODE_UPGRADE. */
 struct evlock_side {
 	struct evlist waiters;
 	size_t waiting; /* how many these are */
@@ -53,16 +88,18 @@ struct evlock {
 	struct evwaitqueue queue;
 	const struct evlock_type *type;
 	enum evobserver_kind kind;
-	struct evsource *source;     /* NULL: it always has all rights */
-	struct evlock_side sides[2]; /* by evmode */
-	uint32_t first_ticket;	     /* of those that are compared */
+	struct evsource *source; /* NULL: it always has all rights */
+	struct evlock_side sides[EVMODES_WAITING]; /* by evmode */
+	size_t waiting;				   /* on all sides */
+	uint32_t first_ticket; /* of those that are compared */
 	uint32_t last_ticket;
 	uint64_t cancelled;	/* so far */
 	size_t longest_queue;	/* so far */
 	struct evlist holders;	/* holds of owners that are inside */
 	struct evlist blockers; /* requests, see cycle.c */
 	struct evtrail *trails; /* of those without an owner */
-	uint64_t seen;		/* by the search in cycle.c */
+	uint64_t seen;		/* by the search in cycle.c, */
+	unsigned seen_modes;	/* which has looked for these */
 	char *name;		/* or NULL */
 	size_t limit;		/* tokens of a semaphore */
 };
@@ -94,8 +131,7 @@ evlock_get_name_(const struct evlock *lock)
 static inline size_t
 evlock_waiting_(const struct evlock *lock)
 {
-	return lock->sides[EVMODE_READ].waiting +
-	       lock->sides[EVMODE_WRITE].waiting;
+	return lock->waiting;
 }
 
 static inline void
@@ -154,6 +190,7 @@ void evlock_withdraw_(
 /* Grants to the first, or to all that wait. */
 void evlock_grant_first_(struct evlock *lock, enum evmode mode);
 void evlock_grant_all_(struct evlock *lock, enum evmode mode);
+void evlock_grant_upgrades_(struct evlock *lock);
 
 /* Before the source is asked for a newcomer: those come first that it lets in by
  * now, and maybe sends no message for. */
@@ -185,12 +222,15 @@ void evlock_deliver_watched_(struct evlock *lock, struct evdeferred *d);
 /* For which mode one was made that has not fired. */
 enum evmode evlock_mode_of_anonymous_(const struct evdeferred *d);
 void evlock_dispose_read_(void *lock);
+void evlock_dispose_upgradable_(void *lock);
 void evlock_dispose_write_(void *lock);
 
 static inline struct evresult
 evlock_anonymous_grant_(struct evlock *lock, enum evmode mode)
 {
 	lock->sides[mode].anonymous++;
+	if (mode == EVMODE_UPGRADABLE)
+		return evresult_owned(lock, evlock_dispose_upgradable_);
 	return evresult_owned(lock,
 	    mode == EVMODE_READ ? evlock_dispose_read_ : evlock_dispose_write_);
 }
@@ -257,6 +297,15 @@ evlock_release_anonymous_(struct evlock *lock, enum evmode mode)
 	return 0;
 }
 
+/* For the one that holds it upgradable. */
+struct evdeferred *evlock_upgrade_anonymous_(struct evlock *lock);
+int evlock_try_upgrade_anonymous_(struct evlock *lock);
+/* A hold in one mode becomes one in another. */
+void evlock_change_(struct evlock *lock, const struct evowner *owner,
+    enum evmode from, enum evmode to);
+int evlock_downgrade_anonymous_(
+    struct evlock *lock, enum evmode from, enum evmode to);
+
 /*
  * For owners, as the public functions of each lock say.  The lock is not NULL.
  */
@@ -266,6 +315,10 @@ struct evdeferred *evlock_acquire_(
 int evlock_try_(struct evlock *lock, struct evowner *owner, enum evmode mode);
 int evlock_release_(
     struct evlock *lock, struct evowner *owner, enum evmode mode);
+struct evdeferred *evlock_upgrade_(struct evlock *lock, struct evowner *owner);
+int evlock_try_upgrade_(struct evlock *lock, struct evowner *owner);
+int evlock_downgrade_(struct evlock *lock, struct evowner *owner,
+    enum evmode from, enum evmode to);
 
 /*
  * For the wait queue's type of each lock.

@@ -11,10 +11,12 @@ evlock_init_(struct evlock *lock, const struct evlock_type *type,
     const struct evwaitqueue_type *queue_type, struct evdefer_base *base,
     unsigned flags)
 {
+	enum evmode mode;
+
 	evwaitqueue_init_(&lock->queue, queue_type, base, flags);
 	lock->type = type;
-	evlist_init_(&lock->sides[EVMODE_READ].waiters);
-	evlist_init_(&lock->sides[EVMODE_WRITE].waiters);
+	for (mode = EVMODE_READ; mode < EVMODES_WAITING; mode++)
+		evlist_init_(&lock->sides[mode].waiters);
 	evlist_init_(&lock->holders);
 	evlist_init_(&lock->blockers);
 }
@@ -46,7 +48,7 @@ renumber(struct evlock *lock)
 	enum evmode mode;
 
 	lock->first_ticket = lock->last_ticket;
-	for (mode = EVMODE_READ; mode <= EVMODE_WRITE; mode++) {
+	for (mode = EVMODE_READ; mode < EVMODES_WAITING; mode++) {
 		side = &lock->sides[mode];
 		side->granted_ticket = lock->first_ticket;
 		for (node = side->waiters.next; node != &side->waiters;
@@ -69,8 +71,8 @@ evlock_enqueue_(struct evlock *lock, struct evdeferred *d, enum evmode mode)
 {
 	evlist_append_(&lock->sides[mode].waiters, &d->node);
 	lock->sides[mode].waiting++;
-	if (evlock_waiting_(lock) > lock->longest_queue)
-		lock->longest_queue = evlock_waiting_(lock);
+	if (++lock->waiting > lock->longest_queue)
+		lock->longest_queue = lock->waiting;
 }
 
 void
@@ -80,10 +82,11 @@ evlock_withdraw_(
 	lock->cancelled++;
 	if (granted) {
 		evwaitqueue_withdraw_(&lock->queue, d);
-		lock->sides[mode].inside--;
+		lock->sides[evmode_inside_(mode)].inside--;
 	} else {
 		evlist_remove_(&d->node);
 		lock->sides[mode].waiting--;
+		lock->waiting--;
 	}
 }
 
@@ -95,6 +98,7 @@ evlock_grant_first_(struct evlock *lock, enum evmode mode)
 	    evlist_pop_(&side->waiters), struct evdeferred, node);
 
 	side->waiting--;
+	lock->waiting--;
 	side->granted_ticket = d->ticket;
 	evlock_enter_(lock, mode);
 	evwaitqueue_grant_(&lock->queue, d);
@@ -122,13 +126,26 @@ evlock_grant_all_(struct evlock *lock, enum evmode mode)
 		observe_all(lock, mode);
 	side->inside += side->waiting;
 	side->granted += side->waiting;
+	lock->waiting -= side->waiting;
 	side->granted_ticket = lock->last_ticket;
 	evwaitqueue_grant_all_(&lock->queue, &side->waiters, side->waiting);
 	side->waiting = 0;
 }
 
+void
+evlock_grant_upgrades_(struct evlock *lock)
+{
+	struct evlock_side *upgrades = &lock->sides[EVMODE_UPGRADE];
+	struct evlock_side *writers = &lock->sides[EVMODE_WRITE];
+
+	evlock_grant_all_(lock, EVMODE_UPGRADE);
+	writers->inside += upgrades->inside;
+	writers->granted += upgrades->inside;
+	upgrades->inside = 0;
+}
+
 /*
- * Closed, with a source, or observed.
+ * Closed, with a source, observed, or with rules of its own.
  */
 
 void
@@ -210,6 +227,23 @@ try_to_enter(struct evlock *lock, enum evmode mode)
 	return lock->type->must_wait(lock, mode) ? EBUSY : 0;
 }
 
+/* One that was told so by then. */
+static void
+note_anonymous(struct evlock *lock, enum evmode mode)
+{
+	if (lock->queue.base->debug)
+		evtrail_note_(
+		    &lock->trails, mode, lock->sides[mode].anonymous, NULL);
+}
+
+static void
+enter_at_once(struct evlock *lock, enum evmode mode)
+{
+	evlock_enter_(lock, mode);
+	lock->sides[mode].anonymous++;
+	note_anonymous(lock, mode);
+}
+
 int
 evlock_try_specially_(struct evlock *lock, enum evmode mode)
 {
@@ -221,11 +255,7 @@ evlock_try_specially_(struct evlock *lock, enum evmode mode)
 		evlock_forgo_(lock);
 	if (error != 0)
 		return evdefer_refuse_(error);
-	evlock_enter_(lock, mode);
-	lock->sides[mode].anonymous++;
-	if (lock->queue.base->debug)
-		evtrail_note_(
-		    &lock->trails, mode, lock->sides[mode].anonymous, NULL);
+	enter_at_once(lock, mode);
 	return 0;
 }
 
@@ -235,6 +265,7 @@ evlock_is_held_(const struct evwaitqueue *queue)
 	const struct evlock *lock = evlock_of_(queue);
 
 	return lock->sides[EVMODE_READ].inside +
+		   lock->sides[EVMODE_UPGRADABLE].inside +
 		   lock->sides[EVMODE_WRITE].inside >
 	       0;
 }
@@ -274,16 +305,32 @@ cancel_reader(struct evdeferred *d, void *arg)
 }
 
 static void
+cancel_upgradable(struct evdeferred *d, void *arg)
+{
+	cancel_waiter(arg, d, EVMODE_UPGRADABLE);
+}
+
+static void
 cancel_writer(struct evdeferred *d, void *arg)
 {
 	cancel_waiter(arg, d, EVMODE_WRITE);
 }
 
+static void
+cancel_upgrade(struct evdeferred *d, void *arg)
+{
+	cancel_waiter(arg, d, EVMODE_UPGRADE);
+}
+
+/* By evmode.  They also tell what a waiter waits for. */
+static const evdeferred_canceller_fn cancellers[] = {
+    cancel_reader, cancel_upgradable, cancel_writer, cancel_upgrade};
+
 static struct evdeferred *
 new_waiter(struct evlock *lock, enum evmode mode)
 {
-	struct evdeferred *d = evdeferred_new_private_(lock->queue.base,
-	    mode == EVMODE_READ ? cancel_reader : cancel_writer, lock);
+	struct evdeferred *d =
+	    evdeferred_new_private_(lock->queue.base, cancellers[mode], lock);
 
 	if (d != NULL)
 		d->ticket = evlock_draw_ticket_(lock);
@@ -311,7 +358,7 @@ evlock_enter_in_turn_(struct evlock *lock, enum evmode mode)
 	if (d == NULL)
 		return NULL;
 	lock->sides[mode].granted_ticket = d->ticket;
-	evlock_enter_(lock, mode);
+	evlock_enter_(lock, evmode_inside_(mode));
 	evwaitqueue_grant_(&lock->queue, d);
 	if (d->flags & EVDEFERRED_WATCHED)
 		evlock_tell_entry_(lock, d, mode);
@@ -322,13 +369,17 @@ evlock_enter_in_turn_(struct evlock *lock, enum evmode mode)
 enum evmode
 evlock_mode_of_anonymous_(const struct evdeferred *d)
 {
-	return d->u.canceller.fn == cancel_reader ? EVMODE_READ : EVMODE_WRITE;
+	enum evmode mode = EVMODE_READ;
+
+	while (d->u.canceller.fn != cancellers[mode])
+		mode++;
+	return mode;
 }
 
 void
 evlock_deliver_watched_(struct evlock *lock, struct evdeferred *d)
 {
-	const enum evmode mode = evlock_mode_of_anonymous_(d);
+	const enum evmode mode = evmode_inside_(evlock_mode_of_anonymous_(d));
 
 	evlock_observe_(lock, EVSTEP_DELIVER, d, mode, 0);
 	if (lock->queue.base->debug)
@@ -343,6 +394,9 @@ evlock_deliver_anonymous_(struct evlock *lock, struct evdeferred *d)
 	if (d->u.canceller.fn == cancel_reader)
 		evdeferred_fire_unwatched_(
 		    d, evlock_anonymous_grant_(lock, EVMODE_READ));
+	else if (d->u.canceller.fn == cancel_upgradable)
+		evdeferred_fire_unwatched_(
+		    d, evlock_anonymous_grant_(lock, EVMODE_UPGRADABLE));
 	else
 		evdeferred_fire_unwatched_(
 		    d, evlock_anonymous_grant_(lock, EVMODE_WRITE));
@@ -355,7 +409,113 @@ evlock_dispose_read_(void *lock)
 }
 
 void
+evlock_dispose_upgradable_(void *lock)
+{
+	evlock_release_anonymous_(lock, EVMODE_UPGRADABLE);
+}
+
+void
 evlock_dispose_write_(void *lock)
 {
 	evlock_release_anonymous_(lock, EVMODE_WRITE);
+}
+
+/*
+ * The one that holds it upgradable, without an owner: nobody else does.
+ */
+
+static bool
+has_upgradable(const struct evlock *lock)
+{
+	return lock->sides[EVMODE_UPGRADABLE].anonymous > 0;
+}
+
+static struct evdeferred *
+refuse_upgrade(struct evlock *lock)
+{
+	struct evdeferred *d = evdeferred_new_fired(
+	    lock->queue.base, evresult_fixed_(EVFAILURE_NOT_UPGRADABLE));
+
+	evlock_tell_refusal_(lock, NULL, EVMODE_UPGRADE, d, EPERM);
+	return d;
+}
+
+struct evdeferred *
+evlock_upgrade_anonymous_(struct evlock *lock)
+{
+	struct evdeferred *d;
+
+	evdefer_base_check_(lock->queue.base);
+	if (!evwaitqueue_is_open_(&lock->queue))
+		return evlock_acquire_specially_(lock, EVMODE_UPGRADE);
+	if (!has_upgradable(lock))
+		return refuse_upgrade(lock);
+	evlock_catch_up_(lock);
+	if (lock->type->must_wait_to_upgrade(lock, NULL))
+		d = evlock_wait_(lock, EVMODE_UPGRADE);
+	else if (evwaitqueue_delivers_now_(&lock->queue))
+		d = evlock_enter_anonymous_(lock, EVMODE_WRITE);
+	else
+		/* Older writers may wait, so that its ticket is none of theirs. */
+		d = evlock_enter_in_turn_(lock, EVMODE_UPGRADE);
+	if (d == NULL)
+		evlock_forgo_(lock);
+	return d;
+}
+
+/* 0, or why it may not enter.  Then evlock_forgo_() has to follow. */
+static int
+try_to_upgrade(struct evlock *lock)
+{
+	if (!evwaitqueue_is_open_(&lock->queue))
+		return ESHUTDOWN;
+	if (!has_upgradable(lock))
+		return EPERM;
+	evlock_catch_up_(lock);
+	return lock->type->must_wait_to_upgrade(lock, NULL) ? EBUSY : 0;
+}
+
+int
+evlock_try_upgrade_anonymous_(struct evlock *lock)
+{
+	int error;
+
+	evdefer_base_check_(lock->queue.base);
+	error = try_to_upgrade(lock);
+	if (evlock_is_observed_(lock))
+		evlock_tell_try_(lock, NULL, EVMODE_WRITE, error);
+	if (error == EBUSY)
+		evlock_forgo_(lock);
+	if (error != 0)
+		return evdefer_refuse_(error);
+	enter_at_once(lock, EVMODE_WRITE);
+	return 0;
+}
+
+/* In this order, so that somebody is inside all the time. */
+void
+evlock_change_(struct evlock *lock, const struct evowner *owner,
+    enum evmode from, enum evmode to)
+{
+	evlock_enter_(lock, to);
+	evlock_exit_(lock, from);
+	if (evlock_is_observed_(lock)) {
+		evlock_tell_try_(lock, owner, to, 0);
+		evlock_tell_(lock, EVSTEP_RELEASE, owner, from, 0);
+	}
+	evwaitqueue_changed_(&lock->queue);
+}
+
+int
+evlock_downgrade_anonymous_(
+    struct evlock *lock, enum evmode from, enum evmode to)
+{
+	evdefer_base_check_(lock->queue.base);
+	if (lock->sides[from].anonymous == 0)
+		return evdefer_refuse_(EPERM);
+	lock->sides[from].anonymous--;
+	lock->sides[to].anonymous++;
+	note_anonymous(lock, to);
+	evlock_change_(lock, NULL, from, to);
+	return 0;
 }

@@ -10,14 +10,12 @@
 #include "statement-internal.h"
 #include "trail-internal.h"
 
-#define MODES (EVMODE_WRITE + 1)
-
 /* What is under way. */
 struct telling {
 	const struct evlock *lock;
 	struct evstatement *statement;
 	const char *const *modes;
-	size_t left[MODES]; /* that were not told of */
+	size_t left[EVMODES_WAITING]; /* that were not told of */
 };
 
 /* The owner may be NULL. */
@@ -71,7 +69,7 @@ tell_of_rest(struct telling *telling, enum evrelation relation)
 {
 	enum evmode mode;
 
-	for (mode = EVMODE_READ; mode <= EVMODE_WRITE; mode++)
+	for (mode = EVMODE_READ; mode < EVMODES_WAITING; mode++)
 		evstatement_add_rest_(telling->statement, relation,
 		    telling->modes[mode], telling->left[mode]);
 }
@@ -81,7 +79,7 @@ tell_of_hold(struct telling *telling, const struct evhold *hold)
 {
 	enum evmode mode;
 
-	for (mode = EVMODE_READ; mode <= EVMODE_WRITE; mode++)
+	for (mode = EVMODE_READ; mode < EVMODES; mode++)
 		tell_of_those(telling, mode, hold->owner, hold->inside.of[mode],
 		    hold->trails);
 }
@@ -99,7 +97,7 @@ tell_of_holders(struct telling *telling)
 		    EVLIST_ELEMENT(node, const struct evhold, lock_node));
 		node = node->next;
 	}
-	for (mode = EVMODE_READ; mode <= EVMODE_WRITE; mode++)
+	for (mode = EVMODE_READ; mode < EVMODES; mode++)
 		tell_of_those(telling, mode, NULL, lock->sides[mode].anonymous,
 		    lock->trails);
 }
@@ -111,11 +109,11 @@ tell_of_granted(struct telling *telling, const struct evdeferred *d)
 
 	if (request == NULL)
 		tell_of_one(telling, EVRELATION_GRANTED,
-		    evlock_mode_of_anonymous_(d), NULL, d);
+		    evmode_inside_(evlock_mode_of_anonymous_(d)), NULL, d);
 	/* One that did not have to wait is among the holders. */
 	else if (request->state == EVREQUEST_WAITING)
-		tell_of_one(
-		    telling, EVRELATION_GRANTED, request->mode, request, d);
+		tell_of_one(telling, EVRELATION_GRANTED,
+		    evmode_inside_(request->mode), request, d);
 }
 
 static void
@@ -133,15 +131,16 @@ tell_of_all_granted(struct telling *telling)
 }
 
 /* The mode in which the one waits that has asked first, of those that the nodes lead
- * to; MODES if there is none. */
+ * to; EVMODES_WAITING if there is none. */
 static enum evmode
-oldest(const struct evlock *lock, const struct evlist *const nodes[MODES])
+oldest(const struct evlock *lock,
+    const struct evlist *const nodes[EVMODES_WAITING])
 {
 	const struct evdeferred *d;
 	uint32_t place, lowest = UINT32_MAX;
-	enum evmode mode, found = MODES;
+	enum evmode mode, found = EVMODES_WAITING;
 
-	for (mode = EVMODE_READ; mode <= EVMODE_WRITE; mode++) {
+	for (mode = EVMODE_READ; mode < EVMODES_WAITING; mode++) {
 		if (nodes[mode] == &lock->sides[mode].waiters)
 			continue;
 		d = EVLIST_ELEMENT(nodes[mode], const struct evdeferred, node);
@@ -158,18 +157,18 @@ static void
 tell_of_waiters(struct telling *telling)
 {
 	const struct evlock *lock = telling->lock;
-	const struct evlist *nodes[MODES];
+	const struct evlist *nodes[EVMODES_WAITING];
 	const struct evdeferred *d;
 	enum evmode mode;
 	int i;
 
-	for (mode = EVMODE_READ; mode <= EVMODE_WRITE; mode++) {
+	for (mode = EVMODE_READ; mode < EVMODES_WAITING; mode++) {
 		telling->left[mode] = lock->sides[mode].waiting;
 		nodes[mode] = lock->sides[mode].waiters.next;
 	}
 	for (i = 0; i < EVSTATEMENT_NAMES; i++) {
 		mode = oldest(lock, nodes);
-		if (mode == MODES)
+		if (mode == EVMODES_WAITING)
 			break;
 		d = EVLIST_ELEMENT(nodes[mode], const struct evdeferred, node);
 		tell_of_one(
@@ -190,7 +189,7 @@ evlock_describe_(const struct evlock *lock, struct evstatement *statement,
 	subject->name = lock->name;
 	subject->closed = lock->queue.closed;
 	subject->waiting = evlock_waiting_(lock);
-	for (mode = EVMODE_READ; mode <= EVMODE_WRITE; mode++) {
+	for (mode = EVMODE_READ; mode < EVMODES_WAITING; mode++) {
 		telling.left[mode] = lock->sides[mode].inside;
 		subject->inside += lock->sides[mode].inside;
 	}

@@ -8,7 +8,7 @@ event_of(const struct evlock *lock, const struct evowner *owner,
     enum evmode mode, int error)
 {
 	const struct evobserver_event event = {.kind = lock->kind,
-	    .mode = (enum evrwlock_mode)mode,
+	    .mode = (enum evrwlock_mode)evmode_inside_(mode),
 	    .lock = lock,
 	    .lock_name = evlock_get_name_(lock),
 	    .owner = owner,

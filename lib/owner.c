@@ -79,7 +79,7 @@ give_all_back(struct evhold *hold)
 	struct evlock *lock = hold->lock;
 	enum evmode mode;
 
-	for (mode = EVMODE_READ; mode <= EVMODE_WRITE; mode++) {
+	for (mode = EVMODE_READ; mode < EVMODES; mode++) {
 		while (hold->inside.of[mode] > 0) {
 			evhold_exit_(hold, mode);
 			evlock_exit_(lock, mode);

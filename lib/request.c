@@ -83,14 +83,16 @@ first_request(const struct evowner *owner)
 	    owner->requests.next, struct evrequest, owner_node);
 }
 
-/* For a request of an owner that waits for something else as well.  If it is to
- * write, a search for cycles has to look at it in the queue of its lock. */
+/* For a request of an owner that waits for something else as well.  If it may hold
+ * back others, a search for cycles has to look at it in the queue of its lock. */
 static void
 add_blocker(struct evrequest *request)
 {
-	if (request->mode == EVMODE_WRITE)
-		evlist_append_(
-		    &request->lock->blockers, &request->blocker_node);
+	struct evlock *lock = request->lock;
+
+	if (request->mode != EVMODE_READ ||
+	    !evwaitqueue_is_plain_(&lock->queue))
+		evlist_append_(&lock->blockers, &request->blocker_node);
 }
 
 /* NULL with ENOMEM. */
@@ -180,6 +182,7 @@ fail_side(struct evlock *lock, enum evmode mode)
 
 	while (count-- > 0 && side->waiting > 0) {
 		side->waiting--;
+		lock->waiting--;
 		d = EVLIST_ELEMENT(
 		    evlist_pop_(&side->waiters), struct evdeferred, node);
 		request = evrequest_of_(d);
@@ -195,8 +198,10 @@ fail_side(struct evlock *lock, enum evmode mode)
 void
 evlock_fail_waiters_(struct evwaitqueue *queue)
 {
-	fail_side(evlock_of_(queue), EVMODE_WRITE);
-	fail_side(evlock_of_(queue), EVMODE_READ);
+	enum evmode mode = EVMODES_WAITING;
+
+	while (mode-- > EVMODE_READ)
+		fail_side(evlock_of_(queue), mode);
 }
 
 static EVDEFER_NOINLINE_ void
@@ -204,12 +209,13 @@ deliver_request(struct evrequest *request, struct evdeferred *d)
 {
 	evlock_observe_(request->lock, EVSTEP_DELIVER, d, request->mode, 0);
 	if (request->state == EVREQUEST_WAITING) {
-		evhold_enter_(request->hold, request->mode);
-		evhold_note_(request->hold, request->mode, d);
+		evhold_enter_(request->hold, evmode_inside_(request->mode));
+		evhold_note_(request->hold, evmode_inside_(request->mode), d);
 	}
 	end_wait(request);
 	request->lock->queue.users--;
 	move_to(request, EVREQUEST_DELIVERED);
+	request->mode = evmode_inside_(request->mode);
 	evdeferred_produce_(
 	    d, evresult_of_kind_(EVRESULT_GRANT, &request->grant));
 }
@@ -353,33 +359,64 @@ static const struct evgrant_type grant_type = {receive_grant, get_grant_value,
  * Acquiring.
  */
 
-/* Is the owner inside, though it may not know that yet? */
+/* Has one been granted that waited, and has not been told yet? */
 static bool
-is_inside_in(const struct evhold *hold, enum evmode mode)
+is_granted_in(const struct evhold *hold, enum evmode mode)
 {
 	const struct evlist *waiting = &hold->waiting[mode];
 
-	if (hold->inside.of[mode] > 0)
-		return true;
 	return !evlist_empty_(waiting) &&
 	       evrequest_is_granted_(
 		   EVLIST_ELEMENT(waiting->next, struct evrequest, node));
+}
+
+/* The modes that the owner is inside in, though it may not know that yet. */
+static unsigned
+find_inside(const struct evhold *hold)
+{
+	unsigned inside = 0;
+	enum evmode mode;
+
+	for (mode = EVMODE_READ; mode < EVMODES; mode++) {
+		if (hold->inside.of[mode] > 0 || is_granted_in(hold, mode))
+			inside |= EVMODE_BIT(mode);
+	}
+	if (is_granted_in(hold, EVMODE_UPGRADE))
+		inside |= EVMODE_BIT(EVMODE_WRITE);
+	return inside;
+}
+
+static enum evanswer
+answer_newcomer(struct evlock *lock, enum evmode mode)
+{
+	return lock->type->must_wait(lock, mode) ? EVANSWER_WAIT
+						 : EVANSWER_ENTER;
+}
+
+/* One that has a hold is inside, or waits. */
+static EVDEFER_NOINLINE_ enum evanswer
+answer_one_known(
+    struct evlock *lock, const struct evhold *hold, enum evmode mode)
+{
+	const unsigned inside = find_inside(hold);
+	enum evanswer answer;
+
+	if (inside == 0)
+		return answer_newcomer(lock, mode);
+	answer = lock->type->answer_holder(inside, mode);
+	if (answer == EVANSWER_UPGRADE &&
+	    !lock->type->must_wait_to_upgrade(lock, hold))
+		return EVANSWER_ENTER;
+	return answer;
 }
 
 /* What an owner gets that asks for the lock. */
 static enum evanswer
 answer_owner(struct evlock *lock, const struct evhold *hold, enum evmode mode)
 {
-	unsigned inside = 0;
-
-	if (hold != NULL && is_inside_in(hold, EVMODE_READ))
-		inside |= EVMODE_BIT(EVMODE_READ);
-	if (hold != NULL && is_inside_in(hold, EVMODE_WRITE))
-		inside |= EVMODE_BIT(EVMODE_WRITE);
-	if (inside != 0 && lock->type->answer_holder != NULL)
-		return lock->type->answer_holder(inside, mode);
-	return lock->type->must_wait(lock, mode) ? EVANSWER_WAIT
-						 : EVANSWER_ENTER;
+	if (hold == NULL || lock->type->answer_holder == NULL)
+		return answer_newcomer(lock, mode);
+	return answer_one_known(lock, hold, mode);
 }
 
 /* Undoes what came before memory ran out. */
@@ -475,6 +512,8 @@ answer_request(struct evhold *hold, enum evmode mode, enum evanswer answer)
 {
 	if (answer == EVANSWER_WAIT)
 		return start_request(hold, mode, EVREQUEST_WAITING);
+	if (answer == EVANSWER_UPGRADE)
+		return start_request(hold, EVMODE_UPGRADE, EVREQUEST_WAITING);
 	if (evwaitqueue_delivers_now_(&hold->lock->queue))
 		return enter_at_once_for(hold, mode);
 	return start_request(hold, mode, EVREQUEST_GRANTED);
@@ -529,7 +568,7 @@ try_to_enter_for(struct evlock *lock, struct evowner *owner, enum evmode mode,
 	evlock_catch_up_(lock);
 	*hold = evhold_find_(lock, owner);
 	answer = answer_owner(lock, *hold, mode);
-	if (answer == EVANSWER_WAIT)
+	if (answer == EVANSWER_WAIT || answer == EVANSWER_UPGRADE)
 		return EBUSY;
 	if (answer == EVANSWER_DEADLOCK)
 		return EDEADLK;
@@ -584,7 +623,7 @@ find_taken(const struct evhold *hold, enum evmode mode)
 }
 
 /* Takes one away from what the owner has received.  Whether there was one. */
-static bool
+static inline bool
 take_hold(struct evhold *hold, enum evmode mode)
 {
 	struct evrequest *request;
@@ -616,5 +655,67 @@ evlock_release_(struct evlock *lock, struct evowner *owner, enum evmode mode)
 	if (hold == NULL || !take_hold(hold, mode))
 		return evdefer_refuse_(EPERM);
 	give_back(hold, mode);
+	return 0;
+}
+
+/*
+ * From mode to mode.
+ */
+
+static bool
+is_upgradable(const struct evlock *lock, const struct evowner *owner)
+{
+	const struct evhold *hold = evhold_find_(lock, owner);
+
+	return hold != NULL &&
+	       (find_inside(hold) & EVMODE_BIT(EVMODE_UPGRADABLE));
+}
+
+struct evdeferred *
+evlock_upgrade_(struct evlock *lock, struct evowner *owner)
+{
+	struct evdeferred *d;
+
+	if (check_owner(lock, owner) == -1)
+		return NULL;
+	/* One that is closed, or being freed, says so. */
+	if (is_upgradable(lock, owner) || !evwaitqueue_is_open_(&lock->queue) ||
+	    owner->freed)
+		return evlock_acquire_(lock, owner, EVMODE_WRITE);
+	d = evdeferred_new_fired(
+	    lock->queue.base, evresult_fixed_(EVFAILURE_NOT_UPGRADABLE));
+	evlock_tell_refusal_(lock, owner, EVMODE_UPGRADE, d, EPERM);
+	return d;
+}
+
+int
+evlock_try_upgrade_(struct evlock *lock, struct evowner *owner)
+{
+	if (check_owner(lock, owner) == -1)
+		return -1;
+	if (is_upgradable(lock, owner) || !evwaitqueue_is_open_(&lock->queue) ||
+	    owner->freed)
+		return evlock_try_(lock, owner, EVMODE_WRITE);
+	if (evlock_is_observed_(lock))
+		evlock_tell_try_(lock, owner, EVMODE_WRITE, EPERM);
+	return evdefer_refuse_(EPERM);
+}
+
+int
+evlock_downgrade_(struct evlock *lock, struct evowner *owner, enum evmode from,
+    enum evmode to)
+{
+	struct evhold *hold;
+
+	if (check_owner(lock, owner) == -1)
+		return -1;
+	hold = evhold_find_(lock, owner);
+	if (hold == NULL || !take_hold(hold, from))
+		return evdefer_refuse_(EPERM);
+	evhold_enter_(hold, to);
+	evhold_note_(hold, to, NULL);
+	hold->received.of[to]++;
+	evhold_exit_(hold, from);
+	evlock_change_(lock, owner, from, to);
 	return 0;
 }

@@ -21,6 +21,8 @@ static const struct evfailure fixed[] = {
     [EVFAILURE_POOL_FREED] = {FIXED(ESHUTDOWN, "the thread pool was freed")},
     [EVFAILURE_UPGRADE] = {FIXED(
 	EDEADLK, "the owner reads the lock that it asks to write")},
+    [EVFAILURE_NOT_UPGRADABLE] = {FIXED(
+	EPERM, "nobody that may upgrade holds the lock")},
     [EVFAILURE_CYCLE] = {FIXED(
 	EDEADLK, "the owner would wait for itself, through others")},
     [EVFAILURE_NO_MEMORY] = {FIXED(ENOMEM, "out of memory")},

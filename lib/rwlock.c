@@ -3,12 +3,14 @@
 
 #include <stdlib.h>
 
+#include "request-internal.h"
 #include "rwlock-internal.h"
 #include "statement-internal.h"
 #include "text-internal.h"
 
 _Static_assert(EVRWLOCK_FAST == EVWAITQUEUE_FAST, "flags are handed on");
 _Static_assert((int)EVRWLOCK_READ == (int)EVMODE_READ &&
+		   (int)EVRWLOCK_UPGRADABLE == (int)EVMODE_UPGRADABLE &&
 		   (int)EVRWLOCK_WRITE == (int)EVMODE_WRITE,
     "modes are handed on");
 
@@ -18,31 +20,122 @@ struct evrwlock {
 };
 
 static inline bool
+must_wait_to_read(const struct evlock *lock)
+{
+	return lock->sides[EVMODE_WRITE].inside +
+		   lock->sides[EVMODE_WRITE].waiting +
+		   lock->sides[EVMODE_UPGRADE].waiting >
+	       0;
+}
+
+static inline bool
 must_wait_for_lock(struct evlock *lock, enum evmode mode)
 {
 	const struct evlock_side *readers = &lock->sides[EVMODE_READ];
+	const struct evlock_side *upgradables = &lock->sides[EVMODE_UPGRADABLE];
 	const struct evlock_side *writers = &lock->sides[EVMODE_WRITE];
 
 	if (mode == EVMODE_READ)
-		return writers->inside + writers->waiting > 0;
-	return writers->inside + readers->inside > 0;
+		return must_wait_to_read(lock);
+	if (mode == EVMODE_WRITE)
+		return writers->inside + readers->inside + upgradables->inside >
+		       0;
+	return must_wait_to_read(lock) ||
+	       upgradables->inside + upgradables->waiting > 0;
 }
 
+/* Who only reads may only read again.  One that waited to write would wait for itself,
+ * and one that waited to be able to, for somebody who may come to wait for it. */
 static enum evanswer
 answer_holder(unsigned inside, enum evmode mode)
 {
 	if (mode == EVMODE_READ || (inside & EVMODE_BIT(EVMODE_WRITE)))
 		return EVANSWER_ENTER;
-	return EVANSWER_DEADLOCK;
+	if (!(inside & EVMODE_BIT(EVMODE_UPGRADABLE)))
+		return EVANSWER_DEADLOCK;
+	return mode == EVMODE_WRITE ? EVANSWER_UPGRADE : EVANSWER_ENTER;
+}
+
+/* The hold is that of the one who upgrades, NULL without an owner. */
+static bool
+others_read(const struct evlock *lock, const struct evhold *hold)
+{
+	const size_t own = hold != NULL ? evhold_count_reads_(hold) : 0;
+
+	return lock->sides[EVMODE_READ].inside > own;
+}
+
+/* It writes already, or nobody else is inside but readers. */
+static bool
+must_wait_to_upgrade(struct evlock *lock, const struct evhold *hold)
+{
+	return lock->sides[EVMODE_WRITE].inside == 0 && others_read(lock, hold);
+}
+
+static unsigned
+waits_for(const struct evlock *lock, enum evmode mode)
+{
+	/* Nobody else has an upgradable hold. */
+	if (mode == EVMODE_UPGRADE)
+		return EVMODE_ANY & ~EVMODE_BIT(EVMODE_UPGRADABLE);
+	/* Writers that wait for all inside are in front. */
+	if (mode == EVMODE_WRITE || lock->sides[EVMODE_WRITE].waiting > 0 ||
+	    lock->sides[EVMODE_UPGRADE].waiting > 0)
+		return EVMODE_ANY;
+	if (mode == EVMODE_UPGRADABLE)
+		return EVMODE_BIT(EVMODE_UPGRADABLE) | EVMODE_BIT(EVMODE_WRITE);
+	return EVMODE_BIT(EVMODE_WRITE);
+}
+
+/* One that upgrades is inside, or was: nobody stands in front of it. */
+static bool
+comes_before(enum evmode mode, enum evmode other, bool older)
+{
+	if (other == EVMODE_UPGRADE || mode == EVMODE_READ)
+		return false;
+	if (mode == EVMODE_UPGRADABLE)
+		return older && other == EVMODE_UPGRADABLE;
+	return mode == EVMODE_UPGRADE || older || other != EVMODE_WRITE;
 }
 
 #define NAME "a lock"
 
-static const char *const waits[] = {
-    [EVMODE_READ] = "waits to read", [EVMODE_WRITE] = "waits to write"};
+static const char *const waits[] = {[EVMODE_READ] = "waits to read",
+    [EVMODE_UPGRADABLE] = "waits to read (upgradable)",
+    [EVMODE_WRITE] = "waits to write",
+    [EVMODE_UPGRADE] = "waits to upgrade"};
 
-static const struct evlock_type lock_type = {
-    must_wait_for_lock, answer_holder, NAME, waits};
+static const struct evlock_type lock_type = {.must_wait = must_wait_for_lock,
+    .answer_holder = answer_holder,
+    .name = NAME,
+    .waits = waits,
+    .waits_for = waits_for,
+    .comes_before = comes_before,
+    .must_wait_to_upgrade = must_wait_to_upgrade};
+
+/* All that upgrade are one party, and become one writer. */
+static EVDEFER_NOINLINE_ void
+admit_upgrade(struct evlock *lock)
+{
+	const struct evdeferred *first =
+	    EVLIST_ELEMENT(lock->sides[EVMODE_UPGRADE].waiters.next,
+		const struct evdeferred, node);
+	const struct evrequest *request = evrequest_of_(first);
+
+	if (!others_read(lock, request != NULL ? request->hold : NULL))
+		evlock_grant_upgrades_(lock);
+}
+
+static EVDEFER_NOINLINE_ void
+admit_beside_readers(struct evlock *lock)
+{
+	const struct evlock_side *upgradables = &lock->sides[EVMODE_UPGRADABLE];
+
+	if (lock->sides[EVMODE_READ].waiting > 0)
+		evlock_grant_all_(lock, EVMODE_READ);
+	if (upgradables->waiting > 0 && upgradables->inside == 0)
+		evlock_grant_first_(lock, EVMODE_UPGRADABLE);
+}
 
 static void
 admit_to_lock(struct evwaitqueue *queue)
@@ -51,11 +144,14 @@ admit_to_lock(struct evwaitqueue *queue)
 
 	if (queue->closed || lock->sides[EVMODE_WRITE].inside > 0)
 		return;
-	if (lock->sides[EVMODE_WRITE].waiting > 0) {
-		if (lock->sides[EVMODE_READ].inside == 0)
-			evlock_grant_first_(lock, EVMODE_WRITE);
-	} else if (lock->sides[EVMODE_READ].waiting > 0) {
-		evlock_grant_all_(lock, EVMODE_READ);
+	if (lock->sides[EVMODE_UPGRADE].waiting > 0) {
+		admit_upgrade(lock);
+	} else if (lock->sides[EVMODE_WRITE].waiting == 0) {
+		admit_beside_readers(lock);
+	} else if (lock->sides[EVMODE_READ].inside +
+		       lock->sides[EVMODE_UPGRADABLE].inside ==
+		   0) {
+		evlock_grant_first_(lock, EVMODE_WRITE);
 	}
 }
 
@@ -91,8 +187,10 @@ describe_rights(struct evsource *source, struct evsubject *subject)
 static void
 describe_lock(const struct evwaitqueue *queue, struct evstatement *statement)
 {
-	static const char *const modes[] = {
-	    [EVMODE_READ] = "read", [EVMODE_WRITE] = "write"};
+	static const char *const modes[] = {[EVMODE_READ] = "read",
+	    [EVMODE_UPGRADABLE] = "upgradable read",
+	    [EVMODE_WRITE] = "write",
+	    [EVMODE_UPGRADE] = "upgrade"};
 	const struct evrwlock *lock =
 	    EVLIST_ELEMENT(queue, const struct evrwlock, lock.queue);
 	struct evsubject subject = {.kind = "lock"};
@@ -159,7 +257,13 @@ must_wait_for_right(struct evlock *lock, enum evmode mode)
 }
 
 static const struct evlock_type lock_type_with_source = {
-    must_wait_for_right, answer_holder, NAME, waits};
+    .must_wait = must_wait_for_right,
+    .answer_holder = answer_holder,
+    .name = NAME,
+    .waits = waits,
+    .waits_for = waits_for,
+    .comes_before = comes_before,
+    .must_wait_to_upgrade = must_wait_to_upgrade};
 
 static const struct evwaitqueue_type queue_type_with_source = {evlock_deliver_,
     evlock_is_held_, admit_by_right, evlock_fail_waiters_, destroy_lock,
@@ -236,9 +340,11 @@ evrwlock_writer_release(struct evrwlock *lock)
 static int
 check_form(const struct evrwlock *lock, enum evrwlock_mode mode)
 {
-	if (lock != NULL && (mode == EVRWLOCK_READ || mode == EVRWLOCK_WRITE))
-		return 0;
-	return evdefer_refuse_(EINVAL);
+	if (lock == NULL || (unsigned)mode > EVRWLOCK_WRITE)
+		return evdefer_refuse_(EINVAL);
+	if (mode == EVRWLOCK_UPGRADABLE && lock->lock.source != NULL)
+		return evdefer_refuse_(ENOTSUP);
+	return 0;
 }
 
 struct evdeferred *
@@ -272,6 +378,41 @@ evrwlock_release(
 	if (owner != NULL)
 		return evlock_release_(&lock->lock, owner, (enum evmode)mode);
 	return release(lock, (enum evmode)mode);
+}
+
+struct evdeferred *
+evrwlock_upgrade(struct evrwlock *lock, struct evowner *owner)
+{
+	if (lock == NULL)
+		return evdefer_refuse_new_(EINVAL);
+	if (owner != NULL)
+		return evlock_upgrade_(&lock->lock, owner);
+	return evlock_upgrade_anonymous_(&lock->lock);
+}
+
+int
+evrwlock_try_upgrade(struct evrwlock *lock, struct evowner *owner)
+{
+	if (lock == NULL)
+		return evdefer_refuse_(EINVAL);
+	if (owner != NULL)
+		return evlock_try_upgrade_(&lock->lock, owner);
+	return evlock_try_upgrade_anonymous_(&lock->lock);
+}
+
+int
+evrwlock_downgrade(struct evrwlock *lock, struct evowner *owner,
+    enum evrwlock_mode from, enum evrwlock_mode to)
+{
+	if (check_form(lock, from) == -1 || check_form(lock, to) == -1)
+		return -1;
+	if (from <= to)
+		return evdefer_refuse_(EINVAL);
+	if (owner != NULL)
+		return evlock_downgrade_(
+		    &lock->lock, owner, (enum evmode)from, (enum evmode)to);
+	return evlock_downgrade_anonymous_(
+	    &lock->lock, (enum evmode)from, (enum evmode)to);
 }
 
 struct evdeferred *
@@ -354,7 +495,10 @@ evrwlock_get_name(const struct evrwlock *lock)
 bool
 evrwlock_is_reading(const struct evrwlock *lock)
 {
-	return lock != NULL && lock->lock.sides[EVMODE_READ].inside > 0;
+	return lock != NULL &&
+	       lock->lock.sides[EVMODE_READ].inside +
+		       lock->lock.sides[EVMODE_UPGRADABLE].inside >
+		   0;
 }
 
 bool
@@ -366,18 +510,23 @@ evrwlock_is_writing(const struct evrwlock *lock)
 void
 evrwlock_get_stats(const struct evrwlock *lock, struct evrwlock_stats *stats)
 {
-	const struct evlock_side *readers, *writers;
+	const struct evlock_side *readers, *upgradables, *writers;
 
 	*stats = (struct evrwlock_stats){0};
 	if (lock == NULL)
 		return;
 	readers = &lock->lock.sides[EVMODE_READ];
+	upgradables = &lock->lock.sides[EVMODE_UPGRADABLE];
 	writers = &lock->lock.sides[EVMODE_WRITE];
 	stats->readers_inside = readers->inside;
 	stats->writers_inside = writers->inside;
 	stats->readers_waiting = readers->waiting;
-	stats->writers_waiting = writers->waiting;
+	stats->upgradables_inside = upgradables->inside;
+	stats->upgradables_waiting = upgradables->waiting;
+	stats->upgrades_waiting = lock->lock.sides[EVMODE_UPGRADE].waiting;
+	stats->writers_waiting = writers->waiting + stats->upgrades_waiting;
 	stats->readers_granted = readers->granted;
+	stats->upgradables_granted = upgradables->granted;
 	stats->writers_granted = writers->granted;
 	stats->cancelled = lock->lock.cancelled;
 	stats->longest_queue = lock->lock.longest_queue;
@@ -386,10 +535,23 @@ evrwlock_get_stats(const struct evrwlock *lock, struct evrwlock_stats *stats)
 static const char *
 lock_state(const struct evrwlock_stats *stats)
 {
+	const size_t reading =
+	    stats->readers_inside + stats->upgradables_inside;
+
 	if (stats->writers_inside > 0)
-		return stats->readers_inside > 0 ? "writing and reading"
-						 : "writing";
-	return stats->readers_inside > 0 ? "reading" : "free";
+		return reading > 0 ? "writing and reading" : "writing";
+	return reading > 0 ? "reading" : "free";
+}
+
+static void
+add_counts(struct evtext *text, const char *what, size_t readers,
+    size_t upgradables, size_t writers)
+{
+	evtext_add_(text, "%s: %zu readers, ", what, readers);
+	/* Most locks never have any. */
+	if (upgradables > 0)
+		evtext_add_(text, "%zu upgradable, ", upgradables);
+	evtext_add_(text, "%zu writers", writers);
 }
 
 int
@@ -403,11 +565,13 @@ evrwlock_describe(const struct evrwlock *lock, char *buffer, size_t size)
 	evdefer_base_check_(lock->lock.queue.base);
 	evrwlock_get_stats(lock, &stats);
 	evtext_init_(&text, buffer, size);
-	evtext_add_(&text,
-	    "%s (%p): %s%s, inside: %zu readers, %zu writers, "
-	    "waiting: %zu readers, %zu writers",
-	    evrwlock_get_name(lock), (const void *)lock, lock_state(&stats),
-	    lock->lock.queue.closed ? " and closed" : "", stats.readers_inside,
-	    stats.writers_inside, stats.readers_waiting, stats.writers_waiting);
+	evtext_add_(&text, "%s (%p): %s%s, ", evrwlock_get_name(lock),
+	    (const void *)lock, lock_state(&stats),
+	    lock->lock.queue.closed ? " and closed" : "");
+	add_counts(&text, "inside", stats.readers_inside,
+	    stats.upgradables_inside, stats.writers_inside);
+	evtext_add_(&text, ", ");
+	add_counts(&text, "waiting", stats.readers_waiting,
+	    stats.upgradables_waiting, stats.writers_waiting);
 	return evtext_length_(&text);
 }

@@ -29,9 +29,10 @@ static const char *const waits_for_token[] = {[MODE] = "waits for a token of"};
 static const char *const waits_for_all[] = {[MODE] = "waits for"};
 
 static const struct evlock_type lock_type = {
-    must_wait_for_token, NULL, NAME, waits_for_token};
-static const struct evlock_type mutex_type = {
-    must_wait_for_token, NULL, EVMUTEX_NAME_, waits_for_all};
+    .must_wait = must_wait_for_token, .name = NAME, .waits = waits_for_token};
+static const struct evlock_type mutex_type = {.must_wait = must_wait_for_token,
+    .name = EVMUTEX_NAME_,
+    .waits = waits_for_all};
 
 static void
 admit_to_tokens(struct evwaitqueue *queue)

@@ -25,7 +25,7 @@ static struct evgroup *group;
 static long guarded[2];
 static atomic_int readers, writers;
 static atomic_int wrong;
-static atomic_long entries[2];
+static atomic_long entries[EVRWLOCK_WRITE + 1];
 
 enum way { TRY, ACQUIRE, CANCEL_SOON, TIME_OUT_SOON, WITH, OWNED, WAYS_IN_ALL };
 

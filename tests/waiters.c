@@ -143,13 +143,16 @@ lock_counts(const struct evrwlock *lock, size_t readers, size_t writers,
 	ck_assert_uint_eq(stats.writers_inside, writers);
 	ck_assert_uint_eq(stats.readers_waiting, readers_wait);
 	ck_assert_uint_eq(stats.writers_waiting, writers_wait);
-	ck_assert(evrwlock_is_reading(lock) == (readers > 0));
+	ck_assert(evrwlock_is_reading(lock) ==
+		  (readers + stats.upgradables_inside > 0));
 	ck_assert(evrwlock_is_writing(lock) == (writers > 0));
 }
 
 struct evdeferred *
 acquire_by_name(struct evrwlock *lock, enum evrwlock_mode mode)
 {
+	if (mode == EVRWLOCK_UPGRADABLE)
+		return evrwlock_acquire(lock, NULL, mode);
 	return mode == EVRWLOCK_READ ? evrwlock_reader_acquire(lock)
 				     : evrwlock_writer_acquire(lock);
 }
@@ -157,6 +160,8 @@ acquire_by_name(struct evrwlock *lock, enum evrwlock_mode mode)
 int
 release_by_name(struct evrwlock *lock, enum evrwlock_mode mode)
 {
+	if (mode == EVRWLOCK_UPGRADABLE)
+		return evrwlock_release(lock, NULL, mode);
 	return mode == EVRWLOCK_READ ? evrwlock_reader_release(lock)
 				     : evrwlock_writer_release(lock);
 }

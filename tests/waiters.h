@@ -54,7 +54,7 @@ struct evrwlock *new_lock(int i);
 void lock_counts(const struct evrwlock *lock, size_t readers, size_t writers,
     size_t readers_wait, size_t writers_wait);
 
-/* The functions that name the mode. */
+/* The functions that name the mode, where there are any. */
 struct evdeferred *acquire_by_name(struct evrwlock *, enum evrwlock_mode);
 int release_by_name(struct evrwlock *, enum evrwlock_mode);
 int try_by_name(struct evrwlock *, enum evrwlock_mode);

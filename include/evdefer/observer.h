@@ -12,7 +12,9 @@
  * Any other grant ends with a release.  An acquire that returned NULL, and one with
  * errno EINVAL or ENOMEM, is not told of.
  *
- * A try is an acquire without a Deferred: it is told of in one go.
+ * A try is an acquire without a Deferred: it is told of in one go.  An upgrade is the
+ * acquire of a hold to write, and a downgrade is a try in the one mode and then a
+ * release in the other.
  *
  * What had begun before the observer was set is told of as far as it is left: releases,
  * mostly.  Nothing is told of what a Deferred does that was made before.
@@ -61,7 +63,8 @@ struct evobserver_event {
 	 * was delivered or cancelled; NULL of a try and in a release. */
 	const struct evdeferred *deferred;
 	/** Of a cancel, why: ECANCELED (it was cancelled, timed out or freed, or its
-	 * owner was), ESHUTDOWN, EDEADLK, EBUSY (a try), or what made the lock's
+	 * owner was), ESHUTDOWN, EDEADLK, EPERM (an upgrade), EBUSY
+	 * (a try), or what made the lock's
 	 * source fail.  Otherwise 0. */
 	int error;
 };

@@ -27,6 +27,12 @@
  * acquire or a release, and the loop polls after EVDEFER_BASE_BATCH of them.
  * With EVRWLOCK_FAST it is delivered at once.
  *
+ * Who reads and may want to write later holds the lock upgradably: beside readers,
+ * which are not held back, but not beside a writer or another one that is upgradable.
+ * Such a hold can be upgraded: evrwlock_upgrade() adds a hold to write, as soon as
+ * the readers inside have left, and before any writer.  So what was read is still
+ * true.  And evrwlock_downgrade() makes less of a hold, with no writer in between.
+ *
  * The functions that name a reader or a writer are txrwlock's, and the fastest
  * ones.  evrwlock_acquire(), _try(), _release() and _with() are one form for
  * all: they take the mode as a value, and an owner (evdefer/owner.h), which may
@@ -57,8 +63,9 @@ struct evrwlock;
 
 /** How to hold the lock. */
 enum evrwlock_mode {
-	EVRWLOCK_READ, /**< share it with others that read */
-	EVRWLOCK_WRITE /**< alone */
+	EVRWLOCK_READ,	     /**< share it with others that read */
+	EVRWLOCK_UPGRADABLE, /**< the same, as the only one that may upgrade */
+	EVRWLOCK_WRITE	     /**< alone */
 };
 
 /**
@@ -141,12 +148,19 @@ struct evdeferred *evrwlock_with_writer(
  * Asks for the lock in the given mode, on behalf of an owner.  What a task gets
  * from aiorwlock's reader.acquire() and writer.acquire().
  *
+ * An upgradable hold is queued as a read, and also behind the upgradable one
+ * inside and those that wait.  When a writer leaves and none waits, all queued
+ * readers enter, and the first that waits to be upgradable.
+ *
  * An owner that writes is granted at once whatever it asks for.  One that reads
- * is granted another read at once, even while writers wait.  Each grant has to
- * be released.  If an owner that only reads asks to write, this fails with
- * EDEADLK, since it would wait for itself.  An owner that writes and reads may
- * release the write first: it goes on as a reader, and readers that waited
- * enter beside it.
+ * is granted another read at once, even while writers wait, and one with an
+ * upgradable hold another one of these, too.  If that one asks to write, this is
+ * evrwlock_upgrade().  Each grant has to be released.  If an owner that only
+ * reads asks for more, this fails with EDEADLK: to write, since it would wait
+ * for itself; and to be upgradable, since two that did that, and one of them
+ * then wrote, would wait for each other.  Who may want to write later has to say
+ * so first.  An owner that writes and reads may release the write first: it goes
+ * on as a reader, and readers that waited enter beside it.
  *
  * @param owner who asks (evdefer/owner.h); NULL for nobody in particular, as
  *   evrwlock_reader_acquire() and evrwlock_writer_acquire() do.
@@ -173,7 +187,7 @@ struct evdeferred *evrwlock_acquire(
  *
  * @param owner who takes it, or NULL.
  * @return 0, and the caller holds the lock; or -1 with errno EBUSY, EDEADLK (an
- *   owner that only reads, to write), ESHUTDOWN (the lock or its base was
+ *   owner that only reads, for more), ESHUTDOWN (the lock or its base was
  *   freed, or the owner is being freed), EINVAL or ENOMEM (with an owner only).
  *   O(1).
  */
@@ -192,6 +206,62 @@ int evrwlock_try(
  */
 int evrwlock_release(
     struct evrwlock *lock, struct evowner *owner, enum evrwlock_mode mode);
+
+/**
+ * Asks for a hold to write beside the upgradable one that the caller has.
+ *
+ * It is granted when nobody else reads.  It comes before all writers that wait,
+ * also those that came earlier, and as long as it waits no reader enters but
+ * those that the owner itself asks for.  Reads that the owner holds are not
+ * waited for; without an owner all are, since the lock cannot tell whose they
+ * are.
+ *
+ * The hold is one to write as any other.  It is given back with
+ * evrwlock_release(), mode EVRWLOCK_WRITE, and then the upgradable hold is as it
+ * was before.  If the upgrade is cancelled or freed, or its time runs out, the
+ * readers that it has held back enter at once, and the upgradable hold is as it
+ * was.  Who upgrades again while an upgrade waits, or is inside, gets another
+ * hold to write, together with the first or at once.  If the upgradable hold is
+ * released while the upgrade waits, that goes on as the first of the writers.
+ *
+ * @param owner whose hold it is, or NULL for that of nobody in particular, of
+ *   which there is one at most: the caller's.  For an owner,
+ *   evrwlock_acquire() to write does the same.
+ * @return a Deferred that is the caller's, as that of evrwlock_acquire().  It
+ *   fails with EPERM, too: the owner, or nobody in particular, has no
+ *   upgradable hold.  NULL with errno EINVAL (no lock, an owner of another base)
+ *   or ENOMEM.  O(1), but for the search for cycles, as evrwlock_acquire().
+ */
+struct evdeferred *evrwlock_upgrade(
+    struct evrwlock *lock, struct evowner *owner);
+
+/**
+ * Takes what evrwlock_upgrade() asks for if that needs no waiting.
+ *
+ * @return 0, and the caller has the hold to write, too; or -1 with errno EBUSY
+ *   (somebody else reads), EPERM (no upgradable hold), ESHUTDOWN, EINVAL or
+ *   ENOMEM, as evrwlock_try().  O(1).
+ */
+int evrwlock_try_upgrade(struct evrwlock *lock, struct evowner *owner);
+
+/**
+ * Makes a hold to read, or an upgradable one, out of one to write, or one to read
+ * out of an upgradable one, without letting a writer in between.  Those who may
+ * enter beside it do so: readers and one that is upgradable if no writer waits.
+ *
+ * It is one hold for one: an owner with several keeps the others.  Who has
+ * upgraded releases the hold to write instead, to be as before.
+ *
+ * @param owner who holds it, or NULL.
+ * @param from the mode of a hold, as for evrwlock_release().
+ * @param to the mode that it gets, and is to be released in.
+ * @return 0, or -1 with errno EINVAL (no lock, no such mode, @p to is not less
+ *   than @p from, an owner of another base) or EPERM, as evrwlock_release();
+ *   then nothing was changed.  O(1), and with EVRWLOCK_FAST the time of the
+ *   callbacks it runs.
+ */
+int evrwlock_downgrade(struct evrwlock *lock, struct evowner *owner,
+    enum evrwlock_mode from, enum evrwlock_mode to);
 
 /**
  * Acquires the lock, runs @p body, and releases the lock when the result of the
@@ -227,8 +297,8 @@ int evrwlock_set_name(struct evrwlock *lock, const char *name);
  * evrwlock_set_name(). */
 const char *evrwlock_get_name(const struct evrwlock *lock);
 
-/** @return whether readers are inside, including those whose grant is on its
- * way; false for NULL.  txrwlock's isReading. */
+/** @return whether readers are inside, or one that is upgradable, including those
+ * whose grant is on its way; false for NULL.  txrwlock's isReading. */
 bool evrwlock_is_reading(const struct evrwlock *lock);
 
 /** @return whether a writer is inside, as evrwlock_is_reading().  txrwlock's
@@ -240,13 +310,18 @@ struct evrwlock_stats {
 	size_t readers_inside;	  /**< granted and not released */
 	size_t writers_inside;	  /**< 1 at most, or holds of one owner */
 	size_t readers_waiting;	  /**< in the queue */
-	size_t writers_waiting;	  /**< in the queue */
-	uint64_t readers_granted; /**< to readers, by try and those
-				     cancelled later too */
+	size_t writers_waiting;	  /**< in the queue, upgrades too */
+	uint64_t readers_granted; /**< to readers, by try, by downgrade and
+				     those cancelled later too */
 	uint64_t writers_granted; /**< the same to writers */
 	uint64_t cancelled;   /**< left before delivery: by a cancel, a timeout,
 				 evdeferred_free() or evowner_free() */
-	size_t longest_queue; /**< most readers and writers waiting at once */
+	size_t longest_queue; /**< most that waited at once */
+
+	size_t upgradables_inside;    /**< 1 at most, or holds of one owner */
+	size_t upgradables_waiting;   /**< in the queue */
+	size_t upgrades_waiting;      /**< of writers_waiting */
+	uint64_t upgradables_granted; /**< as readers_granted */
 };
 
 /** Writes the counts to @p stats, which must not be NULL; all 0 for a NULL
