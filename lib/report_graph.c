@@ -37,6 +37,7 @@ begin_graph(struct evpage *page, bool debug)
 	(void)debug;
 	evpage_add_(page, "digraph locks {\n"
 			  "  rankdir=LR\n"
+			  "  nodesep=0.5\n"
 			  "  node [fontname=\"sans-serif\"]\n"
 			  "  edge [fontname=\"sans-serif\", fontsize=11]\n");
 }
@@ -105,7 +106,7 @@ add_node_name(const struct evstatement *statement, const struct evparty *party)
 		    statement->number, statement->parties);
 }
 
-/* The function alone; all that is known is shown by a pointer that rests there. */
+/* In the label the function alone; a pointer that rests there shows all of it. */
 static void
 add_graph_creation(
     struct evstatement *statement, const struct evcreation *creation)
@@ -113,14 +114,19 @@ add_graph_creation(
 	struct evpage *page = statement->page;
 	char place[EVREPORT_PLACE];
 	struct evtext text;
+	size_t length;
+	char after;
 
 	evtext_init_(&text, place, sizeof(place));
 	evcreation_describe_(creation, &text);
-	evpage_add_(page, "\\n%.3f s\", edgetooltip=\"",
-	    evstatement_age_(statement, creation));
+	evpage_add_(
+	    page, "\\n%.3f s\\n", evstatement_age_(statement, creation));
+	length = strcspn(place, " ");
+	after = place[length];
+	place[length] = '\0';
 	add_label(page, place);
-	place[strcspn(place, " ")] = '\0';
-	evpage_add_(page, "\", headlabel=\"");
+	place[length] = after;
+	evpage_add_(page, "\", edgetooltip=\"");
 	add_label(page, place);
 }
 

@@ -4,7 +4,8 @@
 # Do README.md and docs/tutorial.md show the programs in docs/examples as they
 # are, and do these do what the text says?  A page links a program, then quotes it
 # in blocks ```c, each of which has to be lines of that file.  All that the program
-# prints is in the blocks ```text that follow: an address stands for any address.
+# prints is in the blocks ```text that follow: an address stands for any address, and
+# a place in a program, with how long something took, for any.
 #
 # From the environment, as set by automake: srcdir, CC, CPPFLAGS, CFLAGS,
 # LDFLAGS, LIBS, EVDEFER_CFLAGS and EVDEFER_LIBS.  Without EVDEFER_LIBS the
@@ -123,7 +124,9 @@ check_program()
 	run "$tmp/$name" > "$tmp/got" 2> "$tmp/err" < /dev/null
 	status=$?
 	for output in "$tmp/got" "$tmp/$name.out"; do
-		sed 's/0x[0-9a-f][0-9a-f]*/0x.../g' "$output" > "$output.same"
+		sed -e 's/for [0-9.]* s, from .*/for ... s, from .../' \
+		    -e 's/0x[0-9a-f][0-9a-f]*/0x.../g' \
+		    "$output" > "$output.same"
 	done
 	if [ "$status" -ne 0 ]; then
 		fail "$1: ends with $status"
