@@ -59,8 +59,8 @@ static void
 describe_semaphore(
     const struct evwaitqueue *queue, struct evstatement *statement)
 {
-	static const char *const token[] = {[MODE] = "token"};
-	static const char *const lock[] = {[MODE] = "lock"};
+	static const char *const token[EVMODES_WAITING] = {[MODE] = "token"};
+	static const char *const lock[EVMODES_WAITING] = {[MODE] = "lock"};
 	const struct evsemaphore *semaphore =
 	    EVLIST_ELEMENT(queue, const struct evsemaphore, lock.queue);
 	const bool is_mutex = semaphore->lock.kind == EVOBSERVER_MUTEX;

@@ -10,7 +10,7 @@ evtrail_note_(struct evtrail **trails, enum evmode mode, size_t inside,
 	struct evtrail *trail;
 
 	if (*trails == NULL)
-		*trails = calloc(EVMODE_WRITE + 1, sizeof(struct evtrail));
+		*trails = calloc(EVMODES, sizeof(struct evtrail));
 	if (*trails == NULL)
 		return;
 	trail = *trails + mode;

@@ -264,6 +264,37 @@ START_TEST(granted_comes_before_inside_in_json)
 }
 END_TEST
 
+/* _i: with owners. */
+START_TEST(upgradable_one_waits_to_upgrade)
+{
+	struct evrwlock *lock = evrwlock_new(base, 0);
+	struct evowner *owner;
+
+	meet();
+	owner = _i == 1 ? alice : NULL;
+	evrwlock_try(lock, owner, EVRWLOCK_UPGRADABLE);
+	evrwlock_reader_try(lock);
+	hold_on(evrwlock_acquire(lock, bob, EVRWLOCK_UPGRADABLE));
+	hold_on(evrwlock_upgrade(lock, owner));
+	ck_assert_str_eq(take_text(),
+	    _i == 1 ? "lock (number 1, 0x): inside 2, waiting 2\n"
+		      "    inside   \"alice\": upgradable read\n"
+		      "    inside   1 without an owner: read\n"
+		      "    waiting  \"bob\": upgradable read\n"
+		      "    waiting  \"alice\": upgrade\n"
+		    : "lock (number 1, 0x): inside 2, waiting 2\n"
+		      "    inside   1 without an owner: read\n"
+		      "    inside   1 without an owner: upgradable read\n"
+		      "    waiting  \"bob\": upgradable read\n"
+		      "    waiting  1 without an owner: upgrade\n");
+	let_go();
+	evrwlock_reader_release(lock);
+	evrwlock_release(lock, owner, EVRWLOCK_UPGRADABLE);
+	part();
+	evrwlock_free(lock);
+}
+END_TEST
+
 START_TEST(closed_lock_with_somebody_inside)
 {
 	struct evrwlock *lock = evrwlock_new(base, 0);
@@ -575,6 +606,7 @@ report_suite(void)
 	tcase_add_test(tcase, cycle_is_a_ring_of_arrows);
 	tcase_add_loop_test(tcase, granted_and_not_told_yet, 0, 4);
 	tcase_add_test(tcase, granted_comes_before_inside_in_json);
+	tcase_add_loop_test(tcase, upgradable_one_waits_to_upgrade, 0, 2);
 	tcase_add_test(tcase, closed_lock_with_somebody_inside);
 	tcase_add_test(tcase, bad_arguments_are_refused);
 	tcase_add_test(tcase, closed_base_is_refused);
