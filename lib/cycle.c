@@ -343,12 +343,12 @@ is_room_for(const struct evlock *lock, enum evmode mode)
 
 	if (lock->sides[EVMODE_WRITE].stuck > 0)
 		return false;
-	if (mode == EVMODE_READ)
-		return true;
-	if (mode == EVMODE_UPGRADABLE)
-		return upgradables == 0;
 	if (mode == EVMODE_WRITE)
 		return readers + upgradables == 0;
+	if (mode != EVMODE_UPGRADE)
+		return (lock->limit == 0 ||
+			   readers + upgradables < lock->limit) &&
+		       (mode == EVMODE_READ || upgradables == 0);
 	request = evrequest_of_(next_of(&lock->sides[mode]));
 	return request == NULL || readers <= evhold_count_reads_(request->hold);
 }

@@ -422,6 +422,8 @@ evrwlock_new_on_file(
 
 	if (path == NULL)
 		return evdefer_refuse_new_(EINVAL);
+	if (flags & EVRWLOCK_FAIR)
+		return evdefer_refuse_new_(ENOTSUP);
 	lock = evrwlock_new(base, flags);
 	if (lock == NULL || put_on_file(lock, path) == 0)
 		return lock;

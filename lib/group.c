@@ -429,6 +429,8 @@ evrwlock_new_in_group(
 
 	if (group == NULL)
 		return evdefer_refuse_new_(EINVAL);
+	if (flags & EVRWLOCK_FAIR)
+		return evdefer_refuse_new_(ENOTSUP);
 	lock = evrwlock_new(base, flags);
 	if (lock == NULL)
 		return NULL;

@@ -101,7 +101,7 @@ struct evlock {
 	uint64_t seen;		/* by the search in cycle.c, */
 	unsigned seen_modes;	/* which has looked for these */
 	char *name;		/* or NULL */
-	size_t limit;		/* tokens of a semaphore */
+	size_t limit;		/* tokens, or readers; of a lock 0 for none */
 };
 
 /* The memory is zeroed. */

@@ -3,7 +3,7 @@
 
 #include <stdlib.h>
 
-#include "request-internal.h"
+#include "rules-internal.h"
 #include "rwlock-internal.h"
 #include "statement-internal.h"
 #include "text-internal.h"
@@ -18,142 +18,6 @@ _Static_assert((int)EVRWLOCK_READ == (int)EVMODE_READ &&
 struct evrwlock {
 	struct evlock lock;
 };
-
-static inline bool
-must_wait_to_read(const struct evlock *lock)
-{
-	return lock->sides[EVMODE_WRITE].inside +
-		   lock->sides[EVMODE_WRITE].waiting +
-		   lock->sides[EVMODE_UPGRADE].waiting >
-	       0;
-}
-
-static inline bool
-must_wait_for_lock(struct evlock *lock, enum evmode mode)
-{
-	const struct evlock_side *readers = &lock->sides[EVMODE_READ];
-	const struct evlock_side *upgradables = &lock->sides[EVMODE_UPGRADABLE];
-	const struct evlock_side *writers = &lock->sides[EVMODE_WRITE];
-
-	if (mode == EVMODE_READ)
-		return must_wait_to_read(lock);
-	if (mode == EVMODE_WRITE)
-		return writers->inside + readers->inside + upgradables->inside >
-		       0;
-	return must_wait_to_read(lock) ||
-	       upgradables->inside + upgradables->waiting > 0;
-}
-
-/* Who only reads may only read again.  One that waited to write would wait for itself,
- * and one that waited to be able to, for somebody who may come to wait for it. */
-static enum evanswer
-answer_holder(unsigned inside, enum evmode mode)
-{
-	if (mode == EVMODE_READ || (inside & EVMODE_BIT(EVMODE_WRITE)))
-		return EVANSWER_ENTER;
-	if (!(inside & EVMODE_BIT(EVMODE_UPGRADABLE)))
-		return EVANSWER_DEADLOCK;
-	return mode == EVMODE_WRITE ? EVANSWER_UPGRADE : EVANSWER_ENTER;
-}
-
-/* The hold is that of the one who upgrades, NULL without an owner. */
-static bool
-others_read(const struct evlock *lock, const struct evhold *hold)
-{
-	const size_t own = hold != NULL ? evhold_count_reads_(hold) : 0;
-
-	return lock->sides[EVMODE_READ].inside > own;
-}
-
-/* It writes already, or nobody else is inside but readers. */
-static bool
-must_wait_to_upgrade(struct evlock *lock, const struct evhold *hold)
-{
-	return lock->sides[EVMODE_WRITE].inside == 0 && others_read(lock, hold);
-}
-
-static unsigned
-waits_for(const struct evlock *lock, enum evmode mode)
-{
-	/* Nobody else has an upgradable hold. */
-	if (mode == EVMODE_UPGRADE)
-		return EVMODE_ANY & ~EVMODE_BIT(EVMODE_UPGRADABLE);
-	/* Writers that wait for all inside are in front. */
-	if (mode == EVMODE_WRITE || lock->sides[EVMODE_WRITE].waiting > 0 ||
-	    lock->sides[EVMODE_UPGRADE].waiting > 0)
-		return EVMODE_ANY;
-	if (mode == EVMODE_UPGRADABLE)
-		return EVMODE_BIT(EVMODE_UPGRADABLE) | EVMODE_BIT(EVMODE_WRITE);
-	return EVMODE_BIT(EVMODE_WRITE);
-}
-
-/* One that upgrades is inside, or was: nobody stands in front of it. */
-static bool
-comes_before(enum evmode mode, enum evmode other, bool older)
-{
-	if (other == EVMODE_UPGRADE || mode == EVMODE_READ)
-		return false;
-	if (mode == EVMODE_UPGRADABLE)
-		return older && other == EVMODE_UPGRADABLE;
-	return mode == EVMODE_UPGRADE || older || other != EVMODE_WRITE;
-}
-
-#define NAME "a lock"
-
-static const char *const waits[] = {[EVMODE_READ] = "waits to read",
-    [EVMODE_UPGRADABLE] = "waits to read (upgradable)",
-    [EVMODE_WRITE] = "waits to write",
-    [EVMODE_UPGRADE] = "waits to upgrade"};
-
-static const struct evlock_type lock_type = {.must_wait = must_wait_for_lock,
-    .answer_holder = answer_holder,
-    .name = NAME,
-    .waits = waits,
-    .waits_for = waits_for,
-    .comes_before = comes_before,
-    .must_wait_to_upgrade = must_wait_to_upgrade};
-
-/* All that upgrade are one party, and become one writer. */
-static EVDEFER_NOINLINE_ void
-admit_upgrade(struct evlock *lock)
-{
-	const struct evdeferred *first =
-	    EVLIST_ELEMENT(lock->sides[EVMODE_UPGRADE].waiters.next,
-		const struct evdeferred, node);
-	const struct evrequest *request = evrequest_of_(first);
-
-	if (!others_read(lock, request != NULL ? request->hold : NULL))
-		evlock_grant_upgrades_(lock);
-}
-
-static EVDEFER_NOINLINE_ void
-admit_beside_readers(struct evlock *lock)
-{
-	const struct evlock_side *upgradables = &lock->sides[EVMODE_UPGRADABLE];
-
-	if (lock->sides[EVMODE_READ].waiting > 0)
-		evlock_grant_all_(lock, EVMODE_READ);
-	if (upgradables->waiting > 0 && upgradables->inside == 0)
-		evlock_grant_first_(lock, EVMODE_UPGRADABLE);
-}
-
-static void
-admit_to_lock(struct evwaitqueue *queue)
-{
-	struct evlock *lock = evlock_of_(queue);
-
-	if (queue->closed || lock->sides[EVMODE_WRITE].inside > 0)
-		return;
-	if (lock->sides[EVMODE_UPGRADE].waiting > 0) {
-		admit_upgrade(lock);
-	} else if (lock->sides[EVMODE_WRITE].waiting == 0) {
-		admit_beside_readers(lock);
-	} else if (lock->sides[EVMODE_READ].inside +
-		       lock->sides[EVMODE_UPGRADABLE].inside ==
-		   0) {
-		evlock_grant_first_(lock, EVMODE_WRITE);
-	}
-}
 
 static void
 destroy_lock(struct evwaitqueue *queue)
@@ -197,12 +61,19 @@ describe_lock(const struct evwaitqueue *queue, struct evstatement *statement)
 
 	if (lock->lock.source != NULL)
 		describe_rights(lock->lock.source, &subject);
+	if (lock->lock.limit > 0)
+		evsubject_add_(&subject, (struct evfact){.name = "limit",
+					     .number = lock->lock.limit});
 	evlock_describe_(&lock->lock, statement, &subject, modes);
 }
 
 static const struct evwaitqueue_type queue_type = {evlock_deliver_,
-    evlock_is_held_, admit_to_lock, evlock_fail_waiters_, destroy_lock,
+    evlock_is_held_, evrules_admit_, evlock_fail_waiters_, destroy_lock,
     describe_lock};
+
+static const struct evwaitqueue_type queue_type_with_policy = {evlock_deliver_,
+    evlock_is_held_, evrules_admit_by_policy_, evlock_fail_waiters_,
+    destroy_lock, describe_lock};
 
 /*
  * With a source.
@@ -236,7 +107,7 @@ admit_by_right(struct evwaitqueue *queue)
 	if (ask(lock, needed, readers->inside + readers->waiting, false) >=
 		needed &&
 	    !evdefer_base_closed_(queue->base))
-		admit_to_lock(queue);
+		evrules_admit_(queue);
 }
 
 static bool
@@ -249,8 +120,8 @@ must_wait_for_right(struct evlock *lock, enum evmode mode)
 	if (mode == EVMODE_WRITE)
 		return lock->sides[mode].waiting > 0 ||
 		       ask(lock, EVRIGHT_WRITE, 0, true) < EVRIGHT_WRITE ||
-		       must_wait_for_lock(lock, mode);
-	if (evlock_waiting_(lock) > 0 || must_wait_for_lock(lock, mode))
+		       evrules_must_wait_(lock, mode);
+	if (evlock_waiting_(lock) > 0 || evrules_must_wait_(lock, mode))
 		return true;
 	return !evsource_publish_(lock->source, reading) &&
 	       ask(lock, EVRIGHT_READ, reading, true) < EVRIGHT_READ;
@@ -258,12 +129,12 @@ must_wait_for_right(struct evlock *lock, enum evmode mode)
 
 static const struct evlock_type lock_type_with_source = {
     .must_wait = must_wait_for_right,
-    .answer_holder = answer_holder,
-    .name = NAME,
-    .waits = waits,
-    .waits_for = waits_for,
-    .comes_before = comes_before,
-    .must_wait_to_upgrade = must_wait_to_upgrade};
+    .answer_holder = evrules_answer_holder_,
+    .name = EVRULES_NAME_,
+    .waits = evrules_waits_,
+    .waits_for = evrules_waits_for_,
+    .comes_before = evrules_comes_before_,
+    .must_wait_to_upgrade = evrules_must_wait_to_upgrade_};
 
 static const struct evwaitqueue_type queue_type_with_source = {evlock_deliver_,
     evlock_is_held_, admit_by_right, evlock_fail_waiters_, destroy_lock,
@@ -278,7 +149,7 @@ acquire(struct evrwlock *lock, enum evmode mode)
 {
 	if (lock == NULL)
 		return evdefer_refuse_new_(EINVAL);
-	return evlock_acquire_anonymous_(&lock->lock, mode, must_wait_for_lock);
+	return evlock_acquire_anonymous_(&lock->lock, mode, evrules_must_wait_);
 }
 
 struct evdeferred *
@@ -298,7 +169,7 @@ try_acquire(struct evrwlock *lock, enum evmode mode)
 {
 	if (lock == NULL)
 		return evdefer_refuse_(EINVAL);
-	return evlock_try_anonymous_(&lock->lock, mode, must_wait_for_lock);
+	return evlock_try_anonymous_(&lock->lock, mode, evrules_must_wait_);
 }
 
 int
@@ -443,18 +314,62 @@ evrwlock_with_writer(struct evrwlock *lock, evdeferred_body_fn body, void *arg)
  * Making, closing, looking.
  */
 
+/* Has its rules be those of its policy, if it has one. */
+static void
+set_policy(struct evrwlock *lock, bool fair, size_t limit)
+{
+	struct evwaitqueue *queue = &lock->lock.queue;
+	const bool plain = !fair && limit == 0;
+
+	lock->lock.limit = limit;
+	if (plain)
+		lock->lock.type = &evrules_type_;
+	else
+		lock->lock.type =
+		    fair ? &evrules_fair_type_ : &evrules_limited_type_;
+	queue->type = plain ? &queue_type : &queue_type_with_policy;
+	queue->ways.special = !plain;
+	evdefer_base_update_plain_(queue->base, &queue->ways);
+}
+
 struct evrwlock *
 evrwlock_new(struct evdefer_base *base, unsigned flags)
 {
 	struct evrwlock *lock;
 
-	if (evwaitqueue_check_new_(base, flags) == -1)
+	if (evwaitqueue_check_new_(base, flags & ~EVRWLOCK_FAIR) == -1)
 		return NULL;
 	lock = calloc(1, sizeof(*lock));
 	if (lock == NULL)
 		return evdefer_refuse_new_(ENOMEM);
-	evlock_init_(&lock->lock, &lock_type, &queue_type, base, flags);
+	evlock_init_(&lock->lock, &evrules_type_, &queue_type, base, flags);
+	set_policy(lock, (flags & EVRWLOCK_FAIR) != 0, 0);
 	return lock;
+}
+
+int
+evrwlock_set_reader_limit(struct evrwlock *lock, size_t limit)
+{
+	const bool fair =
+	    lock != NULL && lock->lock.type == &evrules_fair_type_;
+
+	if (lock == NULL)
+		return evdefer_refuse_(EINVAL);
+	evdefer_base_check_(lock->lock.queue.base);
+	if (lock->lock.source != NULL)
+		return evdefer_refuse_(ENOTSUP);
+	/* A holder's, which may end. */
+	if (lock->lock.queue.closed)
+		return evdefer_refuse_(ESHUTDOWN);
+	set_policy(lock, fair, limit);
+	evwaitqueue_changed_(&lock->lock.queue);
+	return 0;
+}
+
+size_t
+evrwlock_get_reader_limit(const struct evrwlock *lock)
+{
+	return lock != NULL ? lock->lock.limit : 0;
 }
 
 int
@@ -489,7 +404,7 @@ evrwlock_set_name(struct evrwlock *lock, const char *name)
 const char *
 evrwlock_get_name(const struct evrwlock *lock)
 {
-	return lock != NULL ? evlock_get_name_(&lock->lock) : NAME;
+	return lock != NULL ? evlock_get_name_(&lock->lock) : EVRULES_NAME_;
 }
 
 bool

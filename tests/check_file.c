@@ -23,7 +23,7 @@ START_TEST(bad_arguments_are_refused)
 
 	REFUSED_NULL(evrwlock_new_on_file(NULL, path, 0), EINVAL);
 	REFUSED_NULL(evrwlock_new_on_file(base, NULL, 0), EINVAL);
-	REFUSED_NULL(evrwlock_new_on_file(base, path, 0x2u), EINVAL);
+	REFUSED_NULL(evrwlock_new_on_file(base, path, 0x4u), EINVAL);
 	REFUSED_NULL(evrwlock_new_on_file(base, "", 0), ENOENT);
 	REFUSED_NULL(evrwlock_new_on_file(base, "/", 0), EISDIR);
 	snprintf(missing, sizeof(missing), "%s/lock", path);

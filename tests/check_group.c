@@ -77,7 +77,7 @@ START_TEST(bad_arguments_are_einval)
 	make_group(_i);
 	REFUSED_NULL(evrwlock_new_in_group(NULL, base, 0), EINVAL);
 	REFUSED_NULL(evrwlock_new_in_group(group, NULL, 0), EINVAL);
-	REFUSED_NULL(evrwlock_new_in_group(group, base, 0x2u), EINVAL);
+	REFUSED_NULL(evrwlock_new_in_group(group, base, 0x4u), EINVAL);
 	memset(&stats, 0xff, sizeof(stats));
 	evgroup_get_stats(NULL, &stats);
 	ck_assert_mem_eq(&stats, &none, sizeof(none));

@@ -10,7 +10,7 @@ START_TEST(bad_arguments_are_einval)
 	struct evrwlock_stats stats, none = {0};
 
 	REFUSED_NULL(evrwlock_new(NULL, 0), EINVAL);
-	REFUSED_NULL(evrwlock_new(base, 0x2u), EINVAL);
+	REFUSED_NULL(evrwlock_new(base, 0x4u), EINVAL);
 	REFUSED_NULL(evrwlock_new(base, 0x80000001u), EINVAL);
 	REFUSED_NULL(evrwlock_reader_acquire(NULL), EINVAL);
 	REFUSED_NULL(evrwlock_writer_acquire(NULL), EINVAL);

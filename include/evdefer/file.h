@@ -75,10 +75,10 @@ extern "C" {
  * releases.  The loop does not end while something waits for another process.
  *
  * @param path of the file; it is opened once, here.
- * @param flags as for evrwlock_new().
+ * @param flags 0 or EVRWLOCK_FAST.
  * @return the lock, to be freed with evrwlock_free(); NULL with errno EINVAL (no base,
- *   no path, unknown flag), ENOMEM, ESHUTDOWN (evdefer_base_free() was called), ENOSYS
- *   (the system has no open file description locks), ENOLCK or what else it says if
+ *   no path, unknown flag), ENOTSUP (EVRWLOCK_FAIR: who is served next is up to the
+ *   kernel), ENOMEM, ESHUTDOWN (evdefer_base_free() was called), ENOSYS (the system has no open file description locks), ENOLCK or what else it says if
  *   this file can't be locked, or what open(2) says: EACCES, ENOENT, EMFILE, ...
  */
 struct evrwlock *evrwlock_new_on_file(

@@ -74,10 +74,10 @@ void evgroup_free(struct evgroup *group);
  * fail that wait, as nobody could tell them any more; who is inside stays until he
  * releases.
  *
- * @param flags as for evrwlock_new().
+ * @param flags 0 or EVRWLOCK_FAST.
  * @return the lock, to be freed with evrwlock_free(); NULL with errno EINVAL (no
- *   group, no base, unknown flag), ENOMEM, or ESHUTDOWN (evdefer_base_free() was
- *   called).  What can fail fails here: no later call needs memory that one of a
+ *   group, no base, unknown flag), ENOTSUP (EVRWLOCK_FAIR: who is served next is not
+ *   the member's to say), ENOMEM, or ESHUTDOWN (evdefer_base_free() was called).  What can fail fails here: no later call needs memory that one of a
  *   lock without a group does not.
  */
 struct evrwlock *evrwlock_new_in_group(

@@ -10,7 +10,9 @@
  * served in the order in which they came, and so are writers.  When a writer
  * leaves, the next waiting writer enters, and if there is none, all queued
  * readers.  So writers that keep coming starve the readers, who wait as long as
- * a writer is inside or waits.
+ * a writer is inside or waits.  Where that must not be, EVRWLOCK_FAIR has all served
+ * in the order in which they came.  And evrwlock_set_reader_limit() has some readers
+ * wait for others, where what they read bears no more of them at once.
  *
  * A grant is a value whose disposal releases the lock.  The callback that
  * receives it (the value is the lock itself) holds the lock from then on and
@@ -61,6 +63,15 @@ struct evrwlock;
  * aiorwlock's fast=True. */
 #define EVRWLOCK_FAST 0x1u
 
+/** First come, first served: nobody starves, as nobody comes before one that waits
+ * and has asked before.  Neighbours in the queue that read enter together; one that
+ * wants to be upgradable counts as a reader in its place, and waits for its turn to be
+ * that beside the queue, while readers behind it enter.  An upgrade still comes first,
+ * and an owner still acquires again at once what it holds.  The price is that writers
+ * wait longer, and that letting in n readers takes n steps.  Not for a lock that
+ * others beyond its loop have a say in (evdefer/group.h, evdefer/file.h). */
+#define EVRWLOCK_FAIR 0x2u
+
 /** How to hold the lock. */
 enum evrwlock_mode {
 	EVRWLOCK_READ,	     /**< share it with others that read */
@@ -72,7 +83,7 @@ enum evrwlock_mode {
  * Makes a lock that nobody holds.  One for several loops is made with
  * evrwlock_new_in_group() (evdefer/group.h).
  *
- * @param flags 0 or EVRWLOCK_FAST.
+ * @param flags 0, or EVRWLOCK_FAST and EVRWLOCK_FAIR, or one of them.
  * @return the lock, to be freed with evrwlock_free(); NULL with errno EINVAL
  *   (no base, unknown flag), ENOMEM, or ESHUTDOWN (evdefer_base_free() was
  *   called).
@@ -287,6 +298,26 @@ int evrwlock_downgrade(struct evrwlock *lock, struct evowner *owner,
 struct evdeferred *evrwlock_with(struct evrwlock *lock, struct evowner *owner,
     enum evrwlock_mode mode, const struct timeval *patience,
     evdeferred_body_fn body, void *arg);
+
+/**
+ * Has no more than so many readers inside at once, an upgradable one among them: those
+ * that would be more wait until others leave, and enter in the order in which they
+ * came.
+ *
+ * A lower limit lets nobody out, only nobody in; a higher one lets in at once those
+ * that wait for it.  What an owner that is inside acquires again never waits, as it
+ * might wait for itself, nor does a downgrade.  So there may be more inside than the
+ * limit says; others then wait until there are less.
+ *
+ * @param limit how many holds; 0, as at first, for any number.
+ * @return 0, or -1 with errno EINVAL (no lock), ENOTSUP (a lock that others beyond its
+ *   loop have a say in: evdefer/group.h, evdefer/file.h) or ESHUTDOWN
+ *   (evrwlock_free() was called).  O(1), and a step for each that it lets in.
+ */
+int evrwlock_set_reader_limit(struct evrwlock *lock, size_t limit);
+
+/** @return the limit, 0 for none or NULL. */
+size_t evrwlock_get_reader_limit(const struct evrwlock *lock);
 
 /** Names the lock, for messages about deadlocks.  @p name is copied; NULL
  * removes the name.
