@@ -15,12 +15,13 @@ write_next(struct evstatement *statement)
 	statement->next.count = 0;
 }
 
+/* Either all in one relation are known, or none of them is. */
 static bool
 are_alike(const struct evparty *one, const struct evparty *other)
 {
 	return one->owner == NULL && other->owner == NULL &&
 	       one->mode == other->mode && one->relation == other->relation &&
-	       one->creation == NULL && other->creation == NULL;
+	       other->creation == NULL;
 }
 
 void

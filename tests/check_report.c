@@ -264,6 +264,27 @@ START_TEST(granted_comes_before_inside_in_json)
 }
 END_TEST
 
+START_TEST(those_granted_are_told_from_those_inside)
+{
+	struct evrwlock *lock = evrwlock_new(base, 0);
+
+	evrwlock_reader_try(lock);
+	start_report(EVDEFER_REPORT_TEXT);
+	hold_on(evrwlock_reader_acquire(lock));
+	hold_on(evrwlock_reader_acquire(lock));
+	event_base_dispatch(loop);
+	end_report(0);
+	reader.text[reader.length] = '\0';
+	ck_assert_ptr_nonnull(
+	    strstr(reader.text, "inside 3, waiting 0\n"
+				"    granted  2 without an owner: read\n"
+				"    inside   1 without an owner: read\n"));
+	let_go();
+	evrwlock_reader_release(lock);
+	evrwlock_free(lock);
+}
+END_TEST
+
 /* _i: with owners. */
 START_TEST(upgradable_one_waits_to_upgrade)
 {
@@ -337,6 +358,8 @@ START_TEST(mutex_semaphore_and_queue)
 	    "    waiting  \"bob\": token\n"
 	    "queue (number 3, 0x): inside 0, waiting 2, objects 0\n"
 	    "    waiting  2 without an owner: get\n");
+	ck_assert_ptr_nonnull(strstr(take_report(EVDEFER_REPORT_GRAPH),
+	    "label=\"semaphore 2\\ninside 2, waiting 1\\nlimit 2\"]\n"));
 	evsemaphore_release(semaphore, NULL);
 	part();
 	evmutex_free(mutex);
@@ -606,6 +629,7 @@ report_suite(void)
 	tcase_add_test(tcase, cycle_is_a_ring_of_arrows);
 	tcase_add_loop_test(tcase, granted_and_not_told_yet, 0, 4);
 	tcase_add_test(tcase, granted_comes_before_inside_in_json);
+	tcase_add_test(tcase, those_granted_are_told_from_those_inside);
 	tcase_add_loop_test(tcase, upgradable_one_waits_to_upgrade, 0, 2);
 	tcase_add_test(tcase, closed_lock_with_somebody_inside);
 	tcase_add_test(tcase, bad_arguments_are_refused);

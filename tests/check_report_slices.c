@@ -450,6 +450,27 @@ START_TEST(whoever_takes_it_may_free_the_base)
 }
 END_TEST
 
+/* The other one, which has not come so far, is completed meanwhile. */
+START_TEST(base_is_freed_by_one_of_two_reports)
+{
+	int pieces = 0;
+
+	make_locks(LOCKS, 0);
+	reader.meanwhile = free_base_at_third;
+	start_report(EVDEFER_REPORT_TEXT);
+	second = evdefer_base_report(
+	    base, EVDEFER_REPORT_JSON, count_piece, &pieces);
+	see(second, &second_seen);
+	turns(1);
+	ck_assert_uint_eq(reader.pieces, LOCKS + 1);
+	ck_assert_int_eq(pieces, LOCKS + 1);
+	ck_assert_int_eq(second_seen.values, 1);
+	evdeferred_free(second);
+	end_report(0);
+	free_locks();
+}
+END_TEST
+
 static int
 free_base_and_report(void)
 {
@@ -562,6 +583,7 @@ report_suite(void)
 	tcase_add_test(tcase, whoever_takes_it_may_start_another);
 	tcase_add_test(tcase, report_is_completed_when_the_base_is_freed);
 	tcase_add_test(tcase, whoever_takes_it_may_free_the_base);
+	tcase_add_test(tcase, base_is_freed_by_one_of_two_reports);
 	tcase_add_test(tcase, whoever_takes_it_may_free_the_base_and_it);
 	tcase_add_test(tcase, end_of_the_report_may_be_that_of_all);
 
