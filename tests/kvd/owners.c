@@ -303,6 +303,30 @@ START_TEST(test_deadlock_over_two_keys)
 }
 END_TEST
 
+/* One of them waits behind a writer that has nothing else. */
+START_TEST(test_deadlock_behind_a_waiting_writer)
+{
+	struct peer writer;
+	char text[CLIENT_TEXT_MAX], name[32];
+
+	put_in_loops(0, 0);
+	peer_open_in(&writer, &kvd, 0);
+	expect(&a, "+OK", "LOCK first READ");
+	expect(&b, "+OK", "LOCK second WRITE");
+	wait_in(&writer, "LOCK first WRITE");
+	wait_in(&b, "LOCK first READ");
+	strcpy(text, ask(&a, "LOCK second READ"));
+	ck_assert_msg(strncmp(text, "-DEADLOCK ", 10) == 0, "%s", text);
+	expect_to_name(text, name_of(&a, name));
+	expect_to_name(text, name_of(&b, name));
+	/* Who leaves has the writer enter, and then the reader. */
+	expect(&a, "+OK", "UNLOCK first");
+	expect_granted(&writer);
+	peer_close(&writer);
+	expect_granted(&b);
+}
+END_TEST
+
 /* Where two loops have a part of the cycle, neither can see it. */
 START_TEST(test_deadlock_over_two_loops_ends_with_the_patience)
 {
@@ -890,6 +914,7 @@ kvd_owners_case(void)
 	tcase_add_test(tcase, test_lock_that_times_out);
 	tcase_add_test(tcase, test_writer_that_times_out_lets_readers_in);
 	tcase_add_test(tcase, test_deadlock_over_two_keys);
+	tcase_add_test(tcase, test_deadlock_behind_a_waiting_writer);
 	tcase_add_test(
 	    tcase, test_deadlock_over_two_loops_ends_with_the_patience);
 	tcase_add_test(tcase, test_deadlock_of_many_clients);
