@@ -8,9 +8,8 @@
  * for those in some modes, as the lock says.  Those in front of it in the queue matter
  * only if they wait for something else as well: otherwise they wait for the same owners
  * inside.  Of these, the "blockers" of the lock, the lock says who comes before whom.
- * If the search does not come back to the owner
- * there is no cycle.  If it does there is one, where whoever waits needs all that it
- * waits for to go away.
+ * If the search does not come back to the owner there is no cycle.  If it does there is
+ * one, where whoever waits needs all that it waits for to go away.
  *
  * Who waits for a token needs only one of many to go away.  So if the search has come
  * to that, a second part decides.  Those found that wait for nothing leave all that
@@ -247,17 +246,12 @@ find_blockers(struct search *search, const struct evrequest *request)
 	}
 }
 
-/* Does it wait for its owner, who is inside?  One that upgrades does not, nor one that
- * wants to be able to and whose owner was let in to read before. */
+/* Does it wait for its owner, who is inside?  One that upgrades does not. */
 static bool
 waits_for_owner(const struct evrequest *request)
 {
-	const struct evhold *hold = request->hold;
-
-	if (request->mode == EVMODE_UPGRADE || !evhold_is_inside_(hold))
-		return false;
-	return request->mode != EVMODE_UPGRADABLE ||
-	       is_inside_in(hold, EVMODE_ANY & ~EVMODE_BIT(EVMODE_READ));
+	return request->mode != EVMODE_UPGRADE &&
+	       evhold_is_inside_(request->hold);
 }
 
 /* Of an owner's requests at a reentrant lock only the one that will be granted first
@@ -267,7 +261,7 @@ static bool
 waits_for_others(const struct evrequest *request)
 {
 	const struct evhold *hold = request->hold;
-	const struct evlist *writes = &hold->waiting[EVMODE_WRITE];
+	enum evmode mode;
 
 	if (request->lock->queue.closed || evrequest_is_granted_(request))
 		return false;
@@ -275,8 +269,12 @@ waits_for_others(const struct evrequest *request)
 		return true;
 	if (waits_for_owner(request))
 		return false;
-	if (request->mode < EVMODE_WRITE && !evlist_empty_(writes))
-		return false;
+	/* It may have released what it upgrades, so that it is not inside. */
+	for (mode = EVMODE_UPGRADE; mode >= EVMODE_WRITE; mode--) {
+		if (mode > request->mode &&
+		    !evlist_empty_(&hold->waiting[mode]))
+			return false;
+	}
 	return hold->waiting[request->mode].next == &request->node;
 }
 

@@ -63,6 +63,9 @@ evhold_is_inside_(const struct evhold *hold)
 	       0;
 }
 
+/* Has it requests that wait, or that it was not told of? */
+bool evhold_is_waiting_(const struct evhold *hold);
+
 /* Counts one more or one less inside. */
 void evhold_enter_(struct evhold *hold, enum evmode mode);
 void evhold_exit_(struct evhold *hold, enum evmode mode);

@@ -140,8 +140,8 @@ forget_trails(struct evhold *hold)
 	evhold_tidy_(hold);
 }
 
-static bool
-is_waiting(const struct evhold *hold)
+bool
+evhold_is_waiting_(const struct evhold *hold)
 {
 	enum evmode mode;
 
@@ -159,7 +159,7 @@ evhold_tidy_(struct evhold *hold)
 	struct evhold **at;
 
 	if (evhold_is_inside_(hold) ||
-	    (hold->owner->request_count > 0 && is_waiting(hold)))
+	    (hold->owner->request_count > 0 && evhold_is_waiting_(hold)))
 		return;
 	if (hold->trails != NULL) {
 		forget_trails(hold);

@@ -393,6 +393,16 @@ answer_newcomer(struct evlock *lock, enum evmode mode)
 						 : EVANSWER_ENTER;
 }
 
+/* One that waits to be upgradable can ask for nothing beside that: if it came in to
+ * read before, a writer could wait for it and it for the writer. */
+static bool
+waits_beside(const struct evhold *hold, enum evmode mode)
+{
+	if (mode != EVMODE_UPGRADABLE)
+		return !evlist_empty_(&hold->waiting[EVMODE_UPGRADABLE]);
+	return evhold_is_waiting_(hold);
+}
+
 /* One that has a hold is inside, or waits. */
 static EVDEFER_NOINLINE_ enum evanswer
 answer_one_known(
@@ -402,7 +412,8 @@ answer_one_known(
 	enum evanswer answer;
 
 	if (inside == 0)
-		return answer_newcomer(lock, mode);
+		return waits_beside(hold, mode) ? EVANSWER_DEADLOCK
+						: answer_newcomer(lock, mode);
 	answer = lock->type->answer_holder(inside, mode);
 	if (answer == EVANSWER_UPGRADE &&
 	    !lock->type->must_wait_to_upgrade(lock, hold))

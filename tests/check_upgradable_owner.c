@@ -115,9 +115,13 @@ START_TEST(its_own_read_on_its_way_does_not_count)
 	make(0);
 	get(&w, locks[0], bob, EVRWLOCK_WRITE);
 	request(&a[0], locks[0], ann, EVRWLOCK_READ);
-	request(&a[1], locks[0], ann, EVRWLOCK_UPGRADABLE);
-	settle();
-	ck_assert_int_eq(evrwlock_release(locks[0], bob, EVRWLOCK_WRITE), 0);
+	request(&a[1], locks[0], ann, EVRWLOCK_WRITE);
+	leave(locks[0], bob, EVRWLOCK_WRITE);
+	ck_assert_int_eq(a[1].granted, 1);
+	ck_assert_int_eq(evrwlock_downgrade(locks[0], ann, EVRWLOCK_WRITE,
+			     EVRWLOCK_UPGRADABLE),
+	    0);
+	ck_assert_int_eq(a[0].granted, 0);
 	lock_counts(locks[0], 1, 0, 0, 0);
 	upgradables(1, 0, 0);
 	/* Nobody else reads. */
@@ -584,32 +588,54 @@ START_TEST(a_cycle_behind_another_that_wants_to_be_upgradable)
 }
 END_TEST
 
-/* Let in to read, while it still waits to be upgradable: the upgrade of another waits
- * for it. */
-START_TEST(a_cycle_of_one_that_reads_and_waits_to_be_upgradable)
+/* Its own upgrade in front of it, that went on alone, looked like a cycle. */
+START_TEST(an_owner_behind_its_own_upgrade_is_no_cycle)
 {
-	struct waiter w, a, b[2], up;
+	struct waiter a[3], b;
 
 	make(_i);
-	get(&w, locks[0], cid, EVRWLOCK_WRITE);
-	request(&a, locks[0], ann, EVRWLOCK_UPGRADABLE);
-	request(&b[0], locks[0], bob, EVRWLOCK_READ);
-	request(&b[1], locks[0], bob, EVRWLOCK_UPGRADABLE);
-	leave(locks[0], cid, EVRWLOCK_WRITE);
-	ck_assert_int_eq(a.granted, 1);
-	ck_assert_int_eq(b[0].granted, 1);
-	ck_assert_int_eq(b[1].granted, 0);
-	wait_with(&up, evrwlock_upgrade(locks[0], ann), locks[0]);
-	settle();
-	ck_assert_int_eq(up.failed, EDEADLK);
+	get(&a[0], locks[0], ann, EVRWLOCK_UPGRADABLE);
+	get(&b, locks[0], bob, EVRWLOCK_READ);
+	wait_with(&a[1], evrwlock_upgrade(locks[0], ann), locks[0]);
 	leave(locks[0], ann, EVRWLOCK_UPGRADABLE);
-	ck_assert_int_eq(b[1].granted, 1);
+	request(&a[2], locks[0], ann, mode_of(_i / 2));
+	ck_assert_int_eq(a[1].ended + a[2].ended, 0);
 	leave(locks[0], bob, EVRWLOCK_READ);
-	leave(locks[0], bob, EVRWLOCK_UPGRADABLE);
-	free_waiters(&w, 1);
+	ck_assert_int_eq(a[1].granted, 1);
+	leave(locks[0], ann, EVRWLOCK_WRITE);
+	ck_assert_int_eq(a[2].granted, 1);
+	free_waiters(a, 3);
+	free_waiters(&b, 1);
+	done();
+}
+END_TEST
+
+/* Let in to read, while it still waited to be upgradable, one would keep out a writer
+ * that it waits for: even one without an owner, which nobody is told of. */
+START_TEST(one_that_waits_to_be_upgradable_asks_for_nothing_else)
+{
+	struct waiter a, b[3], c[2];
+
+	make(_i);
+	get(&a, locks[0], ann, EVRWLOCK_UPGRADABLE);
+	request(&b[0], locks[0], bob, EVRWLOCK_UPGRADABLE);
+	REFUSED(evrwlock_try(locks[0], bob, EVRWLOCK_READ), EDEADLK);
+	request(&b[1], locks[0], bob, EVRWLOCK_READ);
+	request(&b[2], locks[0], bob, EVRWLOCK_WRITE);
+	ck_assert_int_eq(b[1].failed, EDEADLK);
+	ck_assert_int_eq(b[2].failed, EDEADLK);
+	/* Nor may it have asked for something. */
+	ck_assert_int_eq(evrwlock_try_upgrade(locks[0], ann), 0);
+	request(&c[0], locks[0], cid, EVRWLOCK_READ);
+	request(&c[1], locks[0], cid, EVRWLOCK_UPGRADABLE);
+	ck_assert_int_eq(c[1].failed, EDEADLK);
+	leave(locks[0], ann, EVRWLOCK_WRITE);
+	ck_assert_int_eq(c[0].granted, 1);
+	leave(locks[0], ann, EVRWLOCK_UPGRADABLE);
+	ck_assert_int_eq(b[0].granted, 1);
 	free_waiters(&a, 1);
-	free_waiters(b, 2);
-	free_waiters(&up, 1);
+	free_waiters(b, 3);
+	free_waiters(c, 2);
 	done();
 }
 END_TEST
@@ -646,6 +672,8 @@ main(void)
 	tcase_add_loop_test(
 	    tc, a_cycle_behind_another_that_wants_to_be_upgradable, 0, 2);
 	tcase_add_loop_test(
-	    tc, a_cycle_of_one_that_reads_and_waits_to_be_upgradable, 0, 2);
+	    tc, an_owner_behind_its_own_upgrade_is_no_cycle, 0, 4);
+	tcase_add_loop_test(
+	    tc, one_that_waits_to_be_upgradable_asks_for_nothing_else, 0, 2);
 	return support_main(suite);
 }

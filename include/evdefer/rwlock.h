@@ -170,8 +170,9 @@ struct evdeferred *evrwlock_with_writer(
  * reads asks for more, this fails with EDEADLK: to write, since it would wait
  * for itself; and to be upgradable, since two that did that, and one of them
  * then wrote, would wait for each other.  Who may want to write later has to say
- * so first.  An owner that writes and reads may release the write first: it goes
- * on as a reader, and readers that waited enter beside it.
+ * so first, and while it waits for that, it can ask for nothing else of that
+ * lock: EDEADLK, too.  An owner that writes and reads may release the write
+ * first: it goes on as a reader, and readers that waited enter beside it.
  *
  * @param owner who asks (evdefer/owner.h); NULL for nobody in particular, as
  *   evrwlock_reader_acquire() and evrwlock_writer_acquire() do.
