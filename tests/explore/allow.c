@@ -51,10 +51,7 @@ may_use(const struct model *m, int party, int lock)
 {
 	if (m->status[lock] == OPEN)
 		return true;
-	return m->status[lock] == CLOSED &&
-	       m->received[party][lock][READ] +
-		       m->received[party][lock][WRITE] >
-		   0;
+	return m->status[lock] == CLOSED && model_received(m, party, lock) > 0;
 }
 
 /* Has it nothing to do with any lock? */
@@ -68,9 +65,7 @@ is_blank_party(const struct model *m, int party)
 	if (m->ending[party])
 		return false;
 	for (lock = 0; lock < m->lock_count; lock++)
-		if (m->received[party][lock][READ] +
-			m->received[party][lock][WRITE] >
-		    0)
+		if (model_received(m, party, lock) > 0)
 			return false;
 	for (c = 0; c < m->client_count; c++)
 		if (m->clients[c].party == party && m->clients[c].phase != IDLE)
@@ -108,9 +103,7 @@ is_blank_lock(const struct model *m, int lock)
 	    m->group.members[lock].called)
 		return false;
 	for (party = 0; party < m->party_count; party++)
-		if (m->received[party][lock][READ] +
-			m->received[party][lock][WRITE] >
-		    0)
+		if (model_received(m, party, lock) > 0)
 			return false;
 	for (c = 0; c < m->client_count; c++)
 		if (m->clients[c].phase != IDLE && m->clients[c].lock == lock)
@@ -148,6 +141,24 @@ is_failing_in_group(const struct model *m, int lock)
 	return m->grouped && model_is_failing(m, lock);
 }
 
+/* Whether an anonymous grant that has fired on a paused Deferred, or on one that was
+ * not returned, is a hold is not said: it would be a mistake to use it. */
+static bool
+is_unknown_hold(const struct model *m, int lock)
+{
+	const struct client *client;
+	int c;
+
+	for (c = 0; c < m->client_count; c++) {
+		client = &m->clients[c];
+		if ((client->paused || (m->grouped && client->requesting)) &&
+		    client->lock == lock &&
+		    (client->phase == FIRED || client->phase == GRANTED))
+			return true;
+	}
+	return false;
+}
+
 static bool
 allows_acquire(const struct model *m, struct step step)
 {
@@ -162,12 +173,15 @@ allows_acquire(const struct model *m, struct step step)
 		return false;
 	if (party != 0 && is_closing_on_owner(m))
 		return false;
+	if (party == 0 && step.mode == UPGRADE && is_unknown_hold(m, step.lock))
+		return false;
 	/* One that is refused may tell others of what has changed so far. */
 	if (m->grouped && (model_is_in(m, CLOSE, step.lock) ||
 			      model_is_in(m, END_BASE, step.lock)))
 		return false;
 	return may_use(m, party, step.lock) && is_foreseeable(m, party) &&
-	       m->received[party][step.lock][step.mode] < MOST_HOLDS &&
+	       m->received[party][step.lock][model_mode_inside(step.mode)] <
+		   MOST_HOLDS &&
 	       !is_double(m, step.who) && !is_double_lock(m, step.lock);
 }
 
@@ -185,10 +199,14 @@ has_party(const struct model *m, int party)
 static bool
 allows_try(const struct model *m, struct step step)
 {
+	if (step.who == 0 && step.mode == UPGRADE &&
+	    is_unknown_hold(m, step.lock))
+		return false;
 	return has_party(m, step.who) && may_use(m, step.who, step.lock) &&
 	       !is_stranger(m, step.who, step.lock) &&
 	       is_foreseeable(m, step.who) &&
-	       m->received[step.who][step.lock][step.mode] < MOST_HOLDS &&
+	       m->received[step.who][step.lock][model_mode_inside(step.mode)] <
+		   MOST_HOLDS &&
 	       !is_double_lock(m, step.lock);
 }
 
@@ -211,9 +229,6 @@ is_let_in_twice(const struct model *m, int lock)
 static bool
 allows_release(const struct model *m, struct step step)
 {
-	const struct client *client;
-	int c;
-
 	if (!has_party(m, step.who) || !may_use(m, step.who, step.lock) ||
 	    is_stranger(m, step.who, step.lock) || is_ending_any(m) ||
 	    is_failing_in_group(m, step.lock))
@@ -222,17 +237,7 @@ allows_release(const struct model *m, struct step step)
 		return false;
 	if (step.who != 0 || m->received[0][step.lock][step.mode] > 0)
 		return true;
-	/* Whether an anonymous grant that has fired on a paused Deferred, or on
-	 * one that was not returned, is a hold is not said: it would be a
-	 * mistake to release it. */
-	for (c = 0; c < m->client_count; c++) {
-		client = &m->clients[c];
-		if ((client->paused || (m->grouped && client->requesting)) &&
-		    client->lock == step.lock &&
-		    (client->phase == FIRED || client->phase == GRANTED))
-			return false;
-	}
-	return !is_double_lock(m, step.lock);
+	return !is_unknown_hold(m, step.lock) && !is_double_lock(m, step.lock);
 }
 
 /* Does the client have a Deferred, whose state is known? */
@@ -305,8 +310,7 @@ static bool
 has_one_thing(const struct model *m, int party)
 {
 	const int lock = model_lock_of(m, party);
-	int c, count = m->received[party][lock][READ] +
-		       m->received[party][lock][WRITE];
+	int c, count = model_received(m, party, lock);
 
 	for (c = 0; c < m->client_count; c++)
 		count +=
@@ -330,6 +334,8 @@ model_allows(const struct model *m, struct step step)
 	case TRY:
 		return allows_try(m, step);
 	case RELEASE:
+	case STEP_DOWN:
+	case READ_ON:
 		return allows_release(m, step);
 	case CANCEL:
 	case FREE:

@@ -6,27 +6,53 @@ typedef unsigned set;
 
 #define BIT(party) (1u << (party))
 
-/* How often a party is inside. */
-static int
-inside(const struct model *m, int party, int lock)
-{
-	int c, count = m->received[party][lock][READ] +
-		       m->received[party][lock][WRITE];
+#define ALL (BIT(READ) | BIT(UPGRADABLE) | BIT(WRITE))
 
-	for (c = 0; c < m->client_count; c++)
-		count += m->clients[c].party == party &&
-			 m->clients[c].lock == lock &&
-			 (m->clients[c].phase == GRANTED ||
-			     m->clients[c].phase == FIRED);
+/* With whom one in a mode can't be inside. */
+static const set conflicts[] = {[READ] = BIT(WRITE),
+    [UPGRADABLE] = BIT(UPGRADABLE) | BIT(WRITE),
+    [WRITE] = ALL};
+
+/* In which modes those are inside that one waits for.  Behind a writer it waits for
+ * whoever that waits for. */
+static set
+modes_waited_for(const struct model *m, const struct client *client)
+{
+	if (client->mode == UPGRADE)
+		return BIT(READ) | BIT(WRITE);
+	if (client->mode == WRITE ||
+	    model_waiting(m, client->lock, WRITE) +
+		    model_waiting(m, client->lock, UPGRADE) >
+		0)
+		return ALL;
+	return client->mode == READ ? BIT(WRITE) : BIT(WRITE) | BIT(UPGRADABLE);
+}
+
+/* How often a party is inside in these modes. */
+static int
+inside(const struct model *m, int party, int lock, set modes)
+{
+	int mode, count = 0;
+
+	for (mode = READ; mode < MODES; mode++)
+		if ((modes & BIT(mode)) != 0)
+			count += model_party_inside(m, party, lock, mode);
 	return count;
 }
 
 static bool
 is_in_front(const struct client *other, const struct client *client)
 {
-	return other != client && other->phase == WAITING &&
-	       other->lock == client->lock && other->mode == WRITE &&
-	       (client->mode == READ || other->serial < client->serial);
+	const bool older = other->serial < client->serial;
+
+	if (other == client || other->phase != WAITING ||
+	    other->lock != client->lock || client->mode == UPGRADE)
+		return false;
+	if (other->mode == UPGRADE)
+		return true;
+	if (other->mode == WRITE)
+		return client->mode != WRITE || older;
+	return other->mode == UPGRADABLE && client->mode == UPGRADABLE && older;
 }
 
 /* Where an owner may get again what it has: does one wait for its own owner? */
@@ -35,7 +61,9 @@ is_behind_itself(const struct model *m, const struct client *client)
 {
 	int c;
 
-	if (inside(m, client->party, client->lock) > 0)
+	if (client->mode == UPGRADE)
+		return false;
+	if (inside(m, client->party, client->lock, conflicts[client->mode]) > 0)
 		return true;
 	for (c = 0; c < m->client_count; c++)
 		if (m->clients[c].party == client->party &&
@@ -48,7 +76,12 @@ is_behind_itself(const struct model *m, const struct client *client)
 static int
 kept(const struct model *m, const struct client *client, int party)
 {
-	int c, count = inside(m, party, client->lock);
+	const bool own = party == client->party && m->tokens == 0;
+	int c, count;
+
+	if (own)
+		return 0;
+	count = inside(m, party, client->lock, modes_waited_for(m, client));
 
 	for (c = 0; c < m->client_count; c++)
 		count += m->clients[c].party == party &&

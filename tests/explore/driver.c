@@ -127,10 +127,19 @@ compare_waiting(const struct evrwlock_stats *stats, int lock)
 	compare("readers_waiting", stats->readers_waiting,
 	    (size_t)model_waiting(&run.m, lock, READ));
 	compare("writers_waiting", stats->writers_waiting,
-	    (size_t)model_waiting(&run.m, lock, WRITE));
+	    (size_t)(model_waiting(&run.m, lock, WRITE) +
+		     model_waiting(&run.m, lock, UPGRADE)));
+	compare("upgradables_waiting", stats->upgradables_waiting,
+	    (size_t)model_waiting(&run.m, lock, UPGRADABLE));
+	compare("upgrades_waiting", stats->upgrades_waiting,
+	    (size_t)model_waiting(&run.m, lock, UPGRADE));
 	if (!run.m.grouped &&
-	    stats->readers_inside + stats->writers_inside == 0 &&
-	    stats->readers_waiting + stats->writers_waiting > 0)
+	    stats->readers_inside + stats->writers_inside +
+		    stats->upgradables_inside ==
+		0 &&
+	    stats->readers_waiting + stats->writers_waiting +
+		    stats->upgradables_waiting >
+		0)
 		log_fail("one waits though nobody is inside");
 	compare_between("cancelled", stats->cancelled, totals->cancelled,
 	    totals->cancelled_slack);
@@ -149,6 +158,10 @@ compare_lock(int lock)
 	    (size_t)model_inside(&run.m, lock, READ));
 	compare("writers_inside", stats.writers_inside,
 	    (size_t)model_inside(&run.m, lock, WRITE));
+	compare("upgradables_inside", stats.upgradables_inside,
+	    (size_t)model_inside(&run.m, lock, UPGRADABLE));
+	compare_between("upgradables_granted", stats.upgradables_granted,
+	    totals->granted[UPGRADABLE], totals->granted_slack[UPGRADABLE]);
 	compare_between("readers_granted", stats.readers_granted,
 	    totals->granted[READ], totals->granted_slack[READ]);
 	compare_between("writers_granted", stats.writers_granted,
@@ -485,6 +498,15 @@ release(struct step step)
 	    run.locks[step.lock], run.owners[step.who], (enum mode)step.mode);
 }
 
+static int
+downgrade(struct step step)
+{
+	const int to = step.kind == READ_ON ? READ : step.mode - 1;
+
+	return run.kind->downgrade(run.locks[step.lock], run.owners[step.who],
+	    (enum mode)step.mode, (enum mode)to);
+}
+
 static void
 free_deferred(int c)
 {
@@ -575,6 +597,9 @@ call(struct step step)
 		return try(step);
 	case RELEASE:
 		return release(step);
+	case STEP_DOWN:
+	case READ_ON:
+		return downgrade(step);
 	case CANCEL:
 		evdeferred_cancel(d);
 		return 0;
@@ -707,6 +732,7 @@ is_quiet(void)
 	for (lock = 0; lock < run.m.lock_count; lock++)
 		if (run.m.status[lock] != GONE &&
 		    model_inside(&run.m, lock, READ) +
+			    model_inside(&run.m, lock, UPGRADABLE) +
 			    model_inside(&run.m, lock, WRITE) >
 			0)
 			return false;

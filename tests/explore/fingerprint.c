@@ -47,7 +47,7 @@ hash_client(const struct model *m, const struct client *client,
 		return word << 1 | client->requesting;
 	word = word << 3 | client->phase;
 	word = word << 2 | names->locks[client->lock];
-	word = word << 1 | client->mode;
+	word = word << 2 | client->mode;
 	word = word << 1 | client->paused;
 	word = word << 1 | client->timed;
 	word = word << 1 | client->expired;
@@ -56,7 +56,7 @@ hash_client(const struct model *m, const struct client *client,
 	if (client->phase == WAITING || client->phase == GRANTED)
 		word = word << 3 | rank(m, client);
 	if (client->phase == FAILED)
-		word = word << 12 | (uint64_t)client->codes << 8 | client->due;
+		word = word << 13 | (uint64_t)client->codes << 8 | client->due;
 	else if (m->depth > 0)
 		word = word << 8 | client->due;
 	return word;
@@ -67,7 +67,7 @@ hash_frame(
     const struct model *m, const struct frame *frame, const struct names *names)
 {
 	const struct step *step = &frame->step;
-	uint64_t word = (uint64_t)step->kind << 1 | frame->callback_mode;
+	uint64_t word = (uint64_t)step->kind << 2 | frame->callback_mode;
 
 	switch ((enum kind)step->kind) {
 	case ACQUIRE:
@@ -137,9 +137,11 @@ hash(const struct model *m, const struct names *names)
 		uint64_t word = m->ending[i];
 
 		for (lock = 0; lock < m->lock_count; lock++)
-			word |= (uint64_t)(m->received[i][lock][READ] << 4 |
-					   m->received[i][lock][WRITE])
-				<< (8 + 8 * names->locks[lock]);
+			word |=
+			    (uint64_t)(m->received[i][lock][READ] << 8 |
+				       m->received[i][lock][UPGRADABLE] << 4 |
+				       m->received[i][lock][WRITE])
+			    << (8 + 12 * names->locks[lock]);
 		parties[names->parties[i]] = word;
 	}
 	for (i = 0; i < m->client_count; i++)

@@ -4,8 +4,9 @@
 #include <stddef.h>
 
 /* What the library calls the modes of the model. */
-static const enum evrwlock_mode modes[] = {
-    [READ] = EVRWLOCK_READ, [WRITE] = EVRWLOCK_WRITE};
+static const enum evrwlock_mode modes[] = {[READ] = EVRWLOCK_READ,
+    [UPGRADABLE] = EVRWLOCK_UPGRADABLE,
+    [WRITE] = EVRWLOCK_WRITE};
 
 /*
  * Readers-writer locks, with the functions that name the mode where there is no
@@ -32,7 +33,9 @@ rwlock_end(void *lock)
 static struct evdeferred *
 rwlock_acquire(void *lock, struct evowner *owner, enum mode mode)
 {
-	if (owner != NULL)
+	if (mode == UPGRADE)
+		return evrwlock_upgrade(lock, owner);
+	if (owner != NULL || mode == UPGRADABLE)
 		return evrwlock_acquire(lock, owner, modes[mode]);
 	return mode == READ ? evrwlock_reader_acquire(lock)
 			    : evrwlock_writer_acquire(lock);
@@ -41,7 +44,9 @@ rwlock_acquire(void *lock, struct evowner *owner, enum mode mode)
 static int
 rwlock_try(void *lock, struct evowner *owner, enum mode mode)
 {
-	if (owner != NULL)
+	if (mode == UPGRADE)
+		return evrwlock_try_upgrade(lock, owner);
+	if (owner != NULL || mode == UPGRADABLE)
 		return evrwlock_try(lock, owner, modes[mode]);
 	return mode == READ ? evrwlock_reader_try(lock)
 			    : evrwlock_writer_try(lock);
@@ -50,10 +55,17 @@ rwlock_try(void *lock, struct evowner *owner, enum mode mode)
 static int
 rwlock_release(void *lock, struct evowner *owner, enum mode mode)
 {
-	if (owner != NULL)
+	if (owner != NULL || mode == UPGRADABLE)
 		return evrwlock_release(lock, owner, modes[mode]);
 	return mode == READ ? evrwlock_reader_release(lock)
 			    : evrwlock_writer_release(lock);
+}
+
+static int
+rwlock_downgrade(
+    void *lock, struct evowner *owner, enum mode from, enum mode to)
+{
+	return evrwlock_downgrade(lock, owner, modes[from], modes[to]);
 }
 
 static void
@@ -66,7 +78,8 @@ static bool
 rwlock_agrees(const void *lock, int tokens, const struct evrwlock_stats *stats)
 {
 	(void)tokens;
-	return evrwlock_is_reading(lock) == (stats->readers_inside > 0) &&
+	return evrwlock_is_reading(lock) ==
+		   (stats->readers_inside + stats->upgradables_inside > 0) &&
 	       evrwlock_is_writing(lock) == (stats->writers_inside > 0);
 }
 
@@ -197,13 +210,13 @@ lock_kind(int tokens)
 {
 	static const struct lock_kind rwlocks = {"evrwlock", rwlock_create,
 	    rwlock_end, rwlock_acquire, rwlock_try, rwlock_release,
-	    rwlock_get_stats, rwlock_agrees};
+	    rwlock_downgrade, rwlock_get_stats, rwlock_agrees};
 	static const struct lock_kind mutexes = {"evmutex", mutex_create,
-	    mutex_end, mutex_acquire, mutex_try, mutex_release, mutex_get_stats,
-	    mutex_agrees};
+	    mutex_end, mutex_acquire, mutex_try, mutex_release, NULL,
+	    mutex_get_stats, mutex_agrees};
 	static const struct lock_kind semaphores = {"evsemaphore",
 	    semaphore_create, semaphore_end, semaphore_acquire, semaphore_try,
-	    semaphore_release, semaphore_get_stats, semaphore_agrees};
+	    semaphore_release, NULL, semaphore_get_stats, semaphore_agrees};
 
 	if (tokens == 0)
 		return &rwlocks;

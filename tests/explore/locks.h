@@ -25,6 +25,9 @@ struct lock_kind {
 	    void *lock, struct evowner *owner, enum mode mode);
 	int (*try)(void *lock, struct evowner *owner, enum mode mode);
 	int (*release)(void *lock, struct evowner *owner, enum mode mode);
+	/* NULL where there are no modes. */
+	int (*downgrade)(
+	    void *lock, struct evowner *owner, enum mode from, enum mode to);
 	void (*get_stats)(const void *lock, struct evrwlock_stats *stats);
 	/* Do its other functions say the same? */
 	bool (*agrees)(

@@ -280,10 +280,24 @@ static const char rwlock_part[] =
     "	ck_assert_uint_eq(stats.longest_queue, longest_queue);\n"
     "}\n"
     "\n"
+    "static void\n"
+    "upgradables(int lock, size_t inside, size_t waiting, size_t upgrades)\n"
+    "{\n"
+    "	struct evrwlock_stats stats;\n"
+    "\n"
+    "	evrwlock_get_stats(locks[lock], &stats);\n"
+    "	ck_assert_uint_eq(stats.upgradables_inside, inside);\n"
+    "	ck_assert_uint_eq(stats.upgradables_waiting, waiting);\n"
+    "	ck_assert_uint_eq(stats.upgrades_waiting, upgrades);\n"
+    "}\n"
+    "\n"
     "/* Ends a lock that is open. */\n"
     "static void\n"
     "tidy(int lock)\n"
     "{\n"
+    "	while (evrwlock_release(locks[lock], NULL,\n"
+    "		   EVRWLOCK_UPGRADABLE) == 0)\n"
+    "		continue;\n"
     "	while (evrwlock_reader_release(locks[lock]) == 0)\n"
     "		continue;\n"
     "	while (evrwlock_writer_release(locks[lock]) == 0)\n"
@@ -434,24 +448,52 @@ flags_name(void)
 	return setting->fast ? "EVRWLOCK_FAST" : "0";
 }
 
+static const char *const mode_names[] = {
+    "EVRWLOCK_READ", "EVRWLOCK_UPGRADABLE", "EVRWLOCK_WRITE"};
+
+static void
+print_owner(int party)
+{
+	if (party > 0)
+		print("owners[%d]", party);
+	else
+		print("NULL");
+}
+
+static void
+print_downgrade(const struct event_of_run *event)
+{
+	const struct step step = event->step;
+	const int to = step.kind == READ_ON ? READ : step.mode - 1;
+
+	print("gives(evrwlock_downgrade(locks[%d], ", step.lock);
+	print_owner(step.who);
+	print(", %s, %s), %s);\n", mode_names[step.mode], mode_names[to],
+	    code_name(event->result));
+}
+
 static void
 print_held(const char *verb, struct step step, int party)
 {
 	const bool has_modes = setting->tokens == 0;
 
-	if (has_modes && party == 0) {
+	if (step.mode == UPGRADE) {
+		print("evrwlock_%s(locks[%d], ",
+		    strcmp(verb, "try") == 0 ? "try_upgrade" : "upgrade",
+		    step.lock);
+		print_owner(party);
+		print(")");
+		return;
+	}
+	if (has_modes && party == 0 && step.mode != UPGRADABLE) {
 		print("evrwlock_%s_%s(locks[%d])",
 		    step.mode == READ ? "reader" : "writer", verb, step.lock);
 		return;
 	}
 	print("%s_%s(locks[%d], ", kind_name(), verb, step.lock);
-	if (party > 0)
-		print("owners[%d]", party);
-	else
-		print("NULL");
+	print_owner(party);
 	if (has_modes)
-		print(", %s",
-		    step.mode == READ ? "EVRWLOCK_READ" : "EVRWLOCK_WRITE");
+		print(", %s", mode_names[step.mode]);
 	print(")");
 }
 
@@ -476,6 +518,10 @@ print_step(const struct event_of_run *event, const char *indent)
 		print_held(
 		    step.kind == TRY ? "try" : "release", step, step.who);
 		print(", %s);\n", code_name(event->result));
+		break;
+	case STEP_DOWN:
+	case READ_ON:
+		print_downgrade(event);
 		break;
 	case CANCEL:
 		print("evdeferred_cancel(deferreds[%d]);\n", step.who);
@@ -548,7 +594,13 @@ print_counts(const struct event_of_run *event, const char *indent)
 		print("%d, ", model_inside(m, lock, WRITE));
 		if (m->tokens == 0)
 			print("%d, ", model_waiting(m, lock, READ));
-		print("%d);\n", model_waiting(m, lock, WRITE));
+		print("%d);\n", model_waiting(m, lock, WRITE) +
+				    model_waiting(m, lock, UPGRADE));
+		if (setting->upgrades > 0)
+			print("%supgradables(%d, %d, %d, %d);\n", indent, lock,
+			    model_inside(m, lock, UPGRADABLE),
+			    model_waiting(m, lock, UPGRADABLE),
+			    model_waiting(m, lock, UPGRADE));
 	}
 	if (m->grouped && is_sure(m))
 		print("%sin_group(%d, %zu, %zu, %u);\n", indent,

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * check_explore [--seconds=S] [--depth=N] [--quiet] [--groups]: until the time is
+ * check_explore [--seconds=S] [--depth=N] [--quiet] [--groups | --upgrades]: until the time is
  * over (120 s), the depth is reached, or a difference is found.  Locks of one loop,
- * or groups of locks of several loops.
+ * or groups of locks of several loops, or locks that may be upgraded.
  *
  * The search is breadth first: each round tries all sequences that are one step
  * longer, in all settings.  A sequence is run from its start each time, since the
@@ -42,8 +42,9 @@ static struct {
 	double seconds;
 	int depth;
 	bool quiet;
-	bool groups; /* the settings of groups, and not the others */
-} options = {120, LONGEST - 1, false, false};
+	bool groups;   /* the settings of groups, and not the others; */
+	bool upgrades; /* or those of upgrades */
+} options = {120, LONGEST - 1, false, false, false};
 
 static double started, last_told;
 
@@ -224,7 +225,8 @@ explore(void)
 	size_t i;
 
 	for (i = 0; i < SETTINGS; i++)
-		if (options.groups == (settings[i].members > 0))
+		if (options.groups == (settings[i].members > 0) &&
+		    options.upgrades == (settings[i].upgrades > 0))
 			begin(&searches[search_count++], &settings[i]);
 	while (depth < options.depth && deepen_all(depth + 1))
 		depth++;
@@ -243,11 +245,19 @@ deeper(int depth)
 	return count;
 }
 
+static const char *
+locks_name(void)
+{
+	if (options.groups)
+		return "the locks of a group";
+	return options.upgrades ? "1 lock or 2" : "2 locks";
+}
+
 static int
 usage(FILE *out)
 {
 	fprintf(out, "usage: check_explore [--seconds=S] [--depth=N] [--quiet] "
-		     "[--groups]\n");
+		     "[--groups | --upgrades]\n");
 	return 2;
 }
 
@@ -259,6 +269,7 @@ parse(int argc, char **argv)
 	    {"depth", required_argument, NULL, 'd'},
 	    {"quiet", no_argument, NULL, 'q'},
 	    {"groups", no_argument, NULL, 'g'},
+	    {"upgrades", no_argument, NULL, 'u'},
 	    {"help", no_argument, NULL, 'h'}, {NULL, 0, NULL, 0}};
 	int option;
 
@@ -275,6 +286,9 @@ parse(int argc, char **argv)
 			break;
 		case 'g':
 			options.groups = true;
+			break;
+		case 'u':
+			options.upgrades = true;
 			break;
 		case 'h':
 			usage(stdout);
@@ -307,8 +321,7 @@ main(int argc, char **argv)
 	printf("explore: all sequences of up to %d steps of 3 clients and %s "
 	       "in %zu settings, and those of %d steps in %d of them: "
 	       "%zu states, %llu transitions, %.1f s, no difference\n",
-	    depth, options.groups ? "the locks of a group" : "2 locks",
-	    search_count, depth + 1, deeper(depth), states,
+	    depth, locks_name(), search_count, depth + 1, deeper(depth), states,
 	    (unsigned long long)transitions, now() - started);
 	return 0;
 }

@@ -16,7 +16,9 @@ model_init(struct model *m, const struct setting *setting)
 	m->fast = setting->fast;
 	m->tokens = setting->tokens;
 	m->grouped = setting->members > 0;
-	m->lock_count = m->grouped ? setting->members : 2;
+	m->lock_count = m->grouped	    ? setting->members
+			: setting->upgrades ? setting->upgrades
+					    : 2;
 	m->party_count = 1;
 	for (c = 0; c < setting->clients; c++) {
 		m->clients[c].party = setting->parties[c];
@@ -35,65 +37,6 @@ int
 model_base_of(const struct model *m, int lock)
 {
 	return m->grouped ? lock : 0;
-}
-
-/*
- * Who is where.
- */
-
-static bool
-is_inside(const struct client *client, int lock, int mode)
-{
-	return (client->phase == GRANTED || client->phase == FIRED) &&
-	       client->lock == lock && client->mode == mode;
-}
-
-static bool
-is_waiting(const struct client *client, int lock, int mode)
-{
-	return client->phase == WAITING && client->lock == lock &&
-	       client->mode == mode;
-}
-
-/* How often a party is inside. */
-static int
-party_inside(const struct model *m, int party, int lock, int mode)
-{
-	int count = m->received[party][lock][mode];
-	int c;
-
-	for (c = 0; c < m->client_count; c++)
-		if (m->clients[c].party == party)
-			count += is_inside(&m->clients[c], lock, mode);
-	return count;
-}
-
-int
-model_inside(const struct model *m, int lock, enum mode mode)
-{
-	int count = 0, i;
-
-	for (i = 0; i < m->party_count; i++)
-		count += m->received[i][lock][mode];
-	for (i = 0; i < m->client_count; i++)
-		count += is_inside(&m->clients[i], lock, (int)mode);
-	return count;
-}
-
-int
-model_waiting(const struct model *m, int lock, enum mode mode)
-{
-	int count = 0, c;
-
-	for (c = 0; c < m->client_count; c++)
-		count += is_waiting(&m->clients[c], lock, (int)mode);
-	return count;
-}
-
-static int
-all_inside(const struct model *m, int lock)
-{
-	return model_inside(m, lock, READ) + model_inside(m, lock, WRITE);
 }
 
 bool
@@ -173,6 +116,7 @@ static void
 grant(struct model *m, struct client *client)
 {
 	client->phase = GRANTED;
+	client->mode = model_mode_inside(client->mode);
 	client->serial = ++m->serial;
 	client->late = m->catching_up;
 	set_due(m, client);
@@ -195,7 +139,7 @@ first_waiting(struct model *m, int lock, int mode)
 	int c;
 
 	for (c = 0; c < m->client_count; c++)
-		if (is_waiting(&m->clients[c], lock, mode) &&
+		if (model_is_waiting(&m->clients[c], lock, mode) &&
 		    (first == NULL || m->clients[c].serial < first->serial))
 			first = &m->clients[c];
 	return first;
@@ -211,18 +155,40 @@ admit_to_tokens(struct model *m, int lock)
 		grant(m, next);
 }
 
+static void
+admit_all(struct model *m, int lock, int mode)
+{
+	struct client *next;
+
+	while ((next = first_waiting(m, lock, mode)) != NULL)
+		grant(m, next);
+}
+
+/* Beside others that read. */
+static void
+admit_readers(struct model *m, int lock)
+{
+	struct client *next = first_waiting(m, lock, UPGRADABLE);
+
+	admit_all(m, lock, READ);
+	if (next != NULL && model_inside(m, lock, UPGRADABLE) == 0)
+		grant(m, next);
+}
+
 /* Rules 4 and 5. */
 static void
 admit_by_mode(struct model *m, int lock)
 {
-	struct client *next;
+	const struct client *upgrade = first_waiting(m, lock, UPGRADE);
 
 	if (model_inside(m, lock, WRITE) > 0)
 		return;
-	if (model_waiting(m, lock, WRITE) == 0) {
-		while ((next = first_waiting(m, lock, READ)) != NULL)
-			grant(m, next);
-	} else if (model_inside(m, lock, READ) == 0) {
+	if (upgrade != NULL) {
+		if (!model_others_read(m, upgrade->party, lock))
+			admit_all(m, lock, UPGRADE);
+	} else if (model_waiting(m, lock, WRITE) == 0) {
+		admit_readers(m, lock);
+	} else if (model_all_inside(m, lock) == 0) {
 		grant(m, first_waiting(m, lock, WRITE));
 	}
 }
@@ -231,7 +197,7 @@ static void
 admit(struct model *m, int lock)
 {
 	const bool leaves =
-	    m->status[lock] == CLOSED && all_inside(m, lock) == 0;
+	    m->status[lock] == CLOSED && model_all_inside(m, lock) == 0;
 
 	if (leaves)
 		m->status[lock] = GONE;
@@ -250,7 +216,11 @@ admit(struct model *m, int lock)
 static int
 all_waiting(const struct model *m, int lock)
 {
-	return model_waiting(m, lock, READ) + model_waiting(m, lock, WRITE);
+	int mode, count = 0;
+
+	for (mode = READ; mode <= UPGRADE; mode++)
+		count += model_waiting(m, lock, (enum mode)mode);
+	return count;
 }
 
 bool
@@ -280,37 +250,6 @@ catch_up(struct model *m, int party, int lock)
 	m->catching_up = true;
 	admit(m, lock);
 	m->catching_up = false;
-}
-
-/* Rules 1 and 2. */
-static bool
-may_enter(const struct model *m, int lock, int mode)
-{
-	if (m->tokens > 0)
-		return model_inside(m, lock, WRITE) < m->tokens;
-	if (model_inside(m, lock, WRITE) > 0)
-		return false;
-	if (mode == READ)
-		return model_waiting(m, lock, WRITE) == 0;
-	return model_inside(m, lock, READ) == 0;
-}
-
-/* 0: it enters, EBUSY: it has to wait, or why it cannot. */
-static int
-answer(const struct model *m, int party, int lock, int mode)
-{
-	if (m->status[lock] != OPEN || m->base_closed[model_base_of(m, lock)] ||
-	    m->ending[party])
-		return ESHUTDOWN;
-	/* Tokens are as good as each other, and none of them is had twice. */
-	if (party != 0 && m->tokens == 0) {
-		if (party_inside(m, party, lock, WRITE) > 0)
-			return 0;
-		if (party_inside(m, party, lock, READ) > 0)
-			return mode == READ ? 0 : EDEADLK;
-	}
-	/* The group is asked later. */
-	return may_enter(m, lock, mode) && !m->grouped ? 0 : EBUSY;
 }
 
 static void
@@ -347,9 +286,9 @@ begin_acquire(struct model *m, struct step step)
 	int error;
 
 	catch_up(m, client->party, lock);
-	error = answer(m, client->party, lock, step.mode);
 	client->lock = step.lock;
-	client->mode = step.mode;
+	client->mode = (uint8_t)model_mode_asked(m, client->party, step);
+	error = model_answer(m, client->party, lock, client->mode);
 	client->paused = client->expired = false;
 	client->timed = step.kind == ACQUIRE_TIMED;
 	client->due = (uint8_t)(m->depth - 1);
@@ -374,6 +313,9 @@ begin_acquire(struct model *m, struct step step)
 	case EDEADLK:
 		fail(m, client, CODE_DEADLK);
 		break;
+	case EPERM:
+		fail(m, client, CODE_PERM);
+		break;
 	default:
 		fail(m, client, CODE_SHUTDOWN);
 	}
@@ -385,7 +327,7 @@ static int
 try_group(struct model *m, struct step step)
 {
 	if (group_ask(m, step.lock, step.mode) &&
-	    may_enter(m, step.lock, step.mode))
+	    model_may_enter(m, step.lock, step.mode))
 		return 0;
 	admit(m, step.lock);
 	return EBUSY;
@@ -394,16 +336,18 @@ try_group(struct model *m, struct step step)
 static int
 begin_try(struct model *m, struct step step)
 {
+	const int mode = model_mode_asked(m, step.who, step);
+	const enum mode inside = model_mode_inside(mode);
 	int error;
 
 	catch_up(m, step.who, step.lock);
-	error = answer(m, step.who, step.lock, step.mode);
+	error = model_answer(m, step.who, step.lock, mode);
 	if (error == EBUSY && m->grouped)
 		error = try_group(m, step);
 	if (error != 0)
 		return error;
-	m->received[step.who][step.lock][step.mode]++;
-	m->totals[step.lock].granted[step.mode]++;
+	m->received[step.who][step.lock][inside]++;
+	m->totals[step.lock].granted[inside]++;
 	return 0;
 }
 
@@ -427,6 +371,22 @@ begin_release(struct model *m, struct step step)
 	--*received;
 	if (!leaves_open_group(m, step))
 		admit(m, step.lock);
+	return 0;
+}
+
+/* No writer enters in between. */
+static int
+begin_downgrade(struct model *m, struct step step)
+{
+	const int to = step.kind == READ_ON ? READ : step.mode - 1;
+	uint8_t *received = m->received[step.who][step.lock];
+
+	if (received[step.mode] == 0)
+		return EPERM;
+	received[to]++;
+	received[step.mode]--;
+	m->totals[step.lock].granted[to]++;
+	admit(m, step.lock);
 	return 0;
 }
 
@@ -484,7 +444,7 @@ fail_waiters(struct model *m, int lock)
 	struct client *client;
 	int mode;
 
-	for (mode = READ; mode <= WRITE; mode++)
+	for (mode = READ; mode <= UPGRADE; mode++)
 		while ((client = first_waiting(m, lock, mode)) != NULL)
 			fail(m, client, CODE_SHUTDOWN);
 }
@@ -514,7 +474,7 @@ give_back(struct model *m, int party, int lock)
 	struct client *client;
 	int c;
 
-	m->received[party][lock][READ] = m->received[party][lock][WRITE] = 0;
+	memset(m->received[party][lock], 0, sizeof(m->received[party][lock]));
 	for (c = 0; c < m->client_count; c++) {
 		client = &m->clients[c];
 		if (client->party != party || client->lock != lock)
@@ -531,7 +491,8 @@ give_back(struct model *m, int party, int lock)
 			m->totals[lock].cancelled++;
 		/* Another of its own may leave before, and let it in. */
 		if (client->phase == WAITING)
-			m->totals[lock].granted_slack[client->mode]++;
+			m->totals[lock]
+			    .granted_slack[model_mode_inside(client->mode)]++;
 		if (client->phase != IDLE && client->phase != FAILED)
 			fail(m, client, CODE_CANCELED);
 	}
@@ -594,6 +555,9 @@ model_begin(struct model *m, struct step step)
 		return begin_try(m, step);
 	case RELEASE:
 		return begin_release(m, step);
+	case STEP_DOWN:
+	case READ_ON:
+		return begin_downgrade(m, step);
 	case CANCEL:
 		cancel(m, client, CODE_CANCELED);
 		break;
@@ -646,6 +610,8 @@ code_bit(int code)
 		return CODE_SHUTDOWN;
 	case EDEADLK:
 		return CODE_DEADLK;
+	case EPERM:
+		return CODE_PERM;
 	default:
 		return 0;
 	}
@@ -655,7 +621,7 @@ int
 model_code(const struct model *m, int client)
 {
 	static const int codes[] = {
-	    ECANCELED, ETIMEDOUT, ESHUTDOWN, EDEADLK, 0};
+	    ECANCELED, ETIMEDOUT, ESHUTDOWN, EDEADLK, EPERM, 0};
 	int i = 0;
 
 	if (m->clients[client].expired)

@@ -32,9 +32,14 @@ struct setting {
 	bool fast;
 	uint8_t tokens;	 /* of each lock, see locks.h */
 	uint8_t members; /* of a group, which the locks are then */
+	uint8_t
+	    upgrades; /* in how many locks one may upgrade: 1 or 2, or in none */
 };
 
-enum mode { READ, WRITE };
+/* The last is for those that wait, or ask: inside they write. */
+enum mode { READ, UPGRADABLE, WRITE, UPGRADE };
+
+#define MODES 3
 
 /* What a step does.  Some only with a client, a lock, a mode or a party. */
 enum kind {
@@ -42,6 +47,8 @@ enum kind {
 	ACQUIRE_TIMED, /* and gives that a time limit */
 	TRY,	       /* a party tries a lock */
 	RELEASE,       /* a party releases a lock */
+	STEP_DOWN,     /* it downgrades by one mode */
+	READ_ON,       /* it downgrades from writing to reading */
 	CANCEL,	       /* a client cancels its Deferred */
 	FREE,	       /* frees it */
 	PAUSE,
@@ -91,7 +98,8 @@ enum {
 	CODE_CANCELED = 1,
 	CODE_TIMEDOUT = 2,
 	CODE_SHUTDOWN = 4,
-	CODE_DEADLK = 8
+	CODE_DEADLK = 8,
+	CODE_PERM = 16
 };
 
 /* client.due of one who has failed and is paused: its Deferred has fired. */
@@ -100,8 +108,8 @@ enum {
 enum status { OPEN, CLOSED, GONE };
 
 struct totals {
-	uint32_t granted[2];
-	uint32_t granted_slack[2]; /* to who was cancelled at once */
+	uint32_t granted[MODES];
+	uint32_t granted_slack[MODES]; /* to who was cancelled at once */
 	uint32_t cancelled;
 	uint32_t cancelled_slack;
 	uint32_t longest;
@@ -147,7 +155,7 @@ struct model {
 	uint16_t serial;
 	uint8_t status[LOCKS];
 	bool ending[PARTIES];
-	uint8_t received[PARTIES][LOCKS][2];
+	uint8_t received[PARTIES][LOCKS][MODES];
 	struct client clients[CLIENTS];
 	struct frame frames[FRAMES];
 	struct totals totals[LOCKS];
@@ -164,8 +172,30 @@ int model_lock_of(const struct model *m, int party);
 /* The number of the base of a lock. */
 int model_base_of(const struct model *m, int lock);
 
+/* In which mode one is inside that has asked for this one. */
+enum mode model_mode_inside(int mode);
+
+/* How often a party is inside, and how much of that it knows of, in all modes. */
+int model_party_inside(const struct model *m, int party, int lock, int mode);
+int model_received(const struct model *m, int party, int lock);
+
 int model_inside(const struct model *m, int lock, enum mode mode);
 int model_waiting(const struct model *m, int lock, enum mode mode);
+
+int model_all_inside(const struct model *m, int lock);
+bool model_is_waiting(const struct client *client, int lock, int mode);
+
+/* Whose reads those that want to upgrade do not wait for is known of owners only. */
+bool model_others_read(const struct model *m, int party, int lock);
+
+/* Rules 1 and 2: for one who is not inside. */
+bool model_may_enter(const struct model *m, int lock, int mode);
+
+/* An owner that has an upgradable hold, and asks to write, upgrades. */
+int model_mode_asked(const struct model *m, int party, struct step step);
+
+/* 0: it enters, EBUSY: it has to wait, or why it cannot. */
+int model_answer(const struct model *m, int party, int lock, int mode);
 
 /* Is the step one that a program may take now, and worth taking? */
 bool model_allows(const struct model *m, struct step step);

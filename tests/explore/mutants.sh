@@ -3,8 +3,8 @@
 #
 # mutants.sh: does the explorer find bugs?  Builds copies of the library, each
 # with one of the bugs of mutants/*.patch, and explores each until a difference
-# is found, in groups where the name of the patch begins with that.  The test that
-# is printed then has to fail with the bug, and to pass without it.
+# is found, in groups or with upgrades where the name of the patch begins with that.
+# The test that is printed then has to fail with the bug, and to pass without it.
 #
 # From the environment: srcdir (of tests), CC, CPPFLAGS, CFLAGS, LDFLAGS,
 # EVDEFER_CFLAGS, EVDEFER_LIBS (of libevent, and what the library needs);
@@ -111,6 +111,7 @@ explore()
 	name=$1
 	case $name in
 	group-*) set -- --groups ;;
+	upgrade-*) set -- --upgrades ;;
 	*) set -- ;;
 	esac
 	timeout $((seconds + 60)) "$work/explore" --seconds="$seconds" "$@" \

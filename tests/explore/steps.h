@@ -7,7 +7,7 @@
 
 #include "driver.h"
 
-#define SETTINGS 20
+#define SETTINGS 30
 extern const struct setting settings[SETTINGS];
 
 /* Steps are numbered in each setting. */
