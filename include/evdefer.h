@@ -23,5 +23,6 @@
 #include <evdefer/rwlock.h>
 #include <evdefer/semaphore.h>
 #include <evdefer/threadpool.h>
+#include <evdefer/trace.h>
 
 #endif

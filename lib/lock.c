@@ -345,7 +345,8 @@ evlock_wait_(struct evlock *lock, enum evmode mode)
 	if (d == NULL)
 		return NULL;
 	evlock_enqueue_(lock, d, mode);
-	evlock_observe_(lock, EVSTEP_ACQUIRE, d, mode, 0);
+	if (d->flags & EVDEFERRED_WATCHED)
+		evlock_tell_wait_(lock, d, mode);
 	return d;
 }
 

@@ -18,6 +18,10 @@ void evlock_tell_try_(struct evlock *lock, const struct evowner *owner,
 void evlock_tell_of_(struct evlock *lock, enum evstep step,
     const struct evdeferred *d, enum evmode mode, int error);
 
+/* ... the acquire of one that has to wait; */
+void evlock_tell_wait_(
+    struct evlock *lock, const struct evdeferred *d, enum evmode mode);
+
 /* ... the acquire and the grant of one that need not wait; */
 void evlock_tell_entry_(
     struct evlock *lock, const struct evdeferred *d, enum evmode mode);

@@ -10,7 +10,7 @@ event_of(const struct evlock *lock, const struct evowner *owner,
 	const struct evobserver_event event = {.kind = lock->kind,
 	    .mode = (enum evrwlock_mode)evmode_inside_(mode),
 	    .lock = lock,
-	    .lock_name = evlock_get_name_(lock),
+	    .lock_name = lock->name,
 	    .owner = owner,
 	    .owner_name = owner != NULL ? owner->name : NULL,
 	    .error = error};
@@ -41,17 +41,37 @@ evlock_tell_try_(struct evlock *lock, const struct evowner *owner,
 	evlock_tell_(lock, EVSTEP_DELIVER, owner, mode, 0);
 }
 
+/* Of its owner if it has one by then. */
+static struct evobserver_event
+event_of_deferred(const struct evlock *lock, const struct evdeferred *d,
+    enum evmode mode, int error)
+{
+	const struct evrequest *request = evrequest_of_(d);
+	struct evobserver_event event = event_of(
+	    lock, request != NULL ? request->hold->owner : NULL, mode, error);
+
+	event.deferred = d;
+	return event;
+}
+
 void
 evlock_tell_of_(struct evlock *lock, enum evstep step,
     const struct evdeferred *d, enum evmode mode, int error)
 {
-	const struct evrequest *request = evrequest_of_(d);
-	const struct evowner *owner =
-	    request != NULL ? request->hold->owner : NULL;
-	struct evobserver_event event = event_of(lock, owner, mode, error);
+	const struct evobserver_event event =
+	    event_of_deferred(lock, d, mode, error);
 
-	event.deferred = d;
 	evobserver_tell_(lock->queue.base, step, &event);
+}
+
+void
+evlock_tell_wait_(
+    struct evlock *lock, const struct evdeferred *d, enum evmode mode)
+{
+	struct evobserver_event event = event_of_deferred(lock, d, mode, 0);
+
+	event.waits = true;
+	evobserver_tell_(lock->queue.base, EVSTEP_ACQUIRE, &event);
 }
 
 void

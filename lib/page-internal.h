@@ -31,6 +31,12 @@ typedef bool (*evpage_escape_fn)(struct evpage *page, uint32_t character);
 void evpage_add_escaped_(
     struct evpage *page, const char *text, evpage_escape_fn escape);
 
+/* Adds a string as JSON has it, or null. */
+void evpage_quote_json_(struct evpage *page, const char *text);
+
+/* Has room for a text of that length.  Whether there was memory. */
+bool evpage_reserve_(struct evpage *page, size_t length);
+
 /* Begins another text in the same memory. */
 void evpage_turn_(struct evpage *page);
 

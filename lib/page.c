@@ -29,20 +29,38 @@ make_room(struct evpage *page, size_t count)
 	return true;
 }
 
+bool
+evpage_reserve_(struct evpage *page, size_t length)
+{
+	return length <= page->length || make_room(page, length - page->length);
+}
+
+static char *
+end_of_page(const struct evpage *page)
+{
+	return page->bytes != NULL ? page->bytes + page->length : NULL;
+}
+
 void
 evpage_add_(struct evpage *page, const char *format, ...)
 {
 	va_list args;
 	int length;
 
+	/* Mostly there is room enough. */
 	va_start(args, format);
-	length = vsnprintf(NULL, 0, format, args);
+	length = vsnprintf(
+	    end_of_page(page), page->size - page->length, format, args);
 	va_end(args);
-	if (length < 0 || !make_room(page, (size_t)length + 1))
+	if (length < 0)
 		return;
-	va_start(args, format);
-	vsnprintf(page->bytes + page->length, (size_t)length + 1, format, args);
-	va_end(args);
+	if ((size_t)length >= page->size - page->length) {
+		if (!make_room(page, (size_t)length + 1))
+			return;
+		va_start(args, format);
+		vsnprintf(end_of_page(page), (size_t)length + 1, format, args);
+		va_end(args);
+	}
 	page->length += (size_t)length;
 }
 
@@ -107,6 +125,32 @@ evpage_add_escaped_(
 		if (!escape(page, character))
 			add_bytes(page, text, count);
 	}
+}
+
+static bool
+escape_json(struct evpage *page, uint32_t character)
+{
+	if (character > EVPAGE_NO_CHARACTER)
+		evpage_add_(page, "\\ufffd");
+	else if (character == '"' || character == '\\')
+		evpage_add_(page, "\\%c", (int)character);
+	else if (character < ' ')
+		evpage_add_(page, "\\u%04x", (unsigned)character);
+	else
+		return false;
+	return true;
+}
+
+void
+evpage_quote_json_(struct evpage *page, const char *text)
+{
+	if (text == NULL) {
+		evpage_add_(page, "null");
+		return;
+	}
+	evpage_add_(page, "\"");
+	evpage_add_escaped_(page, text, escape_json);
+	evpage_add_(page, "\"");
 }
 
 void

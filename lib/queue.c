@@ -79,6 +79,9 @@ observe(const struct evqueue *queue, enum evstep step,
 	    .mode = EVRWLOCK_WRITE,
 	    .lock = queue,
 	    .deferred = d,
+	    .waits = step == EVSTEP_ACQUIRE &&
+		     queue->count == queue->waiters.undelivered &&
+		     evwaitqueue_is_open_(&queue->waiters),
 	    .error = error};
 
 	if (d->flags & EVDEFERRED_WATCHED)

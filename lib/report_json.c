@@ -10,32 +10,6 @@ static const char *const lists[] = {
     [EVRELATION_WAITING] = "waiting",
 };
 
-static bool
-escape_json(struct evpage *page, uint32_t character)
-{
-	if (character > EVPAGE_NO_CHARACTER)
-		evpage_add_(page, "\\ufffd");
-	else if (character == '"' || character == '\\')
-		evpage_add_(page, "\\%c", (int)character);
-	else if (character < ' ')
-		evpage_add_(page, "\\u%04x", (unsigned)character);
-	else
-		return false;
-	return true;
-}
-
-static void
-quote_json(struct evpage *page, const char *text)
-{
-	if (text == NULL) {
-		evpage_add_(page, "null");
-		return;
-	}
-	evpage_add_(page, "\"");
-	evpage_add_escaped_(page, text, escape_json);
-	evpage_add_(page, "\"");
-}
-
 static void
 begin_json(struct evpage *page, bool debug)
 {
@@ -51,7 +25,7 @@ add_json_facts(struct evpage *page, const struct evsubject *subject)
 	for (fact = subject->facts; fact->name != NULL; fact++) {
 		evpage_add_(page, ",\"%s\":", fact->name);
 		if (fact->word != NULL)
-			quote_json(page, fact->word);
+			evpage_quote_json_(page, fact->word);
 		else
 			evpage_add_(page, "%zu", fact->number);
 	}
@@ -67,7 +41,7 @@ begin_json_lock(struct evstatement *statement)
 	    "%s\n{\"number\":%" PRIu64 ",\"kind\":\"%s\","
 	    "\"name\":",
 	    statement->follows ? "," : "", statement->number, subject->kind);
-	quote_json(page, subject->name);
+	evpage_quote_json_(page, subject->name);
 	evpage_add_(page,
 	    ",\"address\":\"%p\",\"closed\":%s,\"inside_count\":%zu,"
 	    "\"waiting_count\":%zu",
@@ -97,7 +71,7 @@ add_json_creation(struct evstatement *statement, const char *prefix,
 	evcreation_describe_(creation, &text);
 	evpage_add_(statement->page, ",\"%sseconds\":%.6f,\"%sfrom\":", prefix,
 	    evstatement_age_(statement, creation), prefix);
-	quote_json(statement->page, place);
+	evpage_quote_json_(statement->page, place);
 }
 
 static void
@@ -109,7 +83,7 @@ add_json(struct evstatement *statement, const struct evparty *party)
 
 	go_to_list(statement, party->relation);
 	evpage_add_(page, "%s\n  {\"owner\":", first ? "" : ",");
-	quote_json(page, party->owner);
+	evpage_quote_json_(page, party->owner);
 	if (party->owner != NULL)
 		evpage_add_(page, ",\"owner_number\":%" PRIu64, party->number);
 	evpage_add_(

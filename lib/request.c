@@ -476,7 +476,8 @@ start_request(struct evhold *hold, enum evmode mode, enum evrequest_state state)
 	request->d = d;
 	d->ticket = evlock_draw_ticket_(lock);
 	if (state == EVREQUEST_WAITING) {
-		evlock_observe_(lock, EVSTEP_ACQUIRE, d, mode, 0);
+		if (d->flags & EVDEFERRED_WATCHED)
+			evlock_tell_wait_(lock, d, mode);
 		wait_for(request);
 		return d;
 	}

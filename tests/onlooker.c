@@ -111,6 +111,7 @@ acquire(const struct evobserver_event *event, void *arg)
 {
 	(void)arg;
 	must(event->error == 0);
+	must(!event->waits || event->deferred != NULL);
 	move(of(event), NOTHING, ASKED);
 	onlooker_counts.acquires++;
 	onlooker_counts.waiting++;

@@ -62,6 +62,9 @@ struct evobserver_event {
 	/** The Deferred of the acquire, by which it can be told from others until it
 	 * was delivered or cancelled; NULL of a try and in a release. */
 	const struct evdeferred *deferred;
+	/** Of an acquire: it has to wait.  Otherwise a grant or a cancel follows at
+	 * once. */
+	bool waits;
 	/** Of a cancel, why: ECANCELED (it was cancelled, timed out or freed, or its
 	 * owner was), ESHUTDOWN, EDEADLK, EPERM (an upgrade), EBUSY
 	 * (a try), or what made the lock's
