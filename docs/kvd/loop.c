@@ -41,6 +41,31 @@ on_too_much(evutil_socket_t fd, short what, void *arg)
 }
 
 static void
+on_flush(evutil_socket_t fd, short what, void *arg)
+{
+	struct loop *loop = arg;
+
+	(void)fd;
+	(void)what;
+	tracing_flush(&loop->server->tracing, loop->base);
+}
+
+/* What is not in the file is of no use when the loop hangs, or kvd is killed. */
+static int
+start_tracing(struct loop *loop)
+{
+	static const struct timeval second = {1, 0};
+	struct tracing *tracing = &loop->server->tracing;
+
+	if (tracing->trace == NULL)
+		return 0;
+	loop->flush = event_new(loop->events, -1, EV_PERSIST, on_flush, loop);
+	if (loop->flush == NULL || event_add(loop->flush, &second) == -1)
+		return -1;
+	return tracing_add(tracing, loop->base, loop->number);
+}
+
+static void
 make_room(void *arg)
 {
 	client_make_room(arg);
@@ -131,7 +156,7 @@ loop_open(struct loop *loop, struct server *server, unsigned number)
 		return -1;
 	share_init(&loop->buffered, &server->buffered);
 	named_init(&loop->named, loop->base, server->names);
-	return make_locks(loop);
+	return make_locks(loop) == 0 ? start_tracing(loop) : -1;
 }
 
 void
@@ -220,6 +245,7 @@ loop_close(struct loop *loop)
 	pthread_mutex_destroy(&loop->mutex);
 	free_event(loop->deadline);
 	free_event(loop->too_much);
+	free_event(loop->flush);
 	if (loop->events != NULL)
 		event_base_free(loop->events);
 }

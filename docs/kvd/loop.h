@@ -52,7 +52,8 @@ struct loop {
 
 	bool stopping;
 	struct event *deadline;
-	bool out_of_time; /* nobody waits for clients any more */
+	struct event *flush; /* of the trace; NULL without one */
+	bool out_of_time;    /* nobody waits for clients any more */
 	struct letter begin_stop, stop, end;
 };
 

@@ -53,6 +53,9 @@ static const char help[] =
     "  --max-locks=N           most locks that a client may LOCK (1000)\n"
     "  --debug                 note since when and from where in the program\n"
     "                          locks are held, for DEBUG LOCKS and SIGUSR1\n"
+    "  --trace=FILE            write what the locks do to a file that "
+    "Perfetto\n"
+    "                          (ui.perfetto.dev) and chrome://tracing open\n"
     "  --no-lock               let readers in without the lock, to see why;\n"
     "                          for one thread\n"
     "  -h, --help              show this\n";
@@ -73,6 +76,7 @@ enum {
 	OPTION_MAX_CLIENTS,
 	OPTION_MAX_LOCKS,
 	OPTION_DEBUG,
+	OPTION_TRACE,
 	OPTION_NO_LOCK,
 	OPTION_HELP,
 };
@@ -93,6 +97,7 @@ static const struct option long_options[] = {
     {"max-clients", required_argument, NULL, OPTION_MAX_CLIENTS},
     {"max-locks", required_argument, NULL, OPTION_MAX_LOCKS},
     {"debug", no_argument, NULL, OPTION_DEBUG},
+    {"trace", required_argument, NULL, OPTION_TRACE},
     {"no-lock", no_argument, NULL, OPTION_NO_LOCK},
     {"help", no_argument, NULL, OPTION_HELP},
     {NULL, 0, NULL, 0},
@@ -204,6 +209,9 @@ parse_one(struct options *options, int option, const char *text)
 		    "max-locks", text, 0, MAX_LOCKS, &options->max_locks);
 	case OPTION_DEBUG:
 		options->debug = true;
+		return 0;
+	case OPTION_TRACE:
+		options->trace = text;
 		return 0;
 	case OPTION_NO_LOCK:
 		options->lock = false;

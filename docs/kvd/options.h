@@ -10,13 +10,14 @@
 #include <sys/time.h>
 
 struct options {
-	const char *bind; /* numeric address to listen on */
-	const char *port; /* "0" stands for any free one */
-	size_t threads;	  /* each with a loop */
-	const char *dir;  /* where the journal and the snapshot are */
-	bool sync;	  /* fdatasync before a write is answered */
-	bool lock;	  /* false: show what locks are for */
-	bool debug;	  /* since when and from where they are held */
+	const char *bind;  /* numeric address to listen on */
+	const char *port;  /* "0" stands for any free one */
+	size_t threads;	   /* each with a loop */
+	const char *dir;   /* where the journal and the snapshot are */
+	bool sync;	   /* fdatasync before a write is answered */
+	const char *trace; /* file of what the locks do; NULL: none */
+	bool lock;	   /* false: show what locks are for */
+	bool debug;	   /* since when and from where they are held */
 	struct timeval lock_timeout; /* 0: wait for ever */
 	size_t max_value;	     /* bytes of one argument */
 	size_t max_request;	     /* bytes of one request, and of a reply */

@@ -292,7 +292,8 @@ server_open(struct server *server, const struct options *options)
 	server->directory.lock = -1;
 	clock_gettime(CLOCK_MONOTONIC, &server->started);
 	set_limits(server);
-	if (load(server) == -1)
+	if (tracing_open(&server->tracing, options->trace) == -1 ||
+	    load(server) == -1)
 		return -1;
 	if (make_parts(server) == -1) {
 		report("can't start: %s", strerror(errno));
@@ -334,6 +335,7 @@ server_close(struct server *server)
 	free(server->loops);
 	evgroup_free(server->group);
 	names_free(server->names);
+	tracing_close(&server->tracing);
 	commit_free(server->commit);
 	journal_close(server->journal);
 	store_free(server->store);

@@ -14,6 +14,7 @@
 #include "directory.h"
 #include "listener.h"
 #include "loop.h"
+#include "tracing.h"
 
 struct commit;
 struct event;
@@ -39,6 +40,7 @@ struct server {
 	unsigned loop_count;
 	struct evgroup *group; /* of their locks; NULL if there is one loop */
 	struct names *names;   /* of the locks of LOCK; NULL too */
+	struct tracing tracing;
 	struct listener listener;
 	size_t max_clients;
 	atomic_size_t clients;	/* of all loops, and those that come in */
