@@ -332,7 +332,7 @@ get_right_of_file(struct evsource *source)
 }
 
 static const struct evsource_type file_type = {
-    ask_file, leave_file, get_right_of_file, "file"};
+    ask_file, leave_file, get_right_of_file, "file", false};
 
 /* With what the thread has ended, if it has. */
 static int

@@ -15,6 +15,11 @@
  * has somebody_reads() look again.  A reader that sees the byte has published too
  * much, and takes that back when it asks.
  *
+ * One member at most has one that reads upgradably: it has claimed that under the mutex,
+ * and keeps it until it says that it is not needed.  As long as it does, no writer gets the
+ * right, but for its own upgrade, which comes before all writers.  So its reading need not
+ * be published, and plain readers do not see it.
+ *
  * No wake-up is lost: all that decides who is given a right is under the mutex, and
  * whoever changes any of it calls settle_group() before he lets go.
  */
@@ -60,6 +65,9 @@ struct evgroup {
 	struct evlist writers; /* wait for the right, in the order of asking */
 	struct evlist readers; /* wait until it is open */
 	struct member *writer; /* has the right */
+	struct evlist
+	    claims; /* want to read upgradably, in the order of asking */
+	struct member *upgradable;  /* reads so */
 	struct evgroup_stats stats; /* the totals, and how many members */
 	size_t
 	    users; /* members, those whose memory is left too, and who made it */
@@ -69,13 +77,15 @@ struct member {
 	struct evgroup *group;
 
 	/* Under the mutex. */
-	struct evlist node;	 /* in group->members */
-	struct evlist wait_node; /* in group->writers or group->readers */
-	bool to_write;		 /* in the first, or has the right */
-	bool let_in;		 /* may read, and does not know that yet */
-	bool called;		 /* its loop is to look */
-	bool gone;		 /* and to free this then */
-	unsigned entries;	 /* of its own writers while others wait */
+	struct evlist node;	  /* in group->members */
+	struct evlist wait_node;  /* in group->writers or group->readers */
+	struct evlist claim_node; /* in group->claims */
+	bool upgrading;		  /* wants the right before all writers */
+	bool to_write;		  /* in the first, or has the right */
+	bool let_in;		  /* may read, and does not know that yet */
+	bool called;		  /* its loop is to look */
+	bool gone;		  /* and to free this then */
+	unsigned entries;	  /* of its own writers while others wait */
 	struct evcall call;
 
 	char apart_before[LINE];
@@ -175,6 +185,16 @@ somebody_reads(const struct evgroup *group)
 	return false;
 }
 
+/* One that upgrades does not wait for itself. */
+static bool
+keeps_out(const struct evgroup *group, const struct member *writer)
+{
+	const struct member *upgradable = group->upgradable;
+
+	return upgradable != NULL &&
+	       (upgradable != writer || !upgradable->upgrading);
+}
+
 /* Most readers elsewhere are about to leave when the group has just been closed. */
 static void
 wait_for_readers(const struct evgroup *group, const struct member *self)
@@ -187,13 +207,27 @@ wait_for_readers(const struct evgroup *group, const struct member *self)
 		relax();
 }
 
+/* Who is to write next, or NULL. */
+static struct member *
+next_writer(const struct evgroup *group)
+{
+	if (group->upgradable != NULL && group->upgradable->upgrading)
+		return group->upgradable;
+	if (evlist_empty_(&group->writers))
+		return NULL;
+	return EVLIST_ELEMENT(group->writers.next, struct member, wait_node);
+}
+
 /* Gives the right to whoever is to have it next. */
 static void
 settle_group(struct evgroup *group, const struct member *self)
 {
+	struct member *writer;
+
 	if (group->writer != NULL)
 		return;
-	if (evlist_empty_(&group->writers)) {
+	writer = next_writer(group);
+	if (writer == NULL) {
 		if (is_closed(group))
 			open_group(group);
 		return;
@@ -202,15 +236,79 @@ settle_group(struct evgroup *group, const struct member *self)
 		close_group(group);
 		wait_for_readers(group, self);
 	}
-	if (somebody_reads(group))
+	if (somebody_reads(group) || keeps_out(group, writer))
 		return;
-	group->writer = EVLIST_ELEMENT(
-	    evlist_pop_(&group->writers), struct member, wait_node);
+	evlist_remove_(&writer->wait_node);
+	group->writer = writer;
 	group->stats.rights++;
 	/* Who asks lets one in without asking again. */
-	group->writer->entries = group->writer == self ? 1 : 0;
-	if (group->writer != self)
-		wake(group->writer);
+	writer->entries = writer == self ? 1 : 0;
+	if (writer != self)
+		wake(writer);
+}
+
+/*
+ * To read upgradably.  Who wants that stands in a list, and gets it when nobody else
+ * has it and it may read; who has it reads, unseen by others.
+ */
+
+static void
+wake_first_claim(struct evgroup *group)
+{
+	if (group->upgradable == NULL && !evlist_empty_(&group->claims))
+		wake(EVLIST_ELEMENT(
+		    group->claims.next, struct member, claim_node));
+}
+
+/* It does not want it, or not any more. */
+static void
+drop_claim(struct member *member)
+{
+	struct evgroup *group = member->group;
+	const bool first = group->claims.next == &member->claim_node;
+
+	evlist_remove_(&member->claim_node);
+	if (group->upgradable == member)
+		group->upgradable = NULL;
+	else if (!first)
+		return;
+	wake_first_claim(group);
+}
+
+/* One that was writing has it at once: nobody else was inside. */
+static void
+update_claim(struct member *member, const struct evneed *need)
+{
+	struct evgroup *group = member->group;
+
+	member->upgrading = need->upgrading;
+	if (need->claim == EVCLAIM_NONE) {
+		drop_claim(member);
+	} else if (need->claim == EVCLAIM_HELD) {
+		evlist_remove_(&member->claim_node);
+		group->upgradable = member;
+	} else if (evlist_empty_(&member->claim_node)) {
+		/* If another one of its own has left, it is the turn of others. */
+		evlist_append_(&group->claims, &member->claim_node);
+		if (group->upgradable != member)
+			return;
+		group->upgradable = NULL;
+		if (group->claims.next != &member->claim_node)
+			wake_first_claim(group);
+	}
+}
+
+/* It may read.  Is it its turn to do that upgradably? */
+static void
+take_claim(struct member *member)
+{
+	struct evgroup *group = member->group;
+
+	if (group->upgradable != NULL ||
+	    group->claims.next != &member->claim_node)
+		return;
+	evlist_remove_(&member->claim_node);
+	group->upgradable = member;
 }
 
 /* Tests take less. */
@@ -262,16 +360,21 @@ update(struct member *member, const struct evneed *need)
 	member->let_in = false;
 	publish(member, let_in ? need->readers : need->reading);
 	update_needs(member, need);
+	update_claim(member, need);
+	if (let_in)
+		take_claim(member);
 	settle_group(group, member);
 	if (group->writer == member)
 		return EVRIGHT_WRITE;
 	if (need->right == EVRIGHT_WRITE)
 		return EVRIGHT_NONE;
 	/* Those that are inside need no more. */
-	if (!let_in && is_closed(group) && need->readers > need->reading) {
+	if (!let_in && is_closed(group) &&
+	    (need->readers > need->reading || need->claim == EVCLAIM_WANTED)) {
 		evlist_append_(&group->readers, &member->wait_node);
 		return EVRIGHT_NONE;
 	}
+	take_claim(member);
 	publish(member, need->readers);
 	return EVRIGHT_READ;
 }
@@ -310,8 +413,11 @@ ask_group(struct evsource *source, const struct evneed *need)
 	}
 	lock_group(member->group);
 	right = update(member, need);
+	source->upgradable = member->group->upgradable == member;
 	unlock_group(member->group);
-	evsource_await_(source, right < need->right);
+	evsource_await_(
+	    source, right < need->right ||
+			(need->claim == EVCLAIM_WANTED && !source->upgradable));
 	return right;
 }
 
@@ -354,14 +460,15 @@ get_right_in_group(struct evsource *source)
 	if (group->writer == member)
 		right = EVRIGHT_WRITE;
 	else if (!is_closed(group) || member->let_in ||
-		 atomic_load(&source->reading) > 0)
+		 atomic_load(&source->reading) > 0 ||
+		 group->upgradable == member)
 		right = EVRIGHT_READ;
 	unlock_group(member->group);
 	return right;
 }
 
 static const struct evsource_type group_type = {
-    ask_group, leave, get_right_in_group, "group"};
+    ask_group, leave, get_right_in_group, "group", true};
 
 /* In its loop, after wake(). */
 static void
@@ -394,6 +501,7 @@ evgroup_new(void)
 	evlist_init_(&group->members);
 	evlist_init_(&group->writers);
 	evlist_init_(&group->readers);
+	evlist_init_(&group->claims);
 	group->fenced = !evbarrier_register_();
 	group->moment = sysconf(_SC_NPROCESSORS_ONLN) > 1 ? EVGROUP_MOMENT : 0;
 	group->users = 1;
@@ -443,6 +551,7 @@ evrwlock_new_in_group(
 	member->call.fn = look;
 	member->call.arg = member;
 	evlist_init_(&member->wait_node);
+	evlist_init_(&member->claim_node);
 	if (evrwlock_set_source_(lock, &member->source) == -1)
 		goto no_memory;
 	join(member, group);
@@ -476,5 +585,7 @@ evgroup_get_stats(struct evgroup *group, struct evgroup_stats *stats)
 	stats->writing = group->writer != NULL;
 	stats->readers_waiting = count(&group->readers);
 	stats->writers_waiting = count(&group->writers);
+	stats->upgradable = group->upgradable != NULL;
+	stats->upgradables_waiting = count(&group->claims);
 	unlock_group(group);
 }

@@ -40,6 +40,9 @@ evrules_must_wait_(struct evlock *lock, enum evmode mode)
 bool evrules_must_wait_to_upgrade_(
     struct evlock *lock, const struct evhold *hold);
 
+/* How many reads are its own of the one that waits to upgrade. */
+size_t evrules_count_own_reads_(const struct evlock *lock);
+
 enum evanswer evrules_answer_holder_(unsigned inside, enum evmode mode);
 unsigned evrules_waits_for_(const struct evlock *lock, enum evmode mode);
 bool evrules_comes_before_(enum evmode mode, enum evmode other, bool older);

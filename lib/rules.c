@@ -13,20 +13,26 @@ evrules_answer_holder_(unsigned inside, enum evmode mode)
 	return mode == EVMODE_WRITE ? EVANSWER_UPGRADE : EVANSWER_ENTER;
 }
 
-/* The hold is that of the one who upgrades, NULL without an owner. */
-static bool
-others_read(const struct evlock *lock, const struct evhold *hold)
-{
-	const size_t own = hold != NULL ? evhold_count_reads_(hold) : 0;
-
-	return lock->sides[EVMODE_READ].inside > own;
-}
-
 /* It writes already, or nobody else is inside but readers. */
 bool
 evrules_must_wait_to_upgrade_(struct evlock *lock, const struct evhold *hold)
 {
-	return lock->sides[EVMODE_WRITE].inside == 0 && others_read(lock, hold);
+	const size_t own = hold != NULL ? evhold_count_reads_(hold) : 0;
+
+	return lock->sides[EVMODE_WRITE].inside == 0 &&
+	       lock->sides[EVMODE_READ].inside > own;
+}
+
+/* All that upgrade are one party. */
+size_t
+evrules_count_own_reads_(const struct evlock *lock)
+{
+	const struct evdeferred *first =
+	    EVLIST_ELEMENT(lock->sides[EVMODE_UPGRADE].waiters.next,
+		const struct evdeferred, node);
+	const struct evrequest *request = evrequest_of_(first);
+
+	return request != NULL ? evhold_count_reads_(request->hold) : 0;
 }
 
 unsigned
@@ -60,16 +66,11 @@ const char *const evrules_waits_[] = {[EVMODE_READ] = "waits to read",
     [EVMODE_WRITE] = "waits to write",
     [EVMODE_UPGRADE] = "waits to upgrade"};
 
-/* All that upgrade are one party, and become one writer. */
+/* They become one writer. */
 static EVDEFER_NOINLINE_ void
 admit_upgrade(struct evlock *lock)
 {
-	const struct evdeferred *first =
-	    EVLIST_ELEMENT(lock->sides[EVMODE_UPGRADE].waiters.next,
-		const struct evdeferred, node);
-	const struct evrequest *request = evrequest_of_(first);
-
-	if (!others_read(lock, request != NULL ? request->hold : NULL))
+	if (lock->sides[EVMODE_READ].inside == evrules_count_own_reads_(lock))
 		evlock_grant_upgrades_(lock);
 }
 
@@ -80,7 +81,8 @@ admit_beside_readers(struct evlock *lock)
 
 	if (lock->sides[EVMODE_READ].waiting > 0)
 		evlock_grant_all_(lock, EVMODE_READ);
-	if (upgradables->waiting > 0 && upgradables->inside == 0)
+	if (upgradables->waiting > 0 && upgradables->inside == 0 &&
+	    (lock->source == NULL || lock->source->upgradable))
 		evlock_grant_first_(lock, EVMODE_UPGRADABLE);
 }
 

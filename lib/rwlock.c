@@ -79,16 +79,42 @@ static const struct evwaitqueue_type queue_type_with_policy = {evlock_deliver_,
  * With a source.
  */
 
-static enum evright
-ask(struct evlock *lock, enum evright right, size_t readers, bool first)
+/* What those need that are inside. */
+static struct evneed
+need_of_lock(const struct evlock *lock)
 {
-	const struct evneed need = {.right = right,
-	    .first = first,
-	    .writing = lock->sides[EVMODE_WRITE].inside > 0,
+	const struct evlock_side *upgradables = &lock->sides[EVMODE_UPGRADABLE];
+	const bool upgrading = lock->sides[EVMODE_UPGRADE].waiting > 0;
+	struct evneed need = {.writing = lock->sides[EVMODE_WRITE].inside > 0,
 	    .reading = lock->sides[EVMODE_READ].inside,
-	    .readers = readers};
+	    .upgrading = upgrading};
 
-	return lock->source->type->ask(lock->source, &need);
+	if (upgrading)
+		need.reading -= evrules_count_own_reads_(lock);
+	if (upgradables->inside > 0 || upgrading)
+		need.claim = EVCLAIM_HELD;
+	else if (upgradables->waiting > 0)
+		need.claim = EVCLAIM_WANTED;
+	return need;
+}
+
+static enum evright
+ask(struct evlock *lock, const struct evneed *need)
+{
+	return lock->source->type->ask(lock->source, need);
+}
+
+/* For one that has just come, as the first: there is nobody in here who keeps it
+ * out. */
+static enum evright
+ask_for(struct evlock *lock, enum evright right, size_t readers)
+{
+	struct evneed need = need_of_lock(lock);
+
+	need.right = right;
+	need.first = true;
+	need.readers = readers;
+	return ask(lock, &need);
 }
 
 static void
@@ -97,17 +123,43 @@ admit_by_right(struct evwaitqueue *queue)
 	struct evlock *lock = evlock_of_(queue);
 	const struct evlock_side *readers = &lock->sides[EVMODE_READ];
 	const struct evlock_side *writers = &lock->sides[EVMODE_WRITE];
-	enum evright needed = EVRIGHT_NONE;
+	struct evneed need = need_of_lock(lock);
 
-	if (writers->inside + writers->waiting > 0)
-		needed = EVRIGHT_WRITE;
-	else if (readers->waiting > 0)
-		needed = EVRIGHT_READ;
+	if (writers->inside + writers->waiting > 0 || need.upgrading)
+		need.right = EVRIGHT_WRITE;
+	else if (readers->waiting > 0 || need.claim == EVCLAIM_WANTED)
+		need.right = EVRIGHT_READ;
+	need.readers = readers->inside + readers->waiting;
 	/* On a closed base who waits is about to fail. */
-	if (ask(lock, needed, readers->inside + readers->waiting, false) >=
-		needed &&
+	if (ask(lock, &need) >= need.right &&
 	    !evdefer_base_closed_(queue->base))
 		evrules_admit_(queue);
+}
+
+static bool
+must_wait_to_write_by_right(struct evlock *lock)
+{
+	/* Those elsewhere are held back even while it waits for those in here.  If
+	 * writers wait, they are, and the right may have come for these by now. */
+	return lock->sides[EVMODE_WRITE].waiting +
+		       lock->sides[EVMODE_UPGRADE].waiting >
+		   0 ||
+	       ask_for(lock, EVRIGHT_WRITE, 0) < EVRIGHT_WRITE ||
+	       evrules_must_wait_(lock, EVMODE_WRITE);
+}
+
+static bool
+must_wait_to_be_upgradable_by_right(struct evlock *lock)
+{
+	struct evneed need = need_of_lock(lock);
+
+	if (evlock_waiting_(lock) > 0 ||
+	    evrules_must_wait_(lock, EVMODE_UPGRADABLE))
+		return true;
+	need.right = EVRIGHT_READ;
+	need.readers = need.reading;
+	need.claim = EVCLAIM_WANTED;
+	return ask(lock, &need) < EVRIGHT_READ || !lock->source->upgradable;
 }
 
 static bool
@@ -115,16 +167,35 @@ must_wait_for_right(struct evlock *lock, enum evmode mode)
 {
 	const size_t reading = lock->sides[EVMODE_READ].inside + 1;
 
-	/* Those elsewhere are held back even while it waits for those in here.  If
-	 * writers wait, they are, and the right may have come for these by now. */
 	if (mode == EVMODE_WRITE)
-		return lock->sides[mode].waiting > 0 ||
-		       ask(lock, EVRIGHT_WRITE, 0, true) < EVRIGHT_WRITE ||
-		       evrules_must_wait_(lock, mode);
-	if (evlock_waiting_(lock) > 0 || evrules_must_wait_(lock, mode))
+		return must_wait_to_write_by_right(lock);
+	if (mode == EVMODE_UPGRADABLE)
+		return must_wait_to_be_upgradable_by_right(lock);
+	/* It may pass those that wait to be upgradable. */
+	if (lock->sides[EVMODE_READ].waiting > 0 ||
+	    evrules_must_wait_(lock, mode))
 		return true;
 	return !evsource_publish_(lock->source, reading) &&
-	       ask(lock, EVRIGHT_READ, reading, true) < EVRIGHT_READ;
+	       ask_for(lock, EVRIGHT_READ, reading) < EVRIGHT_READ;
+}
+
+/* It comes before the writers in here, which the source may have been asked for, and
+ * before those elsewhere. */
+static bool
+must_wait_to_upgrade_by_right(struct evlock *lock, const struct evhold *hold)
+{
+	struct evneed need = need_of_lock(lock);
+
+	if (need.writing)
+		return false;
+	if (need.upgrading)
+		return true;
+	need.right = EVRIGHT_WRITE;
+	need.upgrading = true;
+	if (hold != NULL)
+		need.reading -= evhold_count_reads_(hold);
+	return ask(lock, &need) < EVRIGHT_WRITE ||
+	       evrules_must_wait_to_upgrade_(lock, hold);
 }
 
 static const struct evlock_type lock_type_with_source = {
@@ -134,7 +205,7 @@ static const struct evlock_type lock_type_with_source = {
     .waits = evrules_waits_,
     .waits_for = evrules_waits_for_,
     .comes_before = evrules_comes_before_,
-    .must_wait_to_upgrade = evrules_must_wait_to_upgrade_};
+    .must_wait_to_upgrade = must_wait_to_upgrade_by_right};
 
 static const struct evwaitqueue_type queue_type_with_source = {evlock_deliver_,
     evlock_is_held_, admit_by_right, evlock_fail_waiters_, destroy_lock,
@@ -213,7 +284,8 @@ check_form(const struct evrwlock *lock, enum evrwlock_mode mode)
 {
 	if (lock == NULL || (unsigned)mode > EVRWLOCK_WRITE)
 		return evdefer_refuse_(EINVAL);
-	if (mode == EVRWLOCK_UPGRADABLE && lock->lock.source != NULL)
+	if (mode == EVRWLOCK_UPGRADABLE && lock->lock.source != NULL &&
+	    !lock->lock.source->type->has_claims)
 		return evdefer_refuse_(ENOTSUP);
 	return 0;
 }

@@ -22,6 +22,14 @@
 
 enum evright { EVRIGHT_NONE, EVRIGHT_READ, EVRIGHT_WRITE };
 
+/* What a lock needs of what one can have only, of all that have a say: to read
+ * upgradably. */
+enum evclaim {
+	EVCLAIM_NONE,
+	EVCLAIM_WANTED, /* by one that waits, and may enter if it is there */
+	EVCLAIM_HELD	/* one is inside, or was and still upgrades */
+};
+
 /* What a lock needs. */
 struct evneed {
 	enum evright right; /* for a writer inside, and for those that wait */
@@ -29,6 +37,10 @@ struct evneed {
 	bool first;	/* it asks for one that has just come, as the first */
 	size_t reading; /* readers that are inside, and need no more */
 	size_t readers; /* the same once there is the right to read */
+	enum evclaim claim;
+	/* The right to write is for the one that reads upgradably.  Its own reads are
+	 * none of those that are inside then. */
+	bool upgrading;
 };
 
 struct evsource;
@@ -43,6 +55,7 @@ struct evsource_type {
 	/* Says what is there, and changes nothing. */
 	enum evright (*get_right)(struct evsource *source);
 	const char *reach; /* in a word */
+	bool has_claims;
 };
 
 struct evsource {
@@ -56,6 +69,7 @@ struct evsource {
 	atomic_size_t reading; /* those inside, for others to see */
 	bool fenced;	       /* the others have no barrier of their own */
 	bool awaiting;	       /* keeps the loop running */
+	bool upgradable; /* what was claimed was there when it was asked */
 	int error; /* why it can't get the right: for evwaitqueue_fail_() */
 };
 

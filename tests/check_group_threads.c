@@ -23,9 +23,9 @@ static struct evgroup *group;
 /* What the lock guards: writers keep both the same, and the compiler and
  * ThreadSanitizer see that nobody else touches them. */
 static long guarded[2];
-static atomic_int readers, writers;
+static atomic_int readers, upgradables, writers;
 static atomic_int wrong;
-static atomic_long entries[EVRWLOCK_WRITE + 1];
+static atomic_long entries[EVRWLOCK_WRITE + 1], upgrades;
 
 enum way { TRY, ACQUIRE, CANCEL_SOON, TIME_OUT_SOON, WITH, OWNED, WAYS_IN_ALL };
 
@@ -45,9 +45,11 @@ struct worker {
 	struct evrwlock *lock;	   /* and another lock */
 	struct evowner *owner;
 	struct evdeferred *d;
+	struct evdeferred *upgrade;
 	enum evrwlock_mode mode;
 	enum way way;
 	bool inside;
+	bool has_upgraded; /* or tried to */
 };
 
 static unsigned
@@ -78,6 +80,10 @@ enter(struct worker *worker)
 		note(atomic_load_explicit(&readers, memory_order_relaxed) == 0);
 		guarded[0]++;
 	} else {
+		if (worker->mode == EVRWLOCK_UPGRADABLE)
+			note(atomic_fetch_add_explicit(
+				 &upgradables, 1, memory_order_relaxed) == 0);
+		worker->has_upgraded = false;
 		atomic_fetch_add_explicit(&readers, 1, memory_order_relaxed);
 		note(atomic_load_explicit(&writers, memory_order_relaxed) == 0);
 		note(guarded[0] == guarded[1]);
@@ -93,6 +99,9 @@ leave(struct worker *worker)
 		atomic_fetch_sub_explicit(&writers, 1, memory_order_relaxed);
 	} else {
 		note(guarded[0] == guarded[1]);
+		if (worker->mode == EVRWLOCK_UPGRADABLE)
+			atomic_fetch_sub_explicit(
+			    &upgradables, 1, memory_order_relaxed);
 		atomic_fetch_sub_explicit(&readers, 1, memory_order_relaxed);
 	}
 }
@@ -160,6 +169,48 @@ body(void *arg)
 	return evresult_deferred(later);
 }
 
+/* It is alone, but for itself. */
+static void
+write_upgraded(struct worker *worker)
+{
+	note(atomic_fetch_add_explicit(&writers, 1, memory_order_relaxed) == 0);
+	note(atomic_load_explicit(&readers, memory_order_relaxed) == 1);
+	guarded[0]++;
+	guarded[1]++;
+	atomic_fetch_add(&upgrades, 1);
+	atomic_fetch_sub_explicit(&writers, 1, memory_order_relaxed);
+	note(
+	    evrwlock_release(worker->lock, worker->owner, EVRWLOCK_WRITE) == 0);
+}
+
+static struct evresult
+on_upgrade(void *value, void *arg)
+{
+	note(value == ((struct worker *)arg)->lock);
+	write_upgraded(arg);
+	soon(arg);
+	return evresult_value(NULL);
+}
+
+/* Some are given up in the next turn. */
+static void
+upgrade(struct worker *worker)
+{
+	worker->has_upgraded = true;
+	if (throw_dice(worker->place, 2) == 0) {
+		if (evrwlock_try_upgrade(worker->lock, worker->owner) == 0)
+			write_upgraded(worker);
+		else
+			note(errno == EBUSY || errno == ESHUTDOWN);
+		soon(worker);
+		return;
+	}
+	worker->upgrade = evrwlock_upgrade(worker->lock, worker->owner);
+	evdeferred_add_callbacks(worker->upgrade, on_upgrade, on_loss, worker);
+	if (throw_dice(worker->place, 4) == 0)
+		soon(worker);
+}
+
 static void
 give_back(struct worker *worker)
 {
@@ -179,6 +230,8 @@ clear(struct worker *worker)
 {
 	evdeferred_free(worker->d);
 	worker->d = NULL;
+	evdeferred_free(worker->upgrade);
+	worker->upgrade = NULL;
 	evowner_free(worker->owner);
 	worker->owner = NULL;
 }
@@ -243,6 +296,15 @@ ask(struct worker *worker)
 		soon(worker);
 }
 
+static enum evrwlock_mode
+throw_mode(struct place *place)
+{
+	static const enum evrwlock_mode modes[8] = {
+	    EVRWLOCK_WRITE, EVRWLOCK_UPGRADABLE};
+
+	return modes[throw_dice(place, 8)];
+}
+
 static void
 begin(struct worker *worker)
 {
@@ -257,8 +319,7 @@ begin(struct worker *worker)
 	worker->base = place->base;
 	worker->lock = place->lock;
 	worker->way = (enum way)throw_dice(place, WAYS_IN_ALL);
-	worker->mode =
-	    throw_dice(place, 8) == 0 ? EVRWLOCK_WRITE : EVRWLOCK_READ;
+	worker->mode = throw_mode(place);
 	if (worker->way != TRY) {
 		ask(worker);
 		return;
@@ -277,7 +338,12 @@ on_turn(evutil_socket_t fd, short what, void *arg)
 
 	(void)fd;
 	(void)what;
-	if (worker->inside && worker->way != WITH) {
+	if (worker->upgrade != NULL && !evdeferred_has_fired(worker->upgrade)) {
+		evdeferred_cancel(worker->upgrade);
+	} else if (worker->inside && worker->mode == EVRWLOCK_UPGRADABLE &&
+		   worker->way != WITH && !worker->has_upgraded) {
+		upgrade(worker);
+	} else if (worker->inside && worker->way != WITH) {
 		give_back(worker);
 		begin(worker);
 	} else if (worker->d != NULL && !evdeferred_has_fired(worker->d)) {
@@ -337,11 +403,12 @@ run_places(unsigned long long seed, long each)
 	evgroup_get_stats(group, &stats);
 	evgroup_free(group);
 	ck_assert_int_eq(wrong, 0);
-	ck_assert_int_eq(readers + writers, 0);
+	ck_assert_int_eq(readers + upgradables + writers, 0);
 	ck_assert_int_eq(guarded[0], guarded[1]);
 	ck_assert_uint_eq(stats.members, 0);
 	ck_assert_uint_eq(stats.writing, 0);
 	ck_assert_uint_eq(stats.readers_waiting + stats.writers_waiting, 0);
+	ck_assert_uint_eq(stats.upgradable + stats.upgradables_waiting, 0);
 }
 
 /* Without it, what readers publish is seen too late now and then.  _i: whether the
@@ -396,9 +463,11 @@ START_TEST(threads_share_and_exclude_for_long)
 		if (now == told)
 			continue;
 		told = now;
-		printf("stress: %ld of %s s: %ld reads, %ld writes\n",
+		printf("stress: %ld of %s s: %ld reads, %ld writes, "
+		       "%ld upgradable, %ld upgrades\n",
 		    (long)(now - begin), text, entries[EVRWLOCK_READ],
-		    entries[EVRWLOCK_WRITE]);
+		    entries[EVRWLOCK_WRITE], entries[EVRWLOCK_UPGRADABLE],
+		    upgrades);
 		fflush(stdout);
 	}
 }

@@ -13,6 +13,11 @@
  * readers that wait do.  No loop is ever blocked: who has to wait is told by its own
  * loop.
  *
+ * One at most in the whole group has an upgradable hold, and members where one waits for
+ * that take turns, too.  Its upgrade waits for the readers of all members and comes before
+ * the writers of all members.  Both ask the group each time, which costs about as much as
+ * a write, and nothing that others do.
+ *
  * Members whose writers wait take turns in the order of asking.  A member may pass
  * the lock on among its own writers EVGROUP_PASSES times while another member's wait.
  *
@@ -89,6 +94,9 @@ struct evgroup_stats {
 	size_t writing; /**< 1 if a member has the right to write, or 0 */
 	size_t readers_waiting; /**< members whose readers wait for others */
 	size_t writers_waiting; /**< members whose writers wait for others */
+	size_t upgradable; /**< 1 if one reads upgradably in a member, or 0 */
+	size_t
+	    upgradables_waiting; /**< members in which one waits to do that */
 	uint64_t rights; /**< how often a member was given the right to write */
 	uint64_t recalls; /**< how often the right to read was taken from all */
 	uint64_t wake_ups; /**< how often a loop was told that it may go on */
