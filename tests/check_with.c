@@ -294,17 +294,33 @@ patience_of(int waiter)
 	return waiter * 7 % WAITERS + 1;
 }
 
+/* Who comes next is another one.  Returns the one before. */
+static struct evowner *
+exchange_owner(void)
+{
+	struct evowner *before = owner;
+
+	owner = evowner_new(base, "another owner");
+	ck_assert_ptr_nonnull(owner);
+	return before;
+}
+
 START_TEST(each_waits_as_long_as_its_own_patience)
 {
 	struct work works[WAITERS] = {{0}};
 	struct evdeferred *d[WAITERS];
+	struct evowner *owners[WAITERS] = {NULL};
 	long now;
 	int w;
 
 	make(_i);
 	occupy();
-	for (w = 0; w < WAITERS; w++)
+	/* One owner that asked twice for a mutex would wait for itself. */
+	for (w = 0; w < WAITERS; w++) {
+		if (is_owned())
+			owners[w] = exchange_owner();
 		d[w] = begin_within(patience_of(w), &works[w]);
+	}
 	for (now = 1; now <= WAITERS / 2; now++) {
 		clock_advance(1);
 		turns(2);
@@ -322,6 +338,7 @@ START_TEST(each_waits_as_long_as_its_own_patience)
 		else
 			ck_assert_int_eq(works[w].seen.values, 1);
 		evdeferred_free(d[w]);
+		evowner_free(owners[w]);
 	}
 	done(NULL);
 }
