@@ -27,8 +27,9 @@ bool evcreation_works_(void);
 /* Notes the functions on the stack, and the time. */
 void evcreation_record_(struct evcreation *creation);
 
-/* Adds the function that called the library, and those that called that. */
-void evcreation_describe_(
+/* Adds the function that called the library, and those that called that.  Returns on
+ * how many frames that depends. */
+long evcreation_describe_(
     const struct evcreation *creation, struct evtext *text);
 
 #endif

@@ -11,8 +11,9 @@
 #include <dlfcn.h>
 #include <unwind.h>
 
-/* How many frames a person gets to see. */
+/* How many frames a person gets to see; and if those of the library may be among them. */
 #define SHOWN 4
+#define SHOWN_WITH_LIBRARY 10
 
 bool
 evcreation_works_(void)
@@ -32,10 +33,12 @@ static _Unwind_Reason_Code
 add_frame(struct _Unwind_Context *context, void *arg)
 {
 	struct walk *walk = arg;
+	void *frame = (void *)_Unwind_GetIP(context);
 
-	if (walk->count == EVCREATION_FRAMES)
+	/* Some systems have one more at the end, which is none. */
+	if (walk->count == EVCREATION_FRAMES || frame == NULL)
 		return _URC_END_OF_STACK;
-	walk->frames[walk->count++] = (void *)_Unwind_GetIP(context);
+	walk->frames[walk->count++] = frame;
 	return _URC_NO_REASON;
 }
 
@@ -52,17 +55,27 @@ evcreation_record_(struct evcreation *creation)
 	creation->time = evdefer_base_now_();
 }
 
+/* Is the library a file of its own?  If so, info is about that. */
+static bool
+is_apart(const struct evcreation *creation, Dl_info *info)
+{
+	return dladdr(creation->frames[0], info) != 0 &&
+	       info->dli_fname != NULL &&
+	       strstr(info->dli_fname, "libevdefer.so") != NULL;
+}
+
 /* The frames of the library come first.  They are recognized by its file.  If it was
  * linked into another one, at least the caller of evdeferred_new() is known. */
 static long
-find_caller(const struct evcreation *creation)
+find_caller(const struct evcreation *creation, long *shown)
 {
 	Dl_info own, info;
 	long i;
 
-	if (dladdr(creation->frames[0], &own) == 0 || own.dli_fname == NULL ||
-	    strstr(own.dli_fname, "libevdefer.so") == NULL)
+	*shown = SHOWN_WITH_LIBRARY;
+	if (!is_apart(creation, &own))
 		return creation->count > 2 ? 2 : 0;
+	*shown = SHOWN;
 	for (i = 1; i < creation->count; i++) {
 		if (dladdr(creation->frames[i], &info) != 0 &&
 		    info.dli_fbase != own.dli_fbase)
@@ -93,16 +106,17 @@ describe_frame(const char *address, struct evtext *text)
 	    address - (const char *)info.dli_fbase);
 }
 
-void
+long
 evcreation_describe_(const struct evcreation *creation, struct evtext *text)
 {
-	long i, first = find_caller(creation);
+	long shown, i, first = find_caller(creation, &shown);
 
-	for (i = first; i < creation->count && i < first + SHOWN; i++) {
+	for (i = first; i < creation->count && i < first + shown; i++) {
 		if (i > first)
 			evtext_add_(text, " < ");
 		describe_frame(creation->frames[i], text);
 	}
+	return first + shown;
 }
 #else
 bool
@@ -118,10 +132,11 @@ evcreation_record_(struct evcreation *creation)
 	creation->time = evdefer_base_now_();
 }
 
-void
+long
 evcreation_describe_(const struct evcreation *creation, struct evtext *text)
 {
 	(void)creation;
 	evtext_add_(text, "an unknown place");
+	return 0;
 }
 #endif

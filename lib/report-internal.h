@@ -18,7 +18,4 @@ evstatement_age_(
 	return (double)(statement->now - creation->time) / 1e9;
 }
 
-/* Long enough for four functions of a C++ program; longer places are cut off. */
-#define EVREPORT_PLACE 512
-
 #endif

@@ -23,6 +23,7 @@ struct report {
 	evdefer_report_write_fn write;
 	void *arg;
 	struct evpage page;
+	struct evplaces places;
 	bool begun;
 	bool working;
 };
@@ -98,6 +99,7 @@ tell_of_queue(struct report *report, struct evwaitqueue *queue)
 {
 	struct evstatement statement = {.format = report->format,
 	    .page = &report->page,
+	    .places = &report->places,
 	    .lock = queue,
 	    .number = queue->ways.number,
 	    .now = evdefer_base_now_(),

@@ -111,21 +111,16 @@ static void
 add_graph_creation(
     struct evstatement *statement, const struct evcreation *creation)
 {
+	const char *place = evstatement_place_(statement, creation);
 	struct evpage *page = statement->page;
-	char place[EVREPORT_PLACE];
+	char function[EVPLACE_SIZE];
 	struct evtext text;
-	size_t length;
-	char after;
 
-	evtext_init_(&text, place, sizeof(place));
-	evcreation_describe_(creation, &text);
+	evtext_init_(&text, function, sizeof(function));
+	evtext_add_(&text, "%.*s", (int)strcspn(place, " "), place);
 	evpage_add_(
 	    page, "\\n%.3f s\\n", evstatement_age_(statement, creation));
-	length = strcspn(place, " ");
-	after = place[length];
-	place[length] = '\0';
-	add_label(page, place);
-	place[length] = after;
+	add_label(page, function);
 	evpage_add_(page, "\", edgetooltip=\"");
 	add_label(page, place);
 }

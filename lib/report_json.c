@@ -64,14 +64,10 @@ static void
 add_json_creation(struct evstatement *statement, const char *prefix,
     const struct evcreation *creation)
 {
-	char place[EVREPORT_PLACE];
-	struct evtext text;
-
-	evtext_init_(&text, place, sizeof(place));
-	evcreation_describe_(creation, &text);
 	evpage_add_(statement->page, ",\"%sseconds\":%.6f,\"%sfrom\":", prefix,
 	    evstatement_age_(statement, creation), prefix);
-	evpage_quote_json_(statement->page, place);
+	evpage_quote_json_(
+	    statement->page, evstatement_place_(statement, creation));
 }
 
 static void

@@ -76,29 +76,19 @@ begin_text_lock(struct evstatement *statement)
 }
 
 static void
-add_text_place(struct evpage *page, const struct evcreation *creation)
-{
-	char place[EVREPORT_PLACE];
-	struct evtext text;
-
-	evtext_init_(&text, place, sizeof(place));
-	evcreation_describe_(creation, &text);
-	evpage_add_(page, ", from %s", place);
-}
-
-static void
 add_text_creation(struct evstatement *statement, const struct evparty *party)
 {
 	struct evpage *page = statement->page;
 
-	evpage_add_(
-	    page, ", for %.3f s", evstatement_age_(statement, party->creation));
-	add_text_place(page, party->creation);
+	evpage_add_(page, ", for %.3f s, from %s",
+	    evstatement_age_(statement, party->creation),
+	    evstatement_place_(statement, party->creation));
 	if (party->last == NULL)
 		return;
-	evpage_add_(page, "; %zu have entered since then, the last %.3f s ago",
-	    party->entered - 1, evstatement_age_(statement, party->last));
-	add_text_place(page, party->last);
+	evpage_add_(page,
+	    "; %zu have entered since then, the last %.3f s ago, from %s",
+	    party->entered - 1, evstatement_age_(statement, party->last),
+	    evstatement_place_(statement, party->last));
 }
 
 static void

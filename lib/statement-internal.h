@@ -57,9 +57,28 @@ struct evparty {
 	size_t entered;
 };
 
+/* To find the names of functions takes microseconds.  So those of the last places are
+ * kept: most of those that wait come from a few. */
+#define EVPLACES 16
+/* Long enough for four functions of a C++ program; longer ones are cut off. */
+#define EVPLACE_SIZE 512
+
+struct evplace {
+	struct evcreation creation;
+	long depends; /* on that many frames */
+	char text[EVPLACE_SIZE];
+};
+
+/* All of it is 0 at first. */
+struct evplaces {
+	struct evplace last[EVPLACES];
+	unsigned count; /* so far */
+};
+
 struct evstatement {
 	const struct evformat *format;
 	struct evpage *page;
+	struct evplaces *places;
 	const void *lock;
 	uint64_t number; /* of the lock */
 	uint64_t now;
@@ -110,6 +129,10 @@ void evstatement_add_rest_(struct evstatement *statement,
     enum evrelation relation, const char *mode, size_t count);
 
 void evstatement_end_(struct evstatement *statement);
+
+/* Where it was, in words. */
+const char *evstatement_place_(
+    struct evstatement *statement, const struct evcreation *creation);
 
 /* What is known about one that waits; NULL if nothing is. */
 const struct evcreation *evstatement_creation_(const struct evdeferred *d);

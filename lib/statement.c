@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "statement-internal.h"
 
+#include <string.h>
+
 #include "deferred-internal.h"
 
 /* Writes the next one, if there is any. */
@@ -54,6 +56,41 @@ evstatement_end_(struct evstatement *statement)
 	write_next(statement);
 	if (statement->format->end_lock != NULL)
 		statement->format->end_lock(statement);
+}
+
+static long
+lesser(long one, long other)
+{
+	return one < other ? one : other;
+}
+
+static bool
+is_there(const struct evplace *place, const struct evcreation *creation)
+{
+	const long count = lesser(creation->count, place->depends);
+
+	return count == lesser(place->creation.count, place->depends) &&
+	       memcmp(creation->frames, place->creation.frames,
+		   (size_t)count * sizeof(void *)) == 0;
+}
+
+const char *
+evstatement_place_(
+    struct evstatement *statement, const struct evcreation *creation)
+{
+	struct evplaces *places = statement->places;
+	struct evplace *place;
+	struct evtext text;
+	unsigned i;
+
+	for (i = 0; i < EVPLACES && i < places->count; i++)
+		if (is_there(&places->last[i], creation))
+			return places->last[i].text;
+	place = &places->last[places->count++ % EVPLACES];
+	place->creation = *creation;
+	evtext_init_(&text, place->text, sizeof(place->text));
+	place->depends = evcreation_describe_(creation, &text);
+	return place->text;
 }
 
 const struct evcreation *

@@ -227,6 +227,58 @@ START_TEST(only_what_is_known_is_told)
 }
 END_TEST
 
+/* Places that differ, more of them than are kept. */
+#define SITE(n)                                                                \
+	static __attribute__((noinline)) struct evdeferred *site_##n(void)     \
+	{                                                                      \
+		struct evdeferred *waiting =                                   \
+		    evrwlock_acquire(lock, NULL, EVRWLOCK_READ);               \
+                                                                               \
+		/* No tail call, and no two that are the same. */              \
+		ck_assert_msg(waiting != NULL, "site %d", n);                  \
+		return waiting;                                                \
+	}
+#define SITES(n) SITE(n##0) SITE(n##1) SITE(n##2) SITE(n##3) SITE(n##4)
+SITES(1)
+SITES(2)
+SITES(3)
+SITES(4)
+#define NAMES(n) site_##n##0, site_##n##1, site_##n##2, site_##n##3, site_##n##4
+
+START_TEST(many_places_are_told_apart)
+{
+	struct evdeferred *(*const sites[])(void) = {
+	    NAMES(1), NAMES(2), NAMES(3), NAMES(4)};
+	struct evdeferred *waits[40];
+	char places[20][512], again[512];
+	const char *line;
+	int i, j;
+
+	if (!begin(0))
+		return;
+	evrwlock_writer_try(lock);
+	for (i = 0; i < 40; i++)
+		waits[i] = sites[i % 20]();
+	line = take_report(EVDEFER_REPORT_TEXT);
+	for (i = 0; i < 40; i++) {
+		line = strstr(line, "    waiting  1 without");
+		ck_assert_ptr_nonnull(line);
+		line = strstr(line, "check_report_debug+");
+		ck_assert_ptr_nonnull(line);
+		snprintf(i < 20 ? places[i] : again, sizeof(again), "%.*s",
+		    (int)strcspn(line, "\n"), line);
+		for (j = 0; j < i && i < 20; j++)
+			ck_assert_str_ne(places[j], places[i]);
+		if (i >= 20)
+			ck_assert_str_eq(again, places[i % 20]);
+	}
+	for (i = 0; i < 40; i++)
+		evdeferred_free(waits[i]);
+	evrwlock_writer_release(lock);
+	end();
+}
+END_TEST
+
 /* _i: with an owner. */
 START_TEST(lock_works_without_memory_to_note_who_enters)
 {
@@ -258,6 +310,7 @@ report_suite(void)
 	tcase_add_loop_test(tcase, graph_has_times_and_places, 0, 2);
 	tcase_add_loop_test(tcase, tokens_and_gets_are_timed, 0, 2);
 	tcase_add_loop_test(tcase, only_what_is_known_is_told, 0, 2);
+	tcase_add_test(tcase, many_places_are_told_apart);
 	tcase_add_loop_test(
 	    tcase, lock_works_without_memory_to_note_who_enters, 0, 2);
 	return suite;
