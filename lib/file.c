@@ -15,13 +15,19 @@
  * when no writer is left, takes LOCK, which nobody can have but readers, and gives
  * WRITERS back.
  *
+ * UPGRADABLE is held alone by whoever reads upgradably, beside LOCK, which it shares.  To
+ * upgrade it takes WRITERS, and then LOCK alone, with no TURN: it has LOCK to share all
+ * the time, so that nobody can have it alone before.  As it keeps both, nobody waits for
+ * UPGRADABLE with LOCK held, and nobody keeps UPGRADABLE without it: a thread that has
+ * got it leaves it to the loop to take both or none.
+ *
  * All that is tried first in the loop, without waiting.  What is not to be had that way
  * a thread waits for, which starts in a turn of the loop, so that a try or a cancel
  * that comes before costs none.  While it waits, the bytes that it waits for are its
  * own, except that the loop gives back LOCK when its last reader leaves; whose LOCK is
  * then says "passed".
  *
- * The last to leave gives back all three, so that the kernel has no lock of a process
+ * The last to leave gives back all of them, so that the kernel has no lock of a process
  * that does not use it.  The kernel also does that for a process that has ended.
  */
 #include <evdefer/file.h>
@@ -34,7 +40,13 @@
 #include "ofd-internal.h"
 #include "rwlock-internal.h"
 
-enum { LOCK, TURN, WRITERS, BYTES };
+enum { LOCK, TURN, WRITERS, UPGRADABLE };
+
+/* The bytes that all have to do with, from LOCK on. */
+#define BYTES 3
+
+/* What a thread waits for. */
+enum wait { NO_WAIT, TO_READ, TO_WRITE, TO_UPGRADE, TO_CLAIM };
 
 struct file {
 	struct evsource source;
@@ -48,9 +60,10 @@ struct file {
 
 	/* The loop's; what the thread has got is there once it is stopped. */
 	enum evright right;
-	bool announced;	     /* WRITERS is held */
-	enum evright wanted; /* to be waited for by a thread; maybe none */
-	bool alone;	/* no reader is inside: a thread may wait to enter */
+	bool announced;	  /* WRITERS is held */
+	bool claimed;	  /* UPGRADABLE is held */
+	enum wait wanted; /* to be waited for by a thread */
+	bool alone; /* no reader is in the way: a thread may wait to enter */
 	unsigned turns; /* of its own writers, one after the other */
 };
 
@@ -100,13 +113,30 @@ wait_to_write(struct file *file)
 	return error;
 }
 
+/* It has LOCK to share, and keeps it meanwhile: whoever waits for LOCK alone waits for
+ * it as well, also the one that has TURN. */
+static int
+wait_to_upgrade(struct file *file)
+{
+	const int error = evofd_wait_(&file->ofd, F_RDLCK, WRITERS);
+
+	if (error != 0 || !file->alone)
+		return error;
+	return evofd_wait_(&file->ofd, F_WRLCK, LOCK);
+}
+
 static int
 wait_for_file(struct evofd *ofd)
 {
 	struct file *file = file_of(ofd);
 
-	return file->wanted == EVRIGHT_READ ? wait_to_read(file)
-					    : wait_to_write(file);
+	if (file->wanted == TO_READ)
+		return wait_to_read(file);
+	if (file->wanted == TO_WRITE)
+		return wait_to_write(file);
+	if (file->wanted == TO_UPGRADE)
+		return wait_to_upgrade(file);
+	return evofd_wait_(&file->ofd, F_WRLCK, UPGRADABLE);
 }
 
 /* Nobody waits on a base that is closed.  The mutex is held. */
@@ -124,11 +154,25 @@ call_loop(struct evofd *ofd)
  * In the loop, without a thread.
  */
 
+/* Does anybody read in here, upgradably or not? */
+static bool
+is_read(const struct evneed *need)
+{
+	return need->reading > 0 || need->claim == EVCLAIM_HELD;
+}
+
+/* Have some in here to leave before the writer may enter that is next in here? */
+static bool
+is_blocked(const struct evneed *need)
+{
+	return need->upgrading ? need->reading > 0 : is_read(need);
+}
+
 /* Gives back what those that are inside do not need. */
 static void
 keep_for_readers(struct file *file, const struct evneed *need)
 {
-	if (need->reading == 0) {
+	if (!is_read(need)) {
 		unlock_bytes(file, LOCK, BYTES);
 		file->right = EVRIGHT_NONE;
 	} else {
@@ -187,7 +231,7 @@ take_lock(struct file *file)
 static enum evright
 pass_on(struct file *file, const struct evneed *need)
 {
-	const bool reading = need->reading > 0;
+	const bool reading = is_read(need);
 
 	evofd_set_(&file->ofd, reading ? F_RDLCK : F_UNLCK, LOCK, 1);
 	file->right = reading ? EVRIGHT_READ : EVRIGHT_NONE;
@@ -204,7 +248,7 @@ take_to_write(struct file *file, const struct evneed *need)
 	if (!file->announced)
 		file->announced =
 		    evofd_set_(&file->ofd, F_RDLCK, WRITERS, 1) == 0;
-	if (need->reading > 0)
+	if (is_blocked(need))
 		return EVRIGHT_READ;
 	if (file->announced && take_lock(file)) {
 		file->right = EVRIGHT_WRITE;
@@ -216,9 +260,55 @@ take_to_write(struct file *file, const struct evneed *need)
 	return EVRIGHT_NONE;
 }
 
+/* TURN may be somebody's who waits for LOCK. */
+static enum evright
+take_to_upgrade(struct file *file, const struct evneed *need)
+{
+	if (file->right == EVRIGHT_WRITE)
+		return EVRIGHT_WRITE;
+	if (!file->announced)
+		file->announced =
+		    evofd_set_(&file->ofd, F_RDLCK, WRITERS, 1) == 0;
+	if (is_blocked(need) || !file->announced ||
+	    evofd_set_(&file->ofd, F_WRLCK, LOCK, 1) == -1)
+		return EVRIGHT_READ;
+	file->right = EVRIGHT_WRITE;
+	file->turns = 1;
+	return EVRIGHT_WRITE;
+}
+
+static void
+unclaim_byte(struct file *file)
+{
+	if (file->claimed)
+		unlock_bytes(file, UPGRADABLE, 1);
+	file->claimed = false;
+}
+
+static bool
+claim_byte(struct file *file)
+{
+	if (!file->claimed)
+		file->claimed =
+		    evofd_set_(&file->ofd, F_WRLCK, UPGRADABLE, 1) == 0;
+	return file->claimed;
+}
+
+/* A writer that steps down has LOCK alone, and keeps it for as long as somebody else
+ * has UPGRADABLE who was about to try LOCK. */
+static bool
+keeps_all(struct file *file, const struct evneed *need)
+{
+	return need->claim == EVCLAIM_HELD && !claim_byte(file);
+}
+
 static enum evright
 take_right(struct file *file, const struct evneed *need)
 {
+	if (keeps_all(file, need))
+		return file->right;
+	if (need->upgrading)
+		return take_to_upgrade(file, need);
 	if (need->right == EVRIGHT_WRITE)
 		return take_to_write(file, need);
 	if (need->right == EVRIGHT_READ)
@@ -227,26 +317,55 @@ take_right(struct file *file, const struct evneed *need)
 	return EVRIGHT_NONE;
 }
 
-/* What a thread has to wait for. */
+/* Both are needed to read upgradably.  Without UPGRADABLE it does not keep LOCK, for
+ * which whoever has UPGRADABLE might come to wait. */
 static enum evright
+take_claim_as_well(
+    struct file *file, const struct evneed *need, enum evright right)
+{
+	if (need->claim == EVCLAIM_HELD)
+		return right;
+	if (need->claim == EVCLAIM_NONE || need->right != EVRIGHT_READ ||
+	    right < EVRIGHT_READ) {
+		unclaim_byte(file);
+		return right;
+	}
+	if (claim_byte(file) || need->readers > need->reading)
+		return right;
+	keep_for_readers(file, need);
+	return EVRIGHT_NONE;
+}
+
+static enum wait
+wait_of(const struct evneed *need)
+{
+	if (need->upgrading)
+		return TO_UPGRADE;
+	return need->right == EVRIGHT_WRITE ? TO_WRITE : TO_READ;
+}
+
+/* What a thread has to wait for, if that is the right that it had before the claim. */
+static enum wait
 missing(const struct file *file, const struct evneed *need, enum evright right)
 {
 	if (right >= need->right)
-		return EVRIGHT_NONE;
+		return need->right == EVRIGHT_READ &&
+			       need->claim == EVCLAIM_WANTED && !file->claimed
+			   ? TO_CLAIM
+			   : NO_WAIT;
 	/* Those in here leave first. */
-	if (need->right == EVRIGHT_WRITE && file->announced &&
-	    need->reading > 0)
-		return EVRIGHT_NONE;
-	return need->right;
+	if (need->right == EVRIGHT_WRITE && file->announced && is_blocked(need))
+		return NO_WAIT;
+	return wait_of(need);
 }
 
 /* A thread is to wait, or need not any more. */
 static void
-want(struct file *file, enum evright wanted)
+want(struct file *file, enum wait wanted)
 {
 	file->wanted = wanted;
-	evsource_await_(&file->source, wanted != EVRIGHT_NONE);
-	if (wanted != EVRIGHT_NONE)
+	evsource_await_(&file->source, wanted != NO_WAIT);
+	if (wanted != NO_WAIT)
 		call_loop(&file->ofd);
 }
 
@@ -260,11 +379,11 @@ goes_on(struct file *file, const struct evneed *need)
 {
 	bool working;
 
-	if (need->right != file->wanted)
+	if (need->right == EVRIGHT_NONE || wait_of(need) != file->wanted)
 		return false;
 	pthread_mutex_lock(&file->ofd.mutex);
 	working = file->ofd.working;
-	if (working && !file->passed && need->reading == 0 &&
+	if (working && !file->passed && !is_read(need) &&
 	    file->right == EVRIGHT_READ) {
 		unlock_bytes(file, LOCK, 1);
 		file->right = EVRIGHT_NONE;
@@ -279,9 +398,13 @@ stop_thread(struct file *file, const struct evneed *need)
 	const bool got = evofd_stop_(&file->ofd) == 0;
 
 	file->passed = false;
-	if (!got) {
+	if (file->wanted == TO_CLAIM) {
+		file->claimed = got;
+	} else if (!got) {
+		/* It may have come to that. */
+		file->announced = true;
 		keep_for_readers(file, need);
-	} else if (file->wanted == EVRIGHT_READ) {
+	} else if (file->wanted == TO_READ) {
 		file->right = EVRIGHT_READ;
 	} else {
 		file->announced = true;
@@ -295,21 +418,55 @@ stop_thread(struct file *file, const struct evneed *need)
  * The source.
  */
 
+static bool
+is_working(struct file *file)
+{
+	bool working;
+
+	pthread_mutex_lock(&file->ofd.mutex);
+	working = file->ofd.working;
+	pthread_mutex_unlock(&file->ofd.mutex);
+	return working;
+}
+
+/* Readers need not wait for the thread that waits for UPGRADABLE alone. */
+static bool
+reads_meanwhile(struct file *file, const struct evneed *need)
+{
+	if (file->wanted != TO_CLAIM || need->claim != EVCLAIM_WANTED ||
+	    need->right != EVRIGHT_READ || !is_working(file))
+		return false;
+	if (need->readers > need->reading)
+		return take_to_read(file, need) == EVRIGHT_READ;
+	keep_for_readers(file, need);
+	return true;
+}
+
+static enum evright
+ask_without_thread(struct file *file, const struct evneed *need)
+{
+	const enum evright right = take_right(file, need);
+	const enum evright left = take_claim_as_well(file, need, right);
+
+	file->source.upgradable = file->claimed;
+	file->alone = !is_blocked(need);
+	want(file, missing(file, need, right));
+	return left;
+}
+
 static enum evright
 ask_file(struct evsource *source, const struct evneed *need)
 {
 	struct file *file = EVLIST_ELEMENT(source, struct file, source);
-	enum evright right;
 
 	if (file->ofd.started) {
+		if (reads_meanwhile(file, need))
+			return file->right;
 		if (goes_on(file, need))
 			return EVRIGHT_NONE;
 		stop_thread(file, need);
 	}
-	right = take_right(file, need);
-	file->alone = need->reading == 0;
-	want(file, missing(file, need, right));
-	return right;
+	return ask_without_thread(file, need);
 }
 
 /* It was asked for nothing before, so that there is no thread, and no lock. */
@@ -332,7 +489,7 @@ get_right_of_file(struct evsource *source)
 }
 
 static const struct evsource_type file_type = {
-    ask_file, leave_file, get_right_of_file, "file", false};
+    ask_file, leave_file, get_right_of_file, "file"};
 
 /* With what the thread has ended, if it has. */
 static int
@@ -360,7 +517,7 @@ look_at_file(void *arg)
 	}
 	error = error_of_thread(file);
 	if (!file->ofd.started) {
-		if (file->wanted == EVRIGHT_NONE)
+		if (file->wanted == NO_WAIT)
 			return;
 		error = evofd_start_(&file->ofd, wait_for_file, call_loop);
 		if (error == 0)

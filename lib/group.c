@@ -468,7 +468,7 @@ get_right_in_group(struct evsource *source)
 }
 
 static const struct evsource_type group_type = {
-    ask_group, leave, get_right_in_group, "group", true};
+    ask_group, leave, get_right_in_group, "group"};
 
 /* In its loop, after wake(). */
 static void

@@ -284,9 +284,6 @@ check_form(const struct evrwlock *lock, enum evrwlock_mode mode)
 {
 	if (lock == NULL || (unsigned)mode > EVRWLOCK_WRITE)
 		return evdefer_refuse_(EINVAL);
-	if (mode == EVRWLOCK_UPGRADABLE && lock->lock.source != NULL &&
-	    !lock->lock.source->type->has_claims)
-		return evdefer_refuse_(ENOTSUP);
 	return 0;
 }
 

@@ -55,7 +55,6 @@ struct evsource_type {
 	/* Says what is there, and changes nothing. */
 	enum evright (*get_right)(struct evsource *source);
 	const char *reach; /* in a word */
-	bool has_claims;
 };
 
 struct evsource {

@@ -12,6 +12,10 @@
  * if none waits, all readers that wait do.  Several locks of one process on one file
  * exclude each other in the same way.  evlock(1) does it for commands.
  *
+ * One at most has an upgradable hold, of all that are on the file.  Its upgrade waits for
+ * the readers of all and comes before the writers of all.  Who of those that wait to be
+ * upgradable is next is up to the kernel; each needs one more byte, and system call.
+ *
  * No loop is blocked.  Where another process has the lock, a thread of the library
  * waits in the kernel, as long as somebody here waits, and the loop is told; nothing is
  * polled.  The kernel knows the order of asking, more or less: writers of different
