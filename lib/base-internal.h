@@ -24,6 +24,7 @@
 #include "list-internal.h"
 #include "observer-internal.h"
 #include "pool-internal.h"
+#include "probes-internal.h"
 #include "ready-internal.h"
 #include "unhandled-internal.h"
 
@@ -81,7 +82,8 @@ struct evdefer_base {
 	size_t timeouts; /* that run, or have run out */
 	bool debug;
 	uint64_t last_queue; /* its number */
-	bool observed;	     /* by an observer */
+	bool observed;	     /* by an observer or a tracer */
+	bool traced;	     /* as was seen last */
 	bool plain;	     /* Deferreds are made the short way */
 	struct evobserving observing;
 	struct evlist plains; /* of struct evplain */
@@ -113,6 +115,14 @@ evdefer_base_closed_(const struct evdefer_base *base)
 
 /* After each change of what it depends on. */
 void evdefer_base_set_plain_(struct evdefer_base *base);
+
+/* Has a tracer come or gone? */
+static inline void
+evdefer_base_look_for_tracers_(struct evdefer_base *base)
+{
+	if (base->traced != EVPROBES_ON())
+		evdefer_base_set_plain_(base);
+}
 
 static inline void
 evdefer_base_update_plain_(

@@ -317,6 +317,7 @@ turn(evutil_socket_t fd, short what, void *arg)
 	evdefer_base_check_(base);
 	base->due = EVDEFER_BASE_AT_ONCE;
 	base->is_set = false;
+	evdefer_base_look_for_tracers_(base);
 	ring_alarms(base, now);
 	run_turn(base, now);
 	if (!evdefer_base_closed_(base))

@@ -169,7 +169,8 @@ evdeferred_creation_(const struct evdeferred *d)
 static inline bool
 evdeferred_can_make_(const struct evdefer_base *base)
 {
-	return !evpool_is_empty_(&base->deferreds) && base->plain;
+	return !evpool_is_empty_(&base->deferreds) && base->plain &&
+	       !EVPROBES_ON();
 }
 
 /* A new Deferred but for its canceller or result.  The pool is not empty. */

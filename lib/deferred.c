@@ -38,6 +38,7 @@ new_slowly(
 	evdefer_base_check_(base);
 	if (evpool_reserve_(&base->deferreds, 1) == -1)
 		return NULL;
+	evdefer_base_look_for_tracers_(base);
 	d = make(base, canceller, arg);
 	if (base->debug)
 		evcreation_record_(evdeferred_creation_(d));

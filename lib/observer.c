@@ -8,6 +8,114 @@
 #include "deferred-internal.h"
 #include "result-internal.h"
 
+/*
+ * Probes.  A tracer finds them by the notes of the object file; a probe is a nop until
+ * then.
+ */
+
+#ifdef EVDEFER_USDT
+#define _SDT_HAS_SEMAPHORES 1
+#include <sys/sdt.h>
+
+/* The macros of that header leave out arguments, as GNU C allows. */
+#ifdef __clang__
+#pragma clang diagnostic ignored "-Wgnu-zero-variadic-macro-arguments"
+#endif
+
+unsigned short evprobes_tracers_ __attribute__((section(".probes")));
+
+/* Each probe is found by a semaphore of its name. */
+#define SEMAPHORE(probe)                                                       \
+	extern unsigned short evdefer_##probe##_semaphore                      \
+	    __attribute__((alias("evprobes_tracers_"), visibility("hidden")))
+SEMAPHORE(acquire);
+SEMAPHORE(grant);
+SEMAPHORE(deliver);
+SEMAPHORE(release);
+SEMAPHORE(cancel);
+SEMAPHORE(made);
+SEMAPHORE(fired);
+SEMAPHORE(gone);
+
+/* No more than six arguments: older tracers see no others. */
+#define PROBE_STEP(step, event)                                                \
+	STAP_PROBE5(evdefer, step, (event)->lock, (event)->lock_name,          \
+	    (int)(event)->mode, (event)->owner_name, (event)->deferred)
+#define PROBE_STEP_WITH(step, event, last)                                     \
+	STAP_PROBE6(evdefer, step, (event)->lock, (event)->lock_name,          \
+	    (int)(event)->mode, (event)->owner_name, (event)->deferred, last)
+
+static EVDEFER_NOINLINE_ void
+probe(enum evstep step, const struct evobserver_event *event)
+{
+	switch (step) {
+	case EVSTEP_ACQUIRE:
+		PROBE_STEP_WITH(acquire, event, (int)event->waits);
+		break;
+	case EVSTEP_GRANT:
+		PROBE_STEP(grant, event);
+		break;
+	case EVSTEP_DELIVER:
+		PROBE_STEP(deliver, event);
+		break;
+	case EVSTEP_RELEASE:
+		PROBE_STEP(release, event);
+		break;
+	case EVSTEP_CANCEL:
+		PROBE_STEP_WITH(cancel, event, event->error);
+		break;
+	}
+}
+
+static EVDEFER_NOINLINE_ void
+probe_made(const struct evdeferred *d)
+{
+	STAP_PROBE1(evdefer, made, d);
+}
+
+static EVDEFER_NOINLINE_ void
+probe_fired(const struct evdeferred *d, int code)
+{
+	STAP_PROBE2(evdefer, fired, d, code);
+}
+
+static EVDEFER_NOINLINE_ void
+probe_gone(const struct evdeferred *d)
+{
+	STAP_PROBE1(evdefer, gone, d);
+}
+#else
+static void
+probe(enum evstep step, const struct evobserver_event *event)
+{
+	(void)step;
+	(void)event;
+}
+
+static void
+probe_made(const struct evdeferred *d)
+{
+	(void)d;
+}
+
+static void
+probe_fired(const struct evdeferred *d, int code)
+{
+	(void)d;
+	(void)code;
+}
+
+static void
+probe_gone(const struct evdeferred *d)
+{
+	(void)d;
+}
+#endif
+
+/*
+ * Observers.
+ */
+
 void
 evdefer_base_observed_inside_(void)
 {
@@ -20,7 +128,8 @@ evdefer_base_set_plain_(struct evdefer_base *base)
 {
 	struct evlist *node;
 
-	base->observed = base->observing.observer != NULL;
+	base->traced = EVPROBES_ON();
+	base->observed = base->observing.observer != NULL || base->traced;
 	base->plain = !base->debug && !base->observed;
 	for (node = base->plains.next; node != &base->plains; node = node->next)
 		evdefer_base_update_plain_(
@@ -81,6 +190,7 @@ evobserver_tell_(struct evdefer_base *base, enum evstep step,
 	evobserver_event_fn fn;
 	int error;
 
+	probe(step, event);
 	if (observing->observer == NULL)
 		return;
 	fn = function_of(observing->observer, step);
@@ -97,6 +207,7 @@ evobserver_tell_made_(struct evdeferred *d)
 	struct evobserving *observing = &d->base->observing;
 	int error;
 
+	probe_made(d);
 	if (observing->observer == NULL || observing->observer->made == NULL)
 		return;
 	error = begin_telling(observing);
@@ -107,15 +218,16 @@ evobserver_tell_made_(struct evdeferred *d)
 void
 evobserver_tell_fired_(struct evdeferred *d, struct evresult result)
 {
+	const int code =
+	    evresult_is_failure_(result) ? evfailure_get_code(result.data) : 0;
 	struct evobserving *observing = &d->base->observing;
 	int error;
 
+	probe_fired(d, code);
 	if (observing->observer == NULL || observing->observer->fired == NULL)
 		return;
 	error = begin_telling(observing);
-	observing->observer->fired(d,
-	    evresult_is_failure_(result) ? evfailure_get_code(result.data) : 0,
-	    observing->arg);
+	observing->observer->fired(d, code, observing->arg);
 	end_telling(observing, error);
 }
 
@@ -125,6 +237,7 @@ evobserver_tell_gone_(struct evdeferred *d)
 	struct evobserving *observing = &d->base->observing;
 	int error;
 
+	probe_gone(d);
 	if (observing->observer == NULL || observing->observer->gone == NULL)
 		return;
 	error = begin_telling(observing);
