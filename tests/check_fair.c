@@ -585,6 +585,39 @@ START_TEST(a_cycle_behind_a_reader)
 }
 END_TEST
 
+static int
+append(const char *text, size_t length, void *arg)
+{
+	char *all = arg;
+	const size_t before = strlen(all);
+
+	ck_assert_uint_lt(before + length, 4096);
+	memcpy(all + before, text, length);
+	all[before + length] = '\0';
+	return 0;
+}
+
+START_TEST(a_report_names_the_limit)
+{
+	char text[4096] = "";
+	struct evdeferred *d;
+	struct waiter w[2];
+
+	make_lock(_i);
+	ck_assert_int_eq(evrwlock_set_reader_limit(lock, 1), 0);
+	want_all(w, "ru");
+	d = evdefer_base_report(base, EVDEFER_REPORT_JSON, append, text);
+	turns(3);
+	ck_assert(evdeferred_has_fired(d));
+	ck_assert_ptr_nonnull(strstr(text, "\"limit\":1"));
+	ck_assert_ptr_nonnull(strstr(text, "\"mode\":\"upgradable read\""));
+	evdeferred_free(d);
+	leave(&w[0]);
+	leave(&w[1]);
+	done(w, 2);
+}
+END_TEST
+
 /* What is refused. */
 
 START_TEST(bad_arguments)
@@ -667,6 +700,7 @@ main(void)
 	tcase_add_loop_test(tc, a_downgrade_needs_no_place, 0, 2);
 	tcase_add_loop_test(tc, an_owner_that_is_inside_needs_no_place, 0, 2);
 	tcase_add_loop_test(tc, a_wait_for_a_place_closes_a_cycle, 0, 4);
+	tcase_add_loop_test(tc, a_report_names_the_limit, 0, 2);
 
 	tc = add_case(suite, "refused");
 	tcase_add_test(tc, bad_arguments);

@@ -221,7 +221,7 @@ START_TEST(downgrades)
 	ck_assert_int_eq(
 	    evrwlock_downgrade(sites[0].lock, NULL, WRITE, UPGRADABLE), 0);
 	await_end(2, &r);
-	look_until_blocked(1);
+	look_all();
 	ck_assert_int_eq(u.granted, 0);
 	ck_assert_int_eq(
 	    evrwlock_downgrade(sites[0].lock, NULL, UPGRADABLE, READ), 0);
@@ -279,6 +279,31 @@ START_TEST(what_cannot_be_waited_for)
 }
 END_TEST
 
+START_TEST(an_upgrade_that_cannot_be_waited_for)
+{
+	struct waiter u, r, up;
+
+	make_files(_i);
+	want_at(0, &u, UPGRADABLE);
+	want_at(1, &r, READ);
+	look_all();
+	upgrade_at(0, &up);
+	fail_fcntl(F_OFD_SETLKW, ENOLCK);
+	await_end(0, &up);
+	fail_fcntl(0, 0);
+	ck_assert_int_eq(up.failed, ENOLCK);
+	/* The hold is as it was. */
+	leave_at(1, READ);
+	REFUSED(evrwlock_writer_try(sites[1].lock), EBUSY);
+	ck_assert_int_eq(evrwlock_try_upgrade(sites[0].lock, NULL), 0);
+	leave_at(0, WRITE);
+	leave_at(0, UPGRADABLE);
+	free_waiters(&r, 1);
+	free_waiters(&up, 1);
+	end(&u, 1);
+}
+END_TEST
+
 START_TEST(the_end_of_a_lock)
 {
 	struct waiter u[2], up;
@@ -323,6 +348,7 @@ main(void)
 	tcase_add_loop_test(
 	    tc, a_downgrade_while_somebody_is_about_to_read, 0, 2);
 	tcase_add_loop_test(tc, what_cannot_be_waited_for, 0, 2);
+	tcase_add_loop_test(tc, an_upgrade_that_cannot_be_waited_for, 0, 2);
 	tcase_add_loop_test(tc, the_end_of_a_lock, 0, 2);
 	return threads_main(suite);
 }

@@ -640,6 +640,43 @@ START_TEST(one_that_waits_to_be_upgradable_asks_for_nothing_else)
 }
 END_TEST
 
+/* ann and cid have the tokens, and ann's upgrade waits for bob, who asks for a token.
+ * That is a deadlock if cid waits for bob, too. */
+START_TEST(tokens_and_an_upgrade)
+{
+	struct evsemaphore *tokens = evsemaphore_new(base, 2, 0);
+	struct waiter a, b, c;
+
+	make(_i);
+	ck_assert_int_eq(evsemaphore_try(tokens, ann), 0);
+	ck_assert_int_eq(evsemaphore_try(tokens, cid), 0);
+	ck_assert_int_eq(evrwlock_try(locks[0], ann, EVRWLOCK_UPGRADABLE), 0);
+	ck_assert_int_eq(evrwlock_try(locks[0], bob, EVRWLOCK_READ), 0);
+	ck_assert_int_eq(evrwlock_try(locks[1], bob, EVRWLOCK_UPGRADABLE), 0);
+	wait_with(&a, evrwlock_upgrade(locks[0], ann), locks[0]);
+	/* For nothing, behind the upgrade, or to be upgradable. */
+	if (_i / 2 > 0)
+		request(&c, locks[_i / 2 - 1], cid,
+		    _i / 2 == 1 ? EVRWLOCK_READ : EVRWLOCK_UPGRADABLE);
+	wait_with(&b, evsemaphore_acquire(tokens, bob), tokens);
+	settle();
+	ck_assert_int_eq(b.failed, _i / 2 > 0 ? EDEADLK : 0);
+	end_owner(&cid);
+	settle();
+	ck_assert_int_eq(b.granted, _i / 2 == 0);
+	end_owner(&bob);
+	settle();
+	ck_assert_int_eq(a.granted, 1);
+	end_owner(&ann);
+	free_waiters(&a, 1);
+	free_waiters(&b, 1);
+	if (_i / 2 > 0)
+		free_waiters(&c, 1);
+	evsemaphore_free(tokens);
+	done();
+}
+END_TEST
+
 int
 main(void)
 {
@@ -675,5 +712,6 @@ main(void)
 	    tc, an_owner_behind_its_own_upgrade_is_no_cycle, 0, 4);
 	tcase_add_loop_test(
 	    tc, one_that_waits_to_be_upgradable_asks_for_nothing_else, 0, 2);
+	tcase_add_loop_test(tc, tokens_and_an_upgrade, 0, 6);
 	return support_main(suite);
 }
