@@ -164,6 +164,52 @@ read_in_group(void)
 	read_often(member);
 }
 
+/* Somebody who looks on and does nothing, and a trace into nowhere. */
+static void
+ignore(const struct evobserver_event *event, void *arg)
+{
+	(void)event, (void)arg;
+}
+
+static void
+begin_observing(void)
+{
+	static const struct evobserver observer = {
+	    ignore, ignore, ignore, ignore, ignore, NULL, NULL, NULL};
+
+	evdefer_base_set_observer(base, &observer, NULL);
+}
+
+static void
+end_observing(void)
+{
+	evdefer_base_set_observer(base, NULL, NULL);
+}
+
+static struct evtrace *trace;
+
+static int
+write_nowhere(const void *data, size_t length, void *arg)
+{
+	(void)data, (void)length, (void)arg;
+	return 0;
+}
+
+static void
+begin_tracing(void)
+{
+	trace = evtrace_new(write_nowhere, NULL, 0);
+	if (evtrace_add(trace, base, NULL) == -1)
+		stop("no trace");
+}
+
+static void
+end_tracing(void)
+{
+	evtrace_remove(base);
+	evtrace_free(trace);
+}
+
 static void
 write_fast(void)
 {
@@ -405,6 +451,8 @@ static const struct path {
     {"deferred-chain-10", NULL, deferred_chain_10, NULL},
     {"read-fast", NULL, read_fast, NULL},
     {"read-fast-group", NULL, read_in_group, NULL},
+    {"read-fast-observed", begin_observing, read_fast, end_observing},
+    {"read-fast-traced", begin_tracing, read_fast, end_tracing},
     {"write-fast", NULL, write_fast, NULL},
     {"read-fast-owner", NULL, read_for_owner_fast, NULL},
     {"read-try", NULL, try_read, NULL},
