@@ -178,6 +178,13 @@ evlock_is_granted_(
 	return (int32_t)(d->ticket - lock->sides[mode].granted_ticket) <= 0;
 }
 
+/* Goes through those that wait, in all modes, in the order of asking.  nodes is where it
+ * is; NULL at the end. */
+void evlock_start_walk_(
+    const struct evlock *lock, const struct evlist *nodes[EVMODES_WAITING]);
+struct evdeferred *evlock_next_waiting_(const struct evlock *lock,
+    const struct evlist *nodes[EVMODES_WAITING], enum evmode *mode_found);
+
 /* The place of one in the queue, before it is put there; */
 uint32_t evlock_draw_ticket_(struct evlock *lock);
 void evlock_enqueue_(

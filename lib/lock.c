@@ -33,6 +33,38 @@ evlock_set_name_(struct evlock *lock, const char *name)
 	return 0;
 }
 
+void
+evlock_start_walk_(
+    const struct evlock *lock, const struct evlist *nodes[EVMODES_WAITING])
+{
+	enum evmode mode;
+
+	for (mode = EVMODE_READ; mode < EVMODES_WAITING; mode++)
+		nodes[mode] = lock->sides[mode].waiters.next;
+}
+
+struct evdeferred *
+evlock_next_waiting_(const struct evlock *lock,
+    const struct evlist *nodes[EVMODES_WAITING], enum evmode *mode_found)
+{
+	struct evdeferred *d, *oldest = NULL;
+	enum evmode mode;
+
+	for (mode = EVMODE_READ; mode < EVMODES_WAITING; mode++) {
+		if (nodes[mode] == &lock->sides[mode].waiters)
+			continue;
+		d = EVLIST_ELEMENT(nodes[mode], struct evdeferred, node);
+		if (oldest == NULL ||
+		    (int32_t)(d->ticket - oldest->ticket) < 0) {
+			oldest = d;
+			*mode_found = mode;
+		}
+	}
+	if (oldest != NULL)
+		nodes[*mode_found] = nodes[*mode_found]->next;
+	return oldest;
+}
+
 /* Tests take less. */
 #ifndef EVLOCK_TICKETS
 #define EVLOCK_TICKETS (INT32_MAX / 2)
@@ -43,19 +75,17 @@ evlock_set_name_(struct evlock *lock, const char *name)
 static void
 renumber(struct evlock *lock)
 {
-	struct evlock_side *side;
-	struct evlist *node;
+	const struct evlist *nodes[EVMODES_WAITING];
+	const uint32_t first = lock->last_ticket;
+	struct evdeferred *d;
 	enum evmode mode;
 
-	lock->first_ticket = lock->last_ticket;
-	for (mode = EVMODE_READ; mode < EVMODES_WAITING; mode++) {
-		side = &lock->sides[mode];
-		side->granted_ticket = lock->first_ticket;
-		for (node = side->waiters.next; node != &side->waiters;
-		     node = node->next)
-			EVLIST_ELEMENT(node, struct evdeferred, node)->ticket =
-			    ++lock->last_ticket;
-	}
+	evlock_start_walk_(lock, nodes);
+	while ((d = evlock_next_waiting_(lock, nodes, &mode)) != NULL)
+		d->ticket = ++lock->last_ticket;
+	lock->first_ticket = first;
+	for (mode = EVMODE_READ; mode < EVMODES_WAITING; mode++)
+		lock->sides[mode].granted_ticket = first;
 }
 
 uint32_t

@@ -130,29 +130,6 @@ tell_of_all_granted(struct telling *telling)
 	}
 }
 
-/* The mode in which the one waits that has asked first, of those that the nodes lead
- * to; EVMODES_WAITING if there is none. */
-static enum evmode
-oldest(const struct evlock *lock,
-    const struct evlist *const nodes[EVMODES_WAITING])
-{
-	const struct evdeferred *d;
-	uint32_t place, lowest = UINT32_MAX;
-	enum evmode mode, found = EVMODES_WAITING;
-
-	for (mode = EVMODE_READ; mode < EVMODES_WAITING; mode++) {
-		if (nodes[mode] == &lock->sides[mode].waiters)
-			continue;
-		d = EVLIST_ELEMENT(nodes[mode], const struct evdeferred, node);
-		place = d->ticket - lock->first_ticket;
-		if (place < lowest) {
-			lowest = place;
-			found = mode;
-		}
-	}
-	return found;
-}
-
 static void
 tell_of_waiters(struct telling *telling)
 {
@@ -162,18 +139,15 @@ tell_of_waiters(struct telling *telling)
 	enum evmode mode;
 	int i;
 
-	for (mode = EVMODE_READ; mode < EVMODES_WAITING; mode++) {
+	for (mode = EVMODE_READ; mode < EVMODES_WAITING; mode++)
 		telling->left[mode] = lock->sides[mode].waiting;
-		nodes[mode] = lock->sides[mode].waiters.next;
-	}
+	evlock_start_walk_(lock, nodes);
 	for (i = 0; i < EVSTATEMENT_NAMES; i++) {
-		mode = oldest(lock, nodes);
-		if (mode == EVMODES_WAITING)
+		d = evlock_next_waiting_(lock, nodes, &mode);
+		if (d == NULL)
 			break;
-		d = EVLIST_ELEMENT(nodes[mode], const struct evdeferred, node);
 		tell_of_one(
 		    telling, EVRELATION_WAITING, mode, evrequest_of_(d), d);
-		nodes[mode] = nodes[mode]->next;
 	}
 	tell_of_rest(telling, EVRELATION_WAITING);
 }

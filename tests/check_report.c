@@ -615,6 +615,32 @@ START_TEST(closed_base_is_refused)
 }
 END_TEST
 
+/* In a library whose tickets are few: those that wait get others meanwhile. */
+START_TEST(order_of_asking_outlasts_tickets)
+{
+	struct evrwlock *lock = evrwlock_new(base, EVRWLOCK_FAIR);
+	int i;
+
+	evrwlock_writer_try(lock);
+	hold_on(evrwlock_writer_acquire(lock));
+	hold_on(evrwlock_reader_acquire(lock));
+	hold_on(evrwlock_writer_acquire(lock));
+	for (i = 0; i < 20; i++)
+		evdeferred_free(evrwlock_reader_acquire(lock));
+	ck_assert_str_eq(take_text(),
+	    "lock (number 1, 0x): inside 1, waiting 3\n"
+	    "    inside   1 without an owner: write\n"
+	    "    waiting  1 without an owner: write\n"
+	    "    waiting  1 without an owner: read\n"
+	    "    waiting  1 without an owner: write\n");
+	evrwlock_writer_release(lock);
+	/* It is also that of a fair lock. */
+	ck_assert(evrwlock_is_writing(lock));
+	let_go();
+	evrwlock_free(lock);
+}
+END_TEST
+
 static Suite *
 report_suite(void)
 {
@@ -647,6 +673,7 @@ report_suite(void)
 	tcase_add_test(tcase, name_may_be_longer_than_a_page);
 	tcase_add_test(tcase, first_are_named_and_all_are_counted);
 	tcase_add_test(tcase, first_that_were_granted_are_named);
+	tcase_add_test(tcase, order_of_asking_outlasts_tickets);
 	return suite;
 }
 
