@@ -11,8 +11,10 @@
  * If the search does not come back to the owner there is no cycle.  If it does there is
  * one, where whoever waits needs all that it waits for to go away.
  *
- * Who waits for a token needs only one of many to go away.  So if the search has come
- * to that, a second part decides.  Those found that wait for nothing leave all that
+ * Who waits for a token, or to be one of some readers, needs only one of many to go
+ * away; and where all are served in order, it depends on those between whether one
+ * that is in front is waited for.  So if the search has come to that, a second part
+ * decides.  Those found that wait for nothing leave all that
  * they have.  The queues let in who may enter by then, who leaves if it waits for
  * nothing else, and so on.  Only the owner itself never leaves.  Is it let in
  * everywhere, there is no deadlock; otherwise it and all that are left are stuck, and
@@ -36,7 +38,7 @@ struct search {
 	struct evowner *owner;		 /* whose request it is */
 	const struct evlist *hold;	 /* the next of its holds to look at */
 	bool awaited;			 /* somebody may wait for the owner */
-	bool choice;		 /* one was found that need not wait for all */
+	bool choice; /* one was found that may not have to wait for all */
 	struct evowner *first;	 /* of those found, */
 	struct evowner *last;	 /* by queue_next */
 	struct evowner *leaving; /* by leaving_next */
@@ -49,16 +51,28 @@ is_reentrant(const struct evlock *lock)
 	return lock->type->answer_holder != NULL;
 }
 
+/* Are there any that wait, and not for all inside? */
+static bool
+is_choosy(const struct evlock *lock)
+{
+	return lock->sides[EVMODE_UPGRADABLE].waiting > 0 ||
+	       (lock->limit > 0 && lock->sides[EVMODE_READ].waiting > 0);
+}
+
 /* May somebody wait for the owner because of what it has of a lock? */
 static bool
 is_awaited_at(const struct search *search, const struct evhold *hold)
 {
-	/* Where it only waits, and for nothing else, it is nobody's blocker. */
-	if (hold == search->request->hold && !evhold_is_inside_(hold) &&
-	    search->owner->request_count == 1)
+	const struct evlock *lock = hold->lock;
+
+	if (hold != search->request->hold)
+		return evlock_waiting_(lock) > 0;
+	/* Where it only waits, and for nothing else, those behind it wait for the same
+	 * as they did, or else a writer is new to them. */
+	if (!evhold_is_inside_(hold) && search->owner->request_count == 1 &&
+	    !is_choosy(lock))
 		return false;
-	return evlock_waiting_(hold->lock) > 0 ||
-	       (hold == search->request->hold && !is_reentrant(hold->lock));
+	return evlock_waiting_(lock) > 0 || !is_reentrant(lock);
 }
 
 /* Takes one step through the locks of the owner.  Has it turned out by now that
@@ -123,7 +137,8 @@ modes_waited_for(const struct evrequest *request)
 	const struct evlock *lock = request->lock;
 
 	return lock->type->waits_for != NULL
-		   ? lock->type->waits_for(lock, request->mode)
+		   ? lock->type->waits_for(
+			 lock, request->mode, request->d->ticket)
 		   : EVMODE_ANY;
 }
 
@@ -211,22 +226,35 @@ find_holders(struct search *search, const struct evrequest *request)
 	}
 }
 
+static bool
+has_come_before(const struct evdeferred *d, const struct evdeferred *other)
+{
+	return (int32_t)(d->ticket - other->ticket) < 0;
+}
+
 /* Does one that waits hold back another one? */
 static bool
 stands_before(const struct evlock *lock, enum evmode mode,
     const struct evdeferred *d, enum evmode other_mode,
     const struct evdeferred *other)
 {
-	const bool older = (int32_t)(d->ticket - other->ticket) < 0;
+	const bool older = has_come_before(d, other);
 
 	return lock->type->comes_before != NULL
 		   ? lock->type->comes_before(mode, other_mode, older)
 		   : older;
 }
 
+/* Where readers are limited, an older one may take the place of one that leaves; and
+ * where all come in order, a writer between them may wait for it. */
 static bool
 is_in_front(const struct evrequest *blocker, const struct evrequest *request)
 {
+	const struct evlock *lock = request->lock;
+
+	if (is_reentrant(lock) && (lock->limit > 0 || lock->type->in_order) &&
+	    blocker->mode < EVMODE_WRITE && request->mode < EVMODE_WRITE)
+		return has_come_before(blocker->d, request->d);
 	return stands_before(request->lock, blocker->mode, blocker->d,
 	    request->mode, request->d);
 }
@@ -234,16 +262,22 @@ is_in_front(const struct evrequest *blocker, const struct evrequest *request)
 static void
 find_blockers(struct search *search, const struct evrequest *request)
 {
-	struct evlist *node;
-	struct evrequest *blocker;
+	const struct evrequest *blocker;
+	const struct evlist *node;
 
 	for (node = request->lock->blockers.next;
 	     node != &request->lock->blockers && !is_decided(search);
 	     node = node->next) {
-		blocker = EVLIST_ELEMENT(node, struct evrequest, blocker_node);
+		blocker =
+		    EVLIST_ELEMENT(node, const struct evrequest, blocker_node);
 		if (is_in_front(blocker, request))
 			find(search, blocker->hold->owner, request, false);
 	}
+	/* It may be the first that has those wait for all inside. */
+	blocker = search->request;
+	if (blocker != request && blocker->lock == request->lock &&
+	    is_in_front(blocker, request))
+		find(search, blocker->hold->owner, request, false);
 }
 
 /* Does it wait for its owner, who is inside?  One that upgrades does not. */
@@ -292,7 +326,8 @@ find_for(struct search *search, struct evowner *waiter)
 		if (!waits_for_others(request) ||
 		    (search->played > 0 && request->let_in == search->played))
 			continue;
-		search->choice |= request->lock->limit > 1;
+		search->choice |=
+		    request->lock->limit > 1 || request->lock->type->in_order;
 		find_holders(search, request);
 		find_blockers(search, request);
 	}
@@ -396,19 +431,33 @@ let_in_first(struct search *search, struct evlock_side *side)
 		let_in(search, request);
 }
 
+/* The side whose first is the oldest of those that may enter; or NULL. */
+static struct evlock_side *
+next_side(struct evlock *lock)
+{
+	struct evlock_side *side, *found = NULL;
+	enum evmode mode;
+
+	for (mode = EVMODE_READ; mode < EVMODES_WAITING; mode++) {
+		side = &lock->sides[mode];
+		if (next_of(side) != NULL &&
+		    (found == NULL ||
+			has_come_before(next_of(side), next_of(found))) &&
+		    may_enter(lock, mode))
+			found = side;
+	}
+	return found;
+}
+
 static void
 let_in_all(struct search *search, struct evlock *lock)
 {
 	struct evlock_side *side;
-	enum evmode mode = EVMODES_WAITING;
 
 	if (lock->seen != search->number)
 		return;
-	while (mode-- > EVMODE_READ) {
-		side = &lock->sides[mode];
-		while (side->next != &side->waiters && may_enter(lock, mode))
-			let_in_first(search, side);
-	}
+	while ((side = next_side(lock)) != NULL)
+		let_in_first(search, side);
 }
 
 static struct evrequest *

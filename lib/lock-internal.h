@@ -59,10 +59,14 @@ struct evlock_type {
 	const char *const *waits; /* what one does that waits for it, by mode */
 	/* For whom one waits that waits in this mode, by what they are inside in.
 	 * NULL: for all. */
-	unsigned (*waits_for)(const struct evlock *lock, enum evmode mode);
+	unsigned (*waits_for)(
+	    const struct evlock *lock, enum evmode mode, uint32_t ticket);
 	/* Does one that waits hold back another one that waits, and is it older?
 	 * NULL: if it is older. */
 	bool (*comes_before)(enum evmode mode, enum evmode other, bool older);
+	/* Is whoever has come before in front, maybe only because of another between
+	 * them? */
+	bool in_order;
 	/* Would the upgradable holder have to wait before it writes?  NULL where
 	 * nobody is that. */
 	bool (*must_wait_to_upgrade)(

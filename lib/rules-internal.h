@@ -44,7 +44,8 @@ bool evrules_must_wait_to_upgrade_(
 size_t evrules_count_own_reads_(const struct evlock *lock);
 
 enum evanswer evrules_answer_holder_(unsigned inside, enum evmode mode);
-unsigned evrules_waits_for_(const struct evlock *lock, enum evmode mode);
+unsigned evrules_waits_for_(
+    const struct evlock *lock, enum evmode mode, uint32_t ticket);
 bool evrules_comes_before_(enum evmode mode, enum evmode other, bool older);
 
 /* Lets in those who may enter, without a policy. */

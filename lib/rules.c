@@ -35,15 +35,41 @@ evrules_count_own_reads_(const struct evlock *lock)
 	return request != NULL ? evhold_count_reads_(request->hold) : 0;
 }
 
+static uint32_t
+first_ticket(const struct evlock *lock, enum evmode mode)
+{
+	return EVLIST_ELEMENT(
+	    lock->sides[mode].waiters.next, const struct evdeferred, node)
+	    ->ticket;
+}
+
+static bool
+is_fair(const struct evlock *lock)
+{
+	return lock->type == &evrules_fair_type_;
+}
+
+/* Does a writer that waits for all inside stand in front? */
+static bool
+is_behind_writer(const struct evlock *lock, uint32_t ticket)
+{
+	if (lock->sides[EVMODE_UPGRADE].waiting > 0)
+		return true;
+	if (lock->sides[EVMODE_WRITE].waiting == 0)
+		return false;
+	return !is_fair(lock) ||
+	       (int32_t)(first_ticket(lock, EVMODE_WRITE) - ticket) < 0;
+}
+
 unsigned
-evrules_waits_for_(const struct evlock *lock, enum evmode mode)
+evrules_waits_for_(const struct evlock *lock, enum evmode mode, uint32_t ticket)
 {
 	/* Nobody else has an upgradable hold. */
 	if (mode == EVMODE_UPGRADE)
 		return EVMODE_ANY & ~EVMODE_BIT(EVMODE_UPGRADABLE);
-	/* Writers that wait for all inside are in front; or there is no room. */
-	if (mode == EVMODE_WRITE || lock->sides[EVMODE_WRITE].waiting > 0 ||
-	    lock->sides[EVMODE_UPGRADE].waiting > 0 || lock->limit > 0)
+	/* Without room it waits for readers, too. */
+	if (mode == EVMODE_WRITE || lock->limit > 0 ||
+	    is_behind_writer(lock, ticket))
 		return EVMODE_ANY;
 	if (mode == EVMODE_UPGRADABLE)
 		return EVMODE_BIT(EVMODE_UPGRADABLE) | EVMODE_BIT(EVMODE_WRITE);
@@ -104,16 +130,17 @@ evrules_admit_(struct evwaitqueue *queue)
 	}
 }
 
-#define TYPE(wait, before)                                                     \
+#define TYPE(wait, before, order)                                              \
 	{                                                                      \
 		.must_wait = (wait), .answer_holder = evrules_answer_holder_,  \
 		.name = EVRULES_NAME_, .waits = evrules_waits_,                \
 		.waits_for = evrules_waits_for_, .comes_before = (before),     \
+		.in_order = (order),                                           \
 		.must_wait_to_upgrade = evrules_must_wait_to_upgrade_          \
 	}
 
 const struct evlock_type evrules_type_ =
-    TYPE(evrules_must_wait_, evrules_comes_before_);
+    TYPE(evrules_must_wait_, evrules_comes_before_, false);
 
 /*
  * With a policy.
@@ -147,24 +174,10 @@ comes_before_fairly(enum evmode mode, enum evmode other, bool older)
 }
 
 const struct evlock_type evrules_limited_type_ =
-    TYPE(must_wait_by_policy, evrules_comes_before_);
+    TYPE(must_wait_by_policy, evrules_comes_before_, false);
 
 const struct evlock_type evrules_fair_type_ =
-    TYPE(must_wait_by_policy, comes_before_fairly);
-
-static bool
-is_fair(const struct evlock *lock)
-{
-	return lock->type == &evrules_fair_type_;
-}
-
-static uint32_t
-first_ticket(const struct evlock *lock, enum evmode mode)
-{
-	return EVLIST_ELEMENT(
-	    lock->sides[mode].waiters.next, const struct evdeferred, node)
-	    ->ticket;
-}
+    TYPE(must_wait_by_policy, comes_before_fairly, true);
 
 /* Has the first that waits in one mode come before the first in another? */
 static bool

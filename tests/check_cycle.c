@@ -350,6 +350,88 @@ START_TEST(locks_are_played_by_their_rules)
 }
 END_TEST
 
+/* cid reads red, and ann waits to be upgradable there behind somebody who is.  That
+ * cid waits for ann is no cycle until a writer comes between the two, who has nothing
+ * else. */
+START_TEST(a_writer_that_is_new_to_those_who_wait)
+{
+	struct waiter a, c, w;
+
+	make_all(_i);
+	take_lock(0, NULL, EVRWLOCK_UPGRADABLE);
+	take_lock(0, cid, EVRWLOCK_READ);
+	take_mutex(mutex, ann);
+	request(&a, locks[0], ann, EVRWLOCK_UPGRADABLE);
+	want_mutex(&c, mutex, cid);
+	ck_assert_int_eq(a.ended + c.ended, 0);
+	request(&w, locks[0], bob, EVRWLOCK_WRITE);
+	ck_assert_int_eq(w.failed, EDEADLK);
+	ck_assert_int_eq(
+	    evrwlock_release(locks[0], NULL, EVRWLOCK_UPGRADABLE), 0);
+	settle();
+	ck_assert_int_eq(a.granted, 1);
+	free_waiters(&w, 1);
+	free_waiters(&c, 1);
+	done_all(&a, 1);
+}
+END_TEST
+
+/* One that is fair: the writer behind them is not waited for. */
+START_TEST(no_cycle_through_a_writer_that_came_later)
+{
+	struct evrwlock *lock = evrwlock_new(base, EVRWLOCK_FAIR);
+	struct evdeferred *writer;
+	struct waiter a, c;
+
+	make_all(_i);
+	ck_assert_int_eq(evrwlock_try(lock, NULL, EVRWLOCK_UPGRADABLE), 0);
+	ck_assert_int_eq(evrwlock_try(lock, cid, EVRWLOCK_READ), 0);
+	take_mutex(mutex, ann);
+	request(&a, lock, ann, EVRWLOCK_UPGRADABLE);
+	writer = evrwlock_writer_acquire(lock);
+	want_mutex(&c, mutex, cid);
+	ck_assert_int_eq(a.ended + c.ended, 0);
+	ck_assert_int_eq(evrwlock_release(lock, NULL, EVRWLOCK_UPGRADABLE), 0);
+	settle();
+	ck_assert_int_eq(a.granted, 1);
+	evdeferred_free(writer);
+	end_owner(&ann);
+	settle();
+	ck_assert_int_eq(c.granted, 1);
+	end_owner(&cid);
+	evrwlock_free(lock);
+	free_waiters(&c, 1);
+	done_all(&a, 1);
+}
+END_TEST
+
+/* Of a lock for two readers, ann waits for cid or somebody unknown. */
+START_TEST(no_cycle_while_a_reader_can_leave)
+{
+	struct waiter a, b, c;
+
+	make_all(_i);
+	ck_assert_int_eq(evrwlock_set_reader_limit(locks[0], 2), 0);
+	take_lock(0, NULL, EVRWLOCK_READ);
+	take_lock(0, cid, EVRWLOCK_READ);
+	take_mutex(mutex, ann);
+	request(&a, locks[0], ann, EVRWLOCK_READ);
+	want_mutex(&c, mutex, cid);
+	ck_assert_int_eq(a.ended + c.ended, 0);
+	/* When bob has the other place, and waits as well, nobody goes on. */
+	evdeferred_free(a.d);
+	ck_assert_int_eq(evrwlock_reader_release(locks[0]), 0);
+	take_lock(0, bob, EVRWLOCK_READ);
+	want_mutex(&b, mutex, bob);
+	request(&a, locks[0], ann, EVRWLOCK_READ);
+	ck_assert_int_eq(a.failed, EDEADLK);
+	ck_assert_int_eq(b.ended + c.ended, 0);
+	free_waiters(&b, 1);
+	free_waiters(&c, 1);
+	done_all(&a, 1);
+}
+END_TEST
+
 /* The end of an owner gives back whatever it has, and takes it out of all queues. */
 START_TEST(end_of_an_owner_gives_all_kinds_back)
 {
@@ -480,6 +562,10 @@ main(void)
 	tcase_add_loop_test(tc, cycle_through_one_that_stands_in_front, 0, 2);
 	tcase_add_loop_test(tc, no_cycle_through_those_that_come_and_go, 0, 2);
 	tcase_add_loop_test(tc, locks_are_played_by_their_rules, 0, 2);
+	tcase_add_loop_test(tc, a_writer_that_is_new_to_those_who_wait, 0, 2);
+	tcase_add_loop_test(
+	    tc, no_cycle_through_a_writer_that_came_later, 0, 2);
+	tcase_add_loop_test(tc, no_cycle_while_a_reader_can_leave, 0, 2);
 	tcase_add_loop_test(tc, end_of_an_owner_gives_all_kinds_back, 0, 2);
 	tcase_add_loop_test(tc, deadlock_of_a_with_runs_nothing, 0, 2);
 	tcase_add_test(tc, cycle_behind_a_queue_of_many);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Cycles of owners over readers-writer locks, mutexes and semaphores, against a model
+ * Cycles of owners over readers-writer locks in all modes and with all policies, mutexes
+ * and semaphores, against a model
  * that plays all to its end: whoever waits for nothing leaves, and those that may
  * enter do.  Who is left then is stuck.
  */
@@ -10,7 +11,7 @@
 #include <string.h>
 
 #define OWNERS 6 /* 0: nobody in particular */
-#define LOCKS 5
+#define LOCKS 7
 #define REQUESTS 24
 
 struct request {
@@ -19,7 +20,7 @@ struct request {
 	bool told;
 	int owner;
 	int lock;
-	enum evrwlock_mode mode; /* of tokens WRITE */
+	int mode; /* of tokens WRITE */
 	int order;
 };
 
@@ -38,8 +39,20 @@ static struct {
 	bool fast;
 } model;
 
+/* The modes are those of the library, and that of one that waits to upgrade. */
+enum {
+	READ = EVRWLOCK_READ,
+	UPGRADABLE = EVRWLOCK_UPGRADABLE,
+	WRITE = EVRWLOCK_WRITE,
+	UPGRADE
+};
+
 /* 0: with readers and writers. */
-static const int tokens[LOCKS] = {0, 0, 1, 2, 3};
+static const int tokens[LOCKS] = {0, 0, 0, 0, 1, 2, 3};
+
+/* Two of these are fair, and two have a limit of readers. */
+static const bool fair[LOCKS] = {false, true, false, true};
+static const int limits[LOCKS] = {0, 0, 2, 2};
 
 static int
 count(const struct table *t, int lock, int owner, int mode, bool inside)
@@ -53,58 +66,122 @@ count(const struct table *t, int lock, int owner, int mode, bool inside)
 	return n;
 }
 
-static bool
-may_enter(const struct table *t, int lock, int mode)
-{
-	const int writers = count(t, lock, -1, EVRWLOCK_WRITE, true);
-
-	if (tokens[lock] > 0)
-		return writers < tokens[lock];
-	if (mode == EVRWLOCK_READ)
-		return writers == 0 &&
-		       count(t, lock, -1, EVRWLOCK_WRITE, false) == 0;
-	return writers == 0 && count(t, lock, -1, EVRWLOCK_READ, true) == 0;
-}
-
-/* Lets in the oldest of a mode that may enter. */
-static bool
-admit_one(struct table *t, int lock, int mode)
+/* The oldest that waits in a mode. */
+static struct request *
+first(struct table *t, int lock, int mode)
 {
 	struct request *r, *oldest = NULL;
 
 	for (r = t->of; r < t->of + REQUESTS; r++)
-		if (r->used && r->lock == lock && (int)r->mode == mode &&
+		if (r->used && r->lock == lock && r->mode == mode &&
 		    !r->inside && (oldest == NULL || r->order < oldest->order))
 			oldest = r;
-	if (oldest == NULL || !may_enter(t, lock, mode))
+	return oldest;
+}
+
+static int
+count_readers(const struct table *t, int lock)
+{
+	return count(t, lock, -1, READ, true) +
+	       count(t, lock, -1, UPGRADABLE, true);
+}
+
+static bool
+is_full(const struct table *t, int lock)
+{
+	return limits[lock] > 0 && count_readers(t, lock) >= limits[lock];
+}
+
+/* For one that is not inside. */
+static bool
+may_enter(const struct table *t, int lock, int mode)
+{
+	const int writers = count(t, lock, -1, WRITE, true);
+
+	if (tokens[lock] > 0)
+		return writers < tokens[lock];
+	if (mode == WRITE)
+		return writers + count_readers(t, lock) == 0;
+	if (writers + count(t, lock, -1, WRITE, false) +
+		    count(t, lock, -1, UPGRADE, false) >
+		0 ||
+	    is_full(t, lock))
 		return false;
-	oldest->inside = true;
-	return true;
+	return mode == READ || count(t, lock, -1, UPGRADABLE, true) +
+				       count(t, lock, -1, UPGRADABLE, false) ==
+				   0;
+}
+
+static bool
+others_read(const struct table *t, int lock, int owner)
+{
+	return count(t, lock, -1, READ, true) >
+	       count(t, lock, owner, READ, true);
+}
+
+static void
+admit_to_tokens(struct table *t, int lock)
+{
+	struct request *r;
+
+	while (may_enter(t, lock, WRITE) && (r = first(t, lock, WRITE)) != NULL)
+		r->inside = true;
+}
+
+/* The first reader that may enter beside others. */
+static struct request *
+next_reader(struct table *t, int lock)
+{
+	struct request *reader = first(t, lock, READ);
+	struct request *upgradable = first(t, lock, UPGRADABLE);
+	const struct request *writer = first(t, lock, WRITE);
+
+	if (is_full(t, lock))
+		return NULL;
+	if (count(t, lock, -1, UPGRADABLE, true) > 0)
+		upgradable = NULL;
+	if (reader == NULL ||
+	    (upgradable != NULL && upgradable->order < reader->order))
+		reader = upgradable;
+	if (reader != NULL && writer != NULL &&
+	    !(fair[lock] && reader->order < writer->order))
+		return NULL;
+	return reader;
+}
+
+/* All that upgrade are of one owner. */
+static void
+admit_upgrades(struct table *t, int lock)
+{
+	struct request *r;
+
+	while ((r = first(t, lock, UPGRADE)) != NULL &&
+	       !others_read(t, lock, r->owner)) {
+		r->inside = true;
+		r->mode = WRITE;
+	}
 }
 
 static void
 admit(struct table *t, int lock)
 {
-	while (admit_one(t, lock, EVRWLOCK_WRITE) ||
-	       admit_one(t, lock, EVRWLOCK_READ))
-		continue;
-}
+	struct request *r;
 
-/* At a lock with readers and writers a second request waits for the first one's
- * owner. */
-static bool
-is_behind_itself(const struct table *t, const struct request *r)
-{
-	const struct request *own;
-
-	for (own = t->of; own < t->of + REQUESTS; own++)
-		if (tokens[r->lock] == 0 && own->used && own->lock == r->lock &&
-		    own->owner == r->owner &&
-		    (own->inside || (own->mode == EVRWLOCK_WRITE &&
-					(r->mode == EVRWLOCK_READ ||
-					    own->order < r->order))))
-			return true;
-	return false;
+	if (tokens[lock] > 0) {
+		admit_to_tokens(t, lock);
+		return;
+	}
+	if (count(t, lock, -1, WRITE, true) > 0)
+		return;
+	if (first(t, lock, UPGRADE) != NULL) {
+		admit_upgrades(t, lock);
+		return;
+	}
+	while ((r = next_reader(t, lock)) != NULL)
+		r->inside = true;
+	r = first(t, lock, WRITE);
+	if (r != NULL && may_enter(t, lock, WRITE))
+		r->inside = true;
 }
 
 static bool
@@ -113,8 +190,7 @@ is_waiting(const struct table *t, int owner)
 	const struct request *r;
 
 	for (r = t->of; r < t->of + REQUESTS; r++)
-		if (r->used && r->owner == owner && !r->inside &&
-		    !is_behind_itself(t, r))
+		if (r->used && r->owner == owner && !r->inside)
 			return true;
 	return false;
 }
@@ -158,30 +234,55 @@ stuck(void)
 	return found & ~1u;
 }
 
-/* What a request comes to: 0 or EDEADLK. */
+/* What an owner gets that is inside: 0, EBUSY or EDEADLK. */
+static int
+answer_holder(struct request *r)
+{
+	const struct table *t = &model.table;
+
+	if (r->mode == READ || count(t, r->lock, r->owner, WRITE, true) > 0)
+		return 0;
+	if (count(t, r->lock, r->owner, UPGRADABLE, true) == 0)
+		return EDEADLK;
+	if (r->mode == UPGRADABLE)
+		return 0;
+	r->mode = UPGRADE;
+	return others_read(t, r->lock, r->owner) ? EBUSY : 0;
+}
+
+static int
+answer(struct request *r)
+{
+	const struct table *t = &model.table;
+
+	if (tokens[r->lock] == 0 && r->owner != 0 &&
+	    count(t, r->lock, r->owner, READ, true) +
+		    count(t, r->lock, r->owner, UPGRADABLE, true) +
+		    count(t, r->lock, r->owner, WRITE, true) >
+		0)
+		return answer_holder(r);
+	return may_enter(t, r->lock, r->mode) ? 0 : EBUSY;
+}
+
+/* What a request comes to: 0 or EDEADLK; or EINVAL for one without an owner that
+ * would leave others stuck, and can't be told. */
 static int
 model_acquire(struct request *r)
 {
-	const struct table *t = &model.table;
-	const int lock = r->lock;
-	const bool reentrant = tokens[lock] == 0 && r->owner != 0;
+	int code = answer(r);
 
-	r->told = r->inside = false;
+	r->told = false;
 	r->order = ++model.order;
-	if (reentrant && count(t, lock, r->owner, EVRWLOCK_WRITE, true) > 0)
-		r->inside = true;
-	else if (reentrant && count(t, lock, r->owner, EVRWLOCK_READ, true) > 0)
-		r->inside = r->mode == EVRWLOCK_READ;
-	else
-		r->inside = may_enter(t, lock, (int)r->mode);
-	r->used = true;
-	if (r->inside || r->owner == 0)
-		return 0;
+	r->inside = code == 0;
+	r->used = code != EDEADLK;
+	if (code == 0 && r->mode == UPGRADE)
+		r->mode = WRITE;
+	if (code != EBUSY)
+		return code;
 	model.waits++;
-	if (reentrant && count(t, lock, r->owner, EVRWLOCK_READ, true) > 0)
-		r->used = false;
-	else
-		r->used = (stuck() & 1u << r->owner) == 0;
+	r->used = stuck() == 0;
+	if (r->owner == 0)
+		return r->used ? 0 : EINVAL;
 	return r->used ? 0 : EDEADLK;
 }
 
@@ -191,19 +292,21 @@ acquire(const struct request *r)
 	struct evowner *owner = model.owners[r->owner];
 
 	if (tokens[r->lock] == 0)
-		return evrwlock_acquire(model.locks[r->lock], owner, r->mode);
+		return evrwlock_acquire(model.locks[r->lock], owner,
+		    (enum evrwlock_mode)(r->mode == UPGRADE ? WRITE : r->mode));
 	return tokens[r->lock] == 1
 		   ? evmutex_acquire(model.locks[r->lock], owner)
 		   : evsemaphore_acquire(model.locks[r->lock], owner);
 }
 
 static int
-release(int lock, int party, enum evrwlock_mode mode)
+release(int lock, int party, int mode)
 {
 	struct evowner *owner = model.owners[party];
 
 	if (tokens[lock] == 0)
-		return evrwlock_release(model.locks[lock], owner, mode);
+		return evrwlock_release(
+		    model.locks[lock], owner, (enum evrwlock_mode)mode);
 	return tokens[lock] == 1
 		   ? evmutex_release(model.locks[lock], owner)
 		   : evsemaphore_release(model.locks[lock], owner);
@@ -214,11 +317,38 @@ release(int lock, int party, enum evrwlock_mode mode)
 static bool
 waits_twice(const struct request *r)
 {
-	return tokens[r->lock] == 0 && r->owner != 0 &&
-	       count(&model.table, r->lock, r->owner, EVRWLOCK_READ, false) +
-		       count(&model.table, r->lock, r->owner, EVRWLOCK_WRITE,
-			   false) >
-		   0;
+	int mode, waiting = 0;
+
+	for (mode = READ; mode <= UPGRADE; mode++)
+		waiting += count(&model.table, r->lock, r->owner, mode, false);
+	return tokens[r->lock] == 0 && r->owner != 0 && waiting > 0;
+}
+
+/* Where readers are limited, what one that waits elsewhere gets again at once can have
+ * others wait for it that did not: not here either. */
+static bool
+takes_room_again(const struct request *r)
+{
+	const struct table *t = &model.table;
+
+	return limits[r->lock] > 0 && r->owner != 0 &&
+	       count(t, r->lock, r->owner, READ, true) +
+		       count(t, r->lock, r->owner, UPGRADABLE, true) +
+		       count(t, r->lock, r->owner, WRITE, true) >
+		   0 &&
+	       r->mode != WRITE;
+}
+
+/* Nor one that waits to be upgradable where readers are limited: it takes no room while
+ * another one is upgradable, and may be the first in front when that leaves. */
+static int
+any_mode(int lock)
+{
+	if (tokens[lock] > 0)
+		return WRITE;
+	if (limits[lock] > 0)
+		return (int)mode_of((int)dice(2));
+	return (int)dice(WRITE + 1);
 }
 
 static void
@@ -236,10 +366,12 @@ step_acquire(void)
 	/* Nobody in particular is rare. */
 	r->owner = (int)dice(4 * OWNERS) % (4 * OWNERS - 3) % OWNERS;
 	r->lock = (int)dice(LOCKS);
-	r->mode = tokens[r->lock] > 0 ? EVRWLOCK_WRITE : mode_of((int)dice(2));
-	if (waits_twice(r))
+	r->mode = any_mode(r->lock);
+	if (waits_twice(r) || takes_room_again(r))
 		return;
 	code = model_acquire(r);
+	if (code == EINVAL)
+		return;
 	waiter = &model.waiters[r - model.table.of];
 	wait_with(waiter, acquire(r), model.locks[r->lock]);
 	ck_assert_int_eq(waiter->failed, code);
@@ -254,8 +386,7 @@ static void
 step_release(void)
 {
 	const int owner = (int)dice(OWNERS), lock = (int)dice(LOCKS);
-	const enum evrwlock_mode mode =
-	    tokens[lock] > 0 ? EVRWLOCK_WRITE : mode_of((int)dice(2));
+	const int mode = any_mode(lock);
 	struct request *r;
 	int k;
 
@@ -273,6 +404,22 @@ step_release(void)
 	admit(&model.table, lock);
 	ck_assert_int_eq(release(lock, owner, mode), 0);
 	evdeferred_free(model.waiters[k].d);
+}
+
+static void
+step_downgrade(void)
+{
+	struct request *r = &model.table.of[dice(REQUESTS)];
+	const int from = r->mode;
+
+	if (!r->used || !r->told || tokens[r->lock] > 0 || from == READ)
+		return;
+	r->mode = limits[r->lock] > 0 ? READ : (int)dice((unsigned)from);
+	admit(&model.table, r->lock);
+	ck_assert_int_eq(
+	    evrwlock_downgrade(model.locks[r->lock], model.owners[r->owner],
+		(enum evrwlock_mode)from, (enum evrwlock_mode)r->mode),
+	    0);
 }
 
 static void
@@ -309,29 +456,43 @@ end_owner_of(int owner)
 	model.owners[owner] = new_owner("owner");
 }
 
+static size_t
+counted(int lock, int mode, bool inside)
+{
+	return (size_t)count(&model.table, lock, -1, mode, inside);
+}
+
+static void
+compare_rwlock(int k)
+{
+	struct evrwlock_stats stats;
+
+	evrwlock_get_stats(model.locks[k], &stats);
+	ck_assert(stats.readers_inside == counted(k, READ, true) &&
+		  stats.upgradables_inside == counted(k, UPGRADABLE, true) &&
+		  stats.writers_inside == counted(k, WRITE, true));
+	ck_assert(stats.readers_waiting == counted(k, READ, false) &&
+		  stats.upgradables_waiting == counted(k, UPGRADABLE, false) &&
+		  stats.upgrades_waiting == counted(k, UPGRADE, false) &&
+		  stats.writers_waiting ==
+		      counted(k, WRITE, false) + counted(k, UPGRADE, false));
+}
+
 static void
 compare_lock(int k)
 {
 	struct evsemaphore_stats stats;
-	const size_t inside =
-	    (size_t)count(&model.table, k, -1, EVRWLOCK_WRITE, true);
-	const size_t waiting =
-	    (size_t)count(&model.table, k, -1, EVRWLOCK_WRITE, false);
 
 	if (tokens[k] == 0) {
-		lock_counts(model.locks[k],
-		    (size_t)count(&model.table, k, -1, EVRWLOCK_READ, true),
-		    inside,
-		    (size_t)count(&model.table, k, -1, EVRWLOCK_READ, false),
-		    waiting);
+		compare_rwlock(k);
 		return;
 	}
 	if (tokens[k] == 1)
 		evmutex_get_stats(model.locks[k], &stats);
 	else
 		evsemaphore_get_stats(model.locks[k], &stats);
-	ck_assert_uint_eq(stats.inside, inside);
-	ck_assert_uint_eq(stats.waiting, waiting);
+	ck_assert(stats.inside == counted(k, WRITE, true) &&
+		  stats.waiting == counted(k, WRITE, false));
 }
 
 static void
@@ -348,8 +509,8 @@ compare(bool settled)
 			continue;
 		if (settled)
 			r->told = r->inside;
-		ck_assert_int_eq(model.waiters[k].granted, r->told);
-		ck_assert_int_eq(model.waiters[k].failed, 0);
+		ck_assert(model.waiters[k].granted == r->told &&
+			  model.waiters[k].failed == 0);
 	}
 	/* One that no acquire has closed was overlooked. */
 	ck_assert_uint_eq(stuck(), 0);
@@ -373,6 +534,7 @@ step(void)
 		step_cancel();
 		break;
 	default:
+		step_downgrade();
 		if (dice(16) == 0)
 			end_owner_of(1 + (int)dice(OWNERS - 1));
 	}
@@ -388,13 +550,19 @@ make(int i)
 	model.fast = i % 2 == 1;
 	for (k = 0; k < LOCKS; k++) {
 		if (tokens[k] == 0)
-			model.locks[k] = new_lock(i);
+			model.locks[k] = evrwlock_new(
+			    base, (i % 2 == 0 ? 0 : EVRWLOCK_FAST) |
+				      (fair[k] ? EVRWLOCK_FAIR : 0));
 		else if (tokens[k] == 1)
 			model.locks[k] = evmutex_new(base, flags);
 		else
 			model.locks[k] =
 			    evsemaphore_new(base, (size_t)tokens[k], flags);
 		ck_assert_ptr_nonnull(model.locks[k]);
+		if (limits[k] > 0)
+			ck_assert_int_eq(evrwlock_set_reader_limit(
+					     model.locks[k], (size_t)limits[k]),
+			    0);
 	}
 	for (k = 1; k < OWNERS; k++)
 		model.owners[k] = new_owner("owner");
