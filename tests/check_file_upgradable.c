@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Upgradable holds of locks on a file: one over all that are on it. */
 #include "files.h"
+#include "threads.h"
 
 #include <fcntl.h>
 
