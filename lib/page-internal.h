@@ -34,7 +34,8 @@ void evpage_add_escaped_(
 /* Adds a string as JSON has it, or null. */
 void evpage_quote_json_(struct evpage *page, const char *text);
 
-/* Has room for a text of that length.  Whether there was memory. */
+/* Has room for a text of that length, which is more than it has.  Whether there was
+ * memory. */
 bool evpage_reserve_(struct evpage *page, size_t length);
 
 /* Begins another text in the same memory. */

@@ -32,7 +32,7 @@ make_room(struct evpage *page, size_t count)
 bool
 evpage_reserve_(struct evpage *page, size_t length)
 {
-	return length <= page->length || make_room(page, length - page->length);
+	return make_room(page, length - page->length);
 }
 
 static char *
@@ -44,19 +44,17 @@ end_of_page(const struct evpage *page)
 void
 evpage_add_(struct evpage *page, const char *format, ...)
 {
+	const size_t room = page->size - page->length;
 	va_list args;
 	int length;
 
-	/* Mostly there is room enough. */
 	va_start(args, format);
-	length = vsnprintf(
-	    end_of_page(page), page->size - page->length, format, args);
+	length = vsnprintf(end_of_page(page), room, format, args);
 	va_end(args);
-	if (length < 0)
+	if (length < 0 || !make_room(page, (size_t)length + 1))
 		return;
-	if ((size_t)length >= page->size - page->length) {
-		if (!make_room(page, (size_t)length + 1))
-			return;
+	/* Mostly there was room enough. */
+	if ((size_t)length >= room) {
 		va_start(args, format);
 		vsnprintf(end_of_page(page), (size_t)length + 1, format, args);
 		va_end(args);

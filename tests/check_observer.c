@@ -339,7 +339,12 @@ START_TEST(a_failed_acquire_is_not_told_of)
 	NULL_WITHOUT_MEMORY(evrwlock_reader_acquire(lock));
 	REFUSED_NULL(evrwlock_reader_acquire(NULL), EINVAL);
 	TOLD("");
+	evrwlock_writer_try(lock);
 	evrwlock_free(lock);
+	told[0] = '\0';
+	NULL_WITHOUT_MEMORY(evrwlock_reader_acquire(lock));
+	TOLD("");
+	ck_assert_int_eq(evrwlock_writer_release(lock), 0);
 }
 END_TEST
 
@@ -495,6 +500,22 @@ START_TEST(the_code_of_a_failure_is_told)
 	d = evdeferred_new_fired(base, evresult_value(NULL));
 	ck_assert_int_eq(last_code, 0);
 	evdeferred_free(d);
+}
+END_TEST
+
+START_TEST(what_has_no_function_is_not_told)
+{
+	static const struct evobserver nothing = {NULL};
+	struct evrwlock *lock = new_lock(_i);
+	struct waiter waiter;
+
+	evdefer_base_set_observer(base, &nothing, NULL);
+	wait_with(&waiter, evrwlock_reader_acquire(lock), lock);
+	settle();
+	ck_assert_int_eq(waiter.granted, 1);
+	ck_assert_int_eq(evrwlock_reader_release(lock), 0);
+	evdeferred_free(waiter.d);
+	evrwlock_free(lock);
 }
 END_TEST
 
@@ -760,6 +781,7 @@ main(void)
 	tc = add_case(suite, "Deferreds");
 	tcase_add_test(tc, a_deferred_is_made_fires_and_goes);
 	tcase_add_test(tc, the_code_of_a_failure_is_told);
+	tcase_add_loop_test(tc, what_has_no_function_is_not_told, 0, 2);
 	tcase_add_loop_test(
 	    tc, one_that_is_set_in_place_of_another_goes_on, 0, 2);
 	tcase_add_test(tc, with_debugging_on_it_is_told_as_well);

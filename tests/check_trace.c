@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 /*
@@ -154,6 +155,9 @@ START_TEST(bad_arguments_are_refused)
 	ck_assert_int_eq(evtrace_add(other, base, NULL), 0);
 	REFUSED(evtrace_add(other, base, NULL), EBUSY);
 	REFUSED(evtrace_free(other), EBUSY);
+	/* It is found among other parts of the base. */
+	evowner_free(new_owner("ann"));
+	ck_assert_int_eq(evtrace_flush(base), 0);
 	ck_assert_int_eq(evtrace_remove(base), 0);
 	REFUSED(evtrace_remove(base), ENOENT);
 	ck_assert_int_eq(evtrace_add(other, base, NULL), 0);
@@ -590,6 +594,44 @@ START_TEST(a_file_is_written)
 }
 END_TEST
 
+/* Stands before that of libc, for the library too. */
+static int interrupted_fd = -1;
+static int interruptions;
+
+ssize_t
+write(int fd, const void *data, size_t length)
+{
+	if (fd != interrupted_fd)
+		return syscall(SYS_write, fd, data, length);
+	if (interruptions++ % 2 == 0) {
+		errno = EINTR;
+		return -1;
+	}
+	return syscall(SYS_write, fd, data, length > 7 ? 7 : length);
+}
+
+START_TEST(what_is_written_in_pieces_is_whole)
+{
+	FILE *stream = tmpfile();
+	struct evrwlock *lock = new_lock(0);
+
+	ck_assert_ptr_nonnull(stream);
+	memset(&file, 0, sizeof(file));
+	interrupted_fd = fileno(stream);
+	traced = evtrace_new_fd(fileno(stream), 0);
+	ck_assert_int_eq(evtrace_add(traced, base, NULL), 0);
+	read_once(lock);
+	end_trace();
+	ck_assert_int_gt(interruptions, 20);
+	rewind(stream);
+	file.length = fread(file.text, 1, sizeof(file.text) - 1, stream);
+	fclose(stream);
+	check_nesting();
+	ck_assert_int_eq(BEGINS, 2);
+	evrwlock_free(lock);
+}
+END_TEST
+
 START_TEST(a_full_disk_is_enospc)
 {
 	const int fd = open("/dev/full", O_WRONLY);
@@ -658,6 +700,45 @@ START_TEST(what_there_is_no_memory_for_is_counted)
 	ck_assert_int_eq(ENDS, 2);
 	ck_assert_int_eq(times("\"lost\",\"args\":{\"count\":2}"), 1);
 	evrwlock_free(lock);
+}
+END_TEST
+
+START_TEST(what_was_lost_is_lost_to_its_end)
+{
+	struct evrwlock *lock = new_lock(0), *other = new_lock(0);
+	struct evqueue *queue = evqueue_new(base, 1, 1, 0);
+	struct evdeferred *d[3];
+	int i;
+
+	if (!alloc_works()) {
+		evqueue_free(queue);
+		evrwlock_free(lock);
+		evrwlock_free(other);
+		return;
+	}
+	evrwlock_writer_try(lock);
+	ck_assert_int_eq(evdefer_base_reserve(base, 16, 16), 0);
+	begin_trace(EVTRACE_DEFERREDS);
+	alloc_fail_at(1, true);
+	d[0] = evrwlock_reader_acquire(lock);
+	d[1] = evrwlock_reader_acquire(lock);
+	d[2] = evqueue_get(queue);
+	alloc_fail_at(0, false);
+	/* There is a table now. */
+	read_once(other);
+	evdeferred_free(d[0]);
+	evrwlock_writer_release(lock);
+	ck_assert_int_eq(evqueue_put(queue, evresult_value(NULL)), 0);
+	settle();
+	for (i = 1; i < 3; i++)
+		evdeferred_free(d[i]);
+	end_trace();
+	ck_assert_int_eq(BEGINS, 2);
+	ck_assert_int_eq(ENDS, 2);
+	ck_assert_int_eq(times("\"count\":6}"), 1);
+	evqueue_free(queue);
+	evrwlock_free(lock);
+	evrwlock_free(other);
 }
 END_TEST
 
@@ -794,7 +875,9 @@ main(void)
 	    tc, a_file_that_cannot_be_written_stops_the_trace, 0, 2);
 	tcase_add_test(tc, a_function_without_a_reason_is_eio);
 	tcase_add_test(tc, a_file_is_written);
+	tcase_add_test(tc, what_is_written_in_pieces_is_whole);
 	tcase_add_test(tc, a_full_disk_is_enospc);
+	tcase_add_test(tc, what_was_lost_is_lost_to_its_end);
 	tcase_add_loop_test(tc, in_the_steady_state_it_needs_no_memory, 0, 2);
 	tcase_add_test(tc, what_there_is_no_memory_for_is_counted);
 	tcase_add_test(tc, a_table_that_cannot_grow_is_used_on);
