@@ -600,7 +600,9 @@ end(void)
 
 START_TEST(cycles_are_those_of_the_model)
 {
-	const int steps = support_scale() < 1000000 ? 2000 : 6000;
+	const int steps = support_scale() < 10000     ? 400
+			  : support_scale() < 1000000 ? 2000
+						      : 6000;
 	bool settled;
 	int k;
 
@@ -614,7 +616,7 @@ START_TEST(cycles_are_those_of_the_model)
 		compare(settled);
 	}
 	ck_assert_int_gt(model.deadlocks, steps / 100);
-	ck_assert_int_gt(model.choices, steps / 1000);
+	ck_assert_int_ge(model.choices, steps / 1000);
 	ck_assert_int_gt(model.waits, steps / 20);
 	end();
 }

@@ -731,24 +731,22 @@ START_TEST(the_order_holds_whatever_is_called)
 	for (i = 0; i < OWNERS; i++)
 		evowner_free(owners[i]);
 	settle();
-	for (i = 0; i < LOCKS; i++)
-		evrwlock_free(locks[i]);
 	for (i = 0; i < REQUESTS; i++) {
 		evdeferred_free(requests[i].waiter.d);
 		requests[i].waiter.d = NULL;
+	}
+	/* Those without an owner. */
+	for (i = 0; i < LOCKS; i++) {
+		while (evrwlock_reader_release(locks[i]) == 0 ||
+		       evrwlock_writer_release(locks[i]) == 0)
+			continue;
+		evrwlock_free(locks[i]);
 	}
 	ck_assert_uint_gt(onlooker_counts.deliveries, 10);
 	ck_assert_uint_eq(onlooker_counts.waiting, 0);
 	ck_assert_uint_eq(onlooker_counts.acquires,
 	    onlooker_counts.deliveries + onlooker_counts.cancels);
 	ck_assert_uint_eq(onlooker_counts.made, onlooker_counts.gone);
-	/* Those without an owner. */
-	for (i = 0; i < LOCKS; i++) {
-		while (onlooker_counts.inside > 0 &&
-		       (evrwlock_reader_release(locks[i]) == 0 ||
-			   evrwlock_writer_release(locks[i]) == 0))
-			continue;
-	}
 	ck_assert_uint_eq(onlooker_counts.inside, 0);
 }
 END_TEST
