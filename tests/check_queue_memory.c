@@ -62,6 +62,17 @@ START_TEST(call_without_memory_is_enomem)
 }
 END_TEST
 
+START_TEST(get_without_base_and_memory_is_enomem)
+{
+	struct evdefer_base *closed = evdefer_base_new(loop);
+	struct evqueue *of_closed = evqueue_new(closed, 1, 1, 0);
+
+	evdefer_base_free(closed);
+	NULL_WITHOUT_MEMORY(evqueue_get(of_closed));
+	evqueue_free(of_closed);
+}
+END_TEST
+
 /* Scale. */
 
 static size_t next_object, out_of_order;
@@ -283,6 +294,7 @@ main(void)
 
 	tcase_add_loop_test(tc, steady_state_allocates_nothing, 0, 2);
 	tcase_add_loop_test(tc, call_without_memory_is_enomem, 0, 3);
+	tcase_add_test(tc, get_without_base_and_memory_is_enomem);
 
 	tc = add_case(suite, "random");
 	tcase_add_loop_test(

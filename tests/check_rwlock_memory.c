@@ -157,6 +157,18 @@ START_TEST(acquire_without_memory_acquires_nothing)
 }
 END_TEST
 
+START_TEST(upgrade_without_memory_changes_nothing)
+{
+	make_lock(_i);
+	ck_assert_int_eq(evrwlock_try(lock, NULL, EVRWLOCK_UPGRADABLE), 0);
+	NULL_WITHOUT_MEMORY(evrwlock_upgrade(lock, NULL));
+	ck_assert_int_eq(evrwlock_try_upgrade(lock, NULL), 0);
+	ck_assert_int_eq(evrwlock_release(lock, NULL, EVRWLOCK_WRITE), 0);
+	ck_assert_int_eq(evrwlock_release(lock, NULL, EVRWLOCK_UPGRADABLE), 0);
+	done(NULL, 0);
+}
+END_TEST
+
 START_TEST(with_without_memory_for_its_link_acquires_nothing)
 {
 	make_lock(_i);
@@ -342,6 +354,7 @@ main(void)
 	tcase_add_loop_test(tc, every_allocation_may_fail, 0, 4);
 	tcase_add_loop_test(tc, new_without_memory_is_enomem, 0, 2);
 	tcase_add_loop_test(tc, acquire_without_memory_acquires_nothing, 0, 8);
+	tcase_add_loop_test(tc, upgrade_without_memory_changes_nothing, 0, 2);
 	tcase_add_loop_test(
 	    tc, with_without_memory_for_its_link_acquires_nothing, 0, 4);
 

@@ -677,12 +677,76 @@ START_TEST(tokens_and_an_upgrade)
 }
 END_TEST
 
+static int late_code, late_try;
+
+static struct evresult
+upgrade_late(struct evfailure *failure, void *owner)
+{
+	struct waiter up;
+
+	(void)failure;
+	wait_with(&up, evrwlock_upgrade(locks[0], owner), locks[0]);
+	late_code = up.failed;
+	free_waiters(&up, 1);
+	late_try = evrwlock_try_upgrade(locks[0], owner) == -1 ? errno : 0;
+	return evresult_value(NULL);
+}
+
+START_TEST(while_its_owner_is_freed_it_is_eshutdown)
+{
+	struct evdeferred *d;
+	struct waiter w;
+
+	make(1);
+	get(&w, locks[0], bob, EVRWLOCK_WRITE);
+	d = evrwlock_acquire(locks[0], ann, EVRWLOCK_READ);
+	evdeferred_add_errback(d, upgrade_late, ann);
+	end_owner(&ann);
+	ck_assert_int_eq(late_code, ESHUTDOWN);
+	ck_assert_int_eq(late_try, ESHUTDOWN);
+	evdeferred_free(d);
+	leave(locks[0], bob, EVRWLOCK_WRITE);
+	free_waiters(&w, 1);
+	done();
+}
+END_TEST
+
+/* Of three: one that only reads, one that has nothing, and a lock that is closed. */
+START_TEST(without_such_a_hold_nothing_changes)
+{
+	struct waiter a, up;
+
+	make(_i);
+	get(&a, locks[0], ann, EVRWLOCK_READ);
+	wait_with(&up, evrwlock_upgrade(locks[0], ann), locks[0]);
+	settle();
+	ck_assert_int_eq(up.failed, EPERM);
+	REFUSED(evrwlock_try_upgrade(locks[0], ann), EPERM);
+	REFUSED(
+	    evrwlock_downgrade(locks[0], bob, EVRWLOCK_WRITE, EVRWLOCK_READ),
+	    EPERM);
+	evrwlock_free(locks[0]);
+	free_waiters(&up, 1);
+	wait_with(&up, evrwlock_upgrade(locks[0], bob), locks[0]);
+	settle();
+	ck_assert_int_eq(up.failed, ESHUTDOWN);
+	REFUSED(evrwlock_try_upgrade(locks[0], bob), ESHUTDOWN);
+	leave(locks[0], ann, EVRWLOCK_READ);
+	locks[0] = evrwlock_new(base, 0);
+	free_waiters(&a, 1);
+	free_waiters(&up, 1);
+	done();
+}
+END_TEST
+
 int
 main(void)
 {
 	Suite *suite = suite_create("upgradable_owner");
 	TCase *tc = add_case(suite, "owner");
 
+	tcase_add_test(tc, while_its_owner_is_freed_it_is_eshutdown);
+	tcase_add_loop_test(tc, without_such_a_hold_nothing_changes, 0, 2);
 	tcase_add_loop_test(tc, it_reads_and_is_upgradable_again, 0, 2);
 	tcase_add_loop_test(tc, a_reader_that_asks_for_more_is_edeadlk, 0, 2);
 	tcase_add_loop_test(tc, its_own_reads_do_not_count, 0, 4);

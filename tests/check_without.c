@@ -305,6 +305,40 @@ START_TEST(unhandled_failure_of_no_deferred_is_told_without_a_place)
 }
 END_TEST
 
+/* The kernel writes it when a tracer attaches to a probe; without probes it is not
+ * there. */
+extern unsigned short evprobes_tracers_ __attribute__((weak));
+
+static void
+count_made(const struct evdeferred *d, void *arg)
+{
+	(void)d;
+	++*(int *)arg;
+}
+
+/* Nobody is told anew, but what was set before a tracer came still is while it is
+ * there, and when it has gone. */
+START_TEST(tracer_that_comes_and_goes_is_seen)
+{
+	const struct evobserver observer = {.made = count_made};
+	int made = 0, i;
+
+	if (&evprobes_tracers_ == NULL)
+		return;
+	for (i = 0; i < 4; i++) {
+		evprobes_tracers_ = i % 2 == 1;
+		if (i == 2)
+			evdefer_base_set_observer(base, &observer, &made);
+		evdeferred_free(evdeferred_new_fired(base, evresult_value(NULL)));
+		turns(1);
+	}
+	evprobes_tracers_ = 0;
+	evdefer_base_set_observer(base, NULL, NULL);
+	evdeferred_free(evdeferred_new_fired(base, evresult_value(NULL)));
+	ck_assert_int_eq(made, 2);
+}
+END_TEST
+
 int
 main(void)
 {
@@ -325,6 +359,7 @@ main(void)
 	    tc, unhandled_failure_goes_to_stderr_without_libevents_log, 0, 2);
 	tcase_add_test(
 	    tc, unhandled_failure_of_no_deferred_is_told_without_a_place);
+	tcase_add_test(tc, tracer_that_comes_and_goes_is_seen);
 	suite_add_tcase(suite, tc);
 	return support_main(suite);
 }
