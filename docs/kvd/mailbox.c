@@ -62,6 +62,12 @@ mailbox_open(struct mailbox *mailbox, struct evdefer_base *base)
 void
 mailbox_close(struct mailbox *mailbox)
 {
+	mailbox->base = NULL;
+}
+
+void
+mailbox_destroy(struct mailbox *mailbox)
+{
 	pthread_mutex_destroy(&mailbox->mutex);
 }
 
@@ -69,7 +75,7 @@ void
 mailbox_send(struct mailbox *mailbox, struct letter *letter)
 {
 	pthread_mutex_lock(&mailbox->mutex);
-	if (!letter->is_under_way) {
+	if (mailbox->base != NULL && !letter->is_under_way) {
 		letter->is_under_way = true;
 		letter->next = NULL;
 		*mailbox->end = letter;

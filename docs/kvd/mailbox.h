@@ -24,7 +24,7 @@ struct letter {
 
 struct mailbox {
 	pthread_mutex_t mutex;
-	struct evdefer_base *base;
+	struct evdefer_base *base; /* NULL once it is closed */
 	struct letter *first;
 	struct letter **end;
 	bool called; /* its loop is going to look */
@@ -34,7 +34,11 @@ void letter_init(struct letter *letter, void (*fn)(void *arg), void *arg);
 
 /* 0, or -1 with errno. */
 int mailbox_open(struct mailbox *mailbox, struct evdefer_base *base);
+
+/* After its base.  What is still sent to it, by loops that are closed later, is not
+ * looked at. */
 void mailbox_close(struct mailbox *mailbox);
+void mailbox_destroy(struct mailbox *mailbox);
 
 /* Any thread may call it.  The functions are called in a later turn of the loop, in the
  * order of the letters of one sender.  One that is under way is sent once only. */

@@ -332,6 +332,9 @@ server_close(struct server *server)
 		free_event(server->signals[i]);
 	for (i = 0; i < server->loop_count; i++)
 		loop_close(&server->loops[i]);
+	/* What is due in one that is closed may be sent to another. */
+	for (i = 0; i < server->loop_count; i++)
+		mailbox_destroy(&server->loops[i].mailbox);
 	free(server->loops);
 	evgroup_free(server->group);
 	names_free(server->names);
