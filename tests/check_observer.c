@@ -505,7 +505,7 @@ END_TEST
 
 START_TEST(what_has_no_function_is_not_told)
 {
-	static const struct evobserver nothing = {NULL};
+	static const struct evobserver nothing = {.acquire = NULL};
 	struct evrwlock *lock = new_lock(_i);
 	struct waiter waiter;
 

@@ -116,7 +116,7 @@ static void
 grant(struct model *m, struct client *client)
 {
 	client->phase = GRANTED;
-	client->mode = model_mode_inside(client->mode);
+	client->mode = (uint8_t)model_mode_inside((int)client->mode);
 	client->serial = ++m->serial;
 	client->late = m->catching_up;
 	set_due(m, client);
