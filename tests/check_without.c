@@ -329,7 +329,8 @@ START_TEST(tracer_that_comes_and_goes_is_seen)
 		evprobes_tracers_ = i % 2 == 1;
 		if (i == 2)
 			evdefer_base_set_observer(base, &observer, &made);
-		evdeferred_free(evdeferred_new_fired(base, evresult_value(NULL)));
+		evdeferred_free(
+		    evdeferred_new_fired(base, evresult_value(NULL)));
 		turns(1);
 	}
 	evprobes_tracers_ = 0;
