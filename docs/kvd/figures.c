@@ -11,13 +11,11 @@
 #include "loop.h"
 #include "names.h"
 #include "server.h"
+#include "tour.h"
 
-struct tour {
+struct gathering {
 	struct figures figures; /* comes first: it is the result */
-	struct letter letter;
-	struct loop *home;
-	struct loop *at;
-	struct evdeferred *done; /* NULL: nobody waits any more */
+	struct tour tour;
 };
 
 static void
@@ -54,62 +52,43 @@ figures_add(struct figures *figures, const struct loop *loop)
 }
 
 static void
-come_home(struct tour *tour)
+come_home(struct gathering *gathering)
 {
-	if (tour->done != NULL)
-		evdeferred_fire(tour->done, evresult_owned(tour, free));
+	if (gathering->tour.done != NULL)
+		evdeferred_fire(
+		    gathering->tour.done, evresult_owned(gathering, free));
 	else
-		free(tour);
-}
-
-static void
-go_on(struct tour *tour)
-{
-	struct server *server = tour->home->server;
-	const unsigned next = (tour->at->number + 1) % server->loop_count;
-
-	tour->at = &server->loops[next];
-	mailbox_send(&tour->at->mailbox, &tour->letter);
+		free(gathering);
 }
 
 static void
 visit(void *arg)
 {
-	struct tour *tour = arg;
+	struct gathering *gathering = arg;
+	struct tour *tour = &gathering->tour;
 
 	if (tour->at == tour->home) {
-		come_home(tour);
+		come_home(gathering);
 		return;
 	}
-	figures_add(&tour->figures, tour->at);
-	go_on(tour);
-}
-
-static void
-cancel(struct evdeferred *d, void *arg)
-{
-	struct tour *tour = arg;
-
-	(void)d;
-	tour->done = NULL;
+	figures_add(&gathering->figures, tour->at);
+	tour_send(tour, tour_next(tour));
 }
 
 struct evdeferred *
 figures_gather(struct loop *loop)
 {
-	struct tour *tour = calloc(1, sizeof(*tour));
+	struct gathering *gathering = calloc(1, sizeof(*gathering));
+	struct tour *tour;
 
-	if (tour == NULL)
+	if (gathering == NULL)
 		return NULL;
-	tour->done = evdeferred_new(loop->base, cancel, tour);
-	if (tour->done == NULL) {
-		free(tour);
+	tour = &gathering->tour;
+	if (tour_init(tour, loop, visit, gathering) == -1) {
+		free(gathering);
 		return NULL;
 	}
-	letter_init(&tour->letter, visit, tour);
-	tour->home = loop;
-	tour->at = loop;
-	figures_add(&tour->figures, loop);
-	go_on(tour);
+	figures_add(&gathering->figures, loop);
+	tour_send(tour, tour_next(tour));
 	return tour->done;
 }

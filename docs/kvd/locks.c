@@ -14,12 +14,10 @@
 
 #include "loop.h"
 #include "server.h"
+#include "tour.h"
 
-struct tour {
-	struct letter letter;
-	struct loop *home;
-	struct loop *at;
-	struct evdeferred *done; /* NULL: nobody waits any more */
+struct inquiry {
+	struct tour tour;
 	struct evdeferred *part; /* the report of the loop where it is */
 	bool over;
 	int error;
@@ -30,14 +28,14 @@ struct tour {
 };
 
 static void
-come_home(struct tour *tour)
+come_home(struct inquiry *inquiry)
 {
-	struct evdeferred *done = tour->done;
-	void *arg = tour->arg;
-	void (*free_arg)(void *arg) = tour->free_arg;
-	const int error = tour->error;
+	struct evdeferred *done = inquiry->tour.done;
+	void *arg = inquiry->arg;
+	void (*free_arg)(void *arg) = inquiry->free_arg;
+	const int error = inquiry->error;
 
-	free(tour);
+	free(inquiry);
 	if (done != NULL && error == 0) {
 		evdeferred_fire(done, evresult_owned(arg, free_arg));
 		return;
@@ -49,117 +47,99 @@ come_home(struct tour *tour)
 }
 
 static void
-send_on(struct tour *tour, struct loop *to)
+say(struct inquiry *inquiry, const char *text)
 {
-	tour->at = to;
-	mailbox_send(&to->mailbox, &tour->letter);
-}
-
-static void
-say(struct tour *tour, const char *text)
-{
-	if (tour->error != 0 || tour->write(text, strlen(text), tour->arg) == 0)
+	if (inquiry->error != 0 ||
+	    inquiry->write(text, strlen(text), inquiry->arg) == 0)
 		return;
-	tour->error = errno != 0 ? errno : EIO;
+	inquiry->error = errno != 0 ? errno : EIO;
 }
 
 /* What comes before the report of a loop. */
 static void
-say_loop(struct tour *tour)
+say_loop(struct inquiry *inquiry)
 {
-	const unsigned number = tour->at->number;
+	const unsigned number = inquiry->tour.at->number;
 	char text[32] = "";
 
-	if (tour->format == EVDEFER_REPORT_JSON)
-		strcpy(text, tour->at == tour->home ? "[" : ",");
-	else if (tour->home->server->loop_count > 1)
+	if (inquiry->format == EVDEFER_REPORT_JSON)
+		strcpy(
+		    text, inquiry->tour.at == inquiry->tour.home ? "[" : ",");
+	else if (inquiry->tour.home->server->loop_count > 1)
 		snprintf(text, sizeof(text), "%s loop %u:\n",
-		    tour->format == EVDEFER_REPORT_TEXT ? "#" : "//", number);
+		    inquiry->format == EVDEFER_REPORT_TEXT ? "#" : "//",
+		    number);
 	if (text[0] != '\0')
-		say(tour, text);
+		say(inquiry, text);
 }
 
 static void
-go_on(struct tour *tour)
+go_on(struct inquiry *inquiry)
 {
-	struct server *server = tour->home->server;
-	struct loop *next =
-	    &server->loops[(tour->at->number + 1) % server->loop_count];
+	struct loop *next = tour_next(&inquiry->tour);
 
-	tour->over = tour->error != 0 || next == tour->home;
-	if (tour->over && tour->format == EVDEFER_REPORT_JSON)
-		say(tour, "]\n");
-	send_on(tour, tour->over ? tour->home : next);
+	inquiry->over = inquiry->error != 0 || next == inquiry->tour.home;
+	if (inquiry->over && inquiry->format == EVDEFER_REPORT_JSON)
+		say(inquiry, "]\n");
+	tour_send(&inquiry->tour, inquiry->over ? inquiry->tour.home : next);
 }
 
 static struct evresult
 end_part(struct evresult result, void *arg)
 {
-	struct tour *tour = arg;
+	struct inquiry *inquiry = arg;
 	const struct evfailure *failure = evresult_get_failure(result);
 
 	if (failure != NULL)
-		tour->error = evfailure_get_code(failure);
+		inquiry->error = evfailure_get_code(failure);
 	/* From inside its own link: it goes when this returns. */
-	evdeferred_free(tour->part);
-	go_on(tour);
+	evdeferred_free(inquiry->part);
+	go_on(inquiry);
 	return evresult_value(NULL);
 }
 
 static void
-report_loop(struct tour *tour)
+report_loop(struct inquiry *inquiry)
 {
-	say_loop(tour);
-	tour->part = evdefer_base_report(
-	    tour->at->base, tour->format, tour->write, tour->arg);
-	if (tour->part != NULL &&
-	    evdeferred_add_both(tour->part, end_part, tour) == 0)
+	say_loop(inquiry);
+	inquiry->part = evdefer_base_report(inquiry->tour.at->base,
+	    inquiry->format, inquiry->write, inquiry->arg);
+	if (inquiry->part != NULL &&
+	    evdeferred_add_both(inquiry->part, end_part, inquiry) == 0)
 		return;
-	tour->error = errno;
-	evdeferred_free(tour->part);
-	go_on(tour);
+	inquiry->error = errno;
+	evdeferred_free(inquiry->part);
+	go_on(inquiry);
 }
 
 static void
 visit(void *arg)
 {
-	struct tour *tour = arg;
+	struct inquiry *inquiry = arg;
 
-	if (tour->over)
-		come_home(tour);
+	if (inquiry->over)
+		come_home(inquiry);
 	else
-		report_loop(tour);
-}
-
-static void
-cancel(struct evdeferred *d, void *arg)
-{
-	struct tour *tour = arg;
-
-	(void)d;
-	tour->done = NULL;
+		report_loop(inquiry);
 }
 
 struct evdeferred *
 locks_report(struct loop *loop, enum evdefer_report_format format,
     evdefer_report_write_fn write, void *arg, void (*free_arg)(void *arg))
 {
-	struct tour *tour = calloc(1, sizeof(*tour));
+	struct inquiry *inquiry = calloc(1, sizeof(*inquiry));
 
-	if (tour == NULL)
+	if (inquiry == NULL)
 		return NULL;
-	tour->done = evdeferred_new(loop->base, cancel, tour);
-	if (tour->done == NULL) {
-		free(tour);
+	if (tour_init(&inquiry->tour, loop, visit, inquiry) == -1) {
+		free(inquiry);
 		return NULL;
 	}
-	letter_init(&tour->letter, visit, tour);
-	tour->home = loop;
-	tour->format = format;
-	tour->write = write;
-	tour->arg = arg;
-	tour->free_arg = free_arg;
+	inquiry->format = format;
+	inquiry->write = write;
+	inquiry->arg = arg;
+	inquiry->free_arg = free_arg;
 	/* As the other loops, in a turn of its own. */
-	send_on(tour, loop);
-	return tour->done;
+	tour_send(&inquiry->tour, loop);
+	return inquiry->tour.done;
 }
