@@ -219,6 +219,11 @@ void evlock_forgo_(struct evlock *lock);
  * Without an owner.
  */
 
+/* A Deferred that has failed, for an acquire that was refused; NULL with ENOMEM. */
+struct evdeferred *evlock_refuse_(struct evlock *lock,
+    const struct evowner *owner, enum evmode mode, enum evfailure_fixed why,
+    int error);
+
 /* For one that is not plain. */
 struct evdeferred *evlock_acquire_specially_(
     struct evlock *lock, enum evmode mode);

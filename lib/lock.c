@@ -189,6 +189,17 @@ evlock_forgo_(struct evlock *lock)
 }
 
 struct evdeferred *
+evlock_refuse_(struct evlock *lock, const struct evowner *owner,
+    enum evmode mode, enum evfailure_fixed why, int error)
+{
+	struct evdeferred *d =
+	    evdeferred_new_fired(lock->queue.base, evresult_fixed_(why));
+
+	evlock_tell_refusal_(lock, owner, mode, d, error);
+	return d;
+}
+
+struct evdeferred *
 evlock_acquire_specially_(struct evlock *lock, enum evmode mode)
 {
 	struct evdeferred *d;
@@ -247,7 +258,7 @@ evlock_end_slowly_(
 	evwaitqueue_changed_(&lock->queue);
 }
 
-/* 0, or why it may not enter.  Then evlock_forgo_() has to follow. */
+/* 0, or why it may not enter. */
 static int
 try_to_enter(struct evlock *lock, enum evmode mode)
 {
@@ -266,27 +277,26 @@ note_anonymous(struct evlock *lock, enum evmode mode)
 		    &lock->trails, mode, lock->sides[mode].anonymous, NULL);
 }
 
-static void
-enter_at_once(struct evlock *lock, enum evmode mode)
+/* What try_to_enter() or try_to_upgrade() has found comes true. */
+static int
+end_try(struct evlock *lock, enum evmode mode, int error)
 {
-	evlock_enter_(lock, mode);
-	lock->sides[mode].anonymous++;
-	note_anonymous(lock, mode);
-}
-
-int
-evlock_try_specially_(struct evlock *lock, enum evmode mode)
-{
-	const int error = try_to_enter(lock, mode);
-
 	if (evlock_is_observed_(lock))
 		evlock_tell_try_(lock, NULL, mode, error);
 	if (error == EBUSY)
 		evlock_forgo_(lock);
 	if (error != 0)
 		return evdefer_refuse_(error);
-	enter_at_once(lock, mode);
+	evlock_enter_(lock, mode);
+	lock->sides[mode].anonymous++;
+	note_anonymous(lock, mode);
 	return 0;
+}
+
+int
+evlock_try_specially_(struct evlock *lock, enum evmode mode)
+{
+	return end_try(lock, mode, try_to_enter(lock, mode));
 }
 
 bool
@@ -461,16 +471,6 @@ has_upgradable(const struct evlock *lock)
 	return lock->sides[EVMODE_UPGRADABLE].anonymous > 0;
 }
 
-static struct evdeferred *
-refuse_upgrade(struct evlock *lock)
-{
-	struct evdeferred *d = evdeferred_new_fired(
-	    lock->queue.base, evresult_fixed_(EVFAILURE_NOT_UPGRADABLE));
-
-	evlock_tell_refusal_(lock, NULL, EVMODE_UPGRADE, d, EPERM);
-	return d;
-}
-
 struct evdeferred *
 evlock_upgrade_anonymous_(struct evlock *lock)
 {
@@ -480,7 +480,8 @@ evlock_upgrade_anonymous_(struct evlock *lock)
 	if (!evwaitqueue_is_open_(&lock->queue))
 		return evlock_acquire_specially_(lock, EVMODE_UPGRADE);
 	if (!has_upgradable(lock))
-		return refuse_upgrade(lock);
+		return evlock_refuse_(lock, NULL, EVMODE_UPGRADE,
+		    EVFAILURE_NOT_UPGRADABLE, EPERM);
 	evlock_catch_up_(lock);
 	if (lock->type->must_wait_to_upgrade(lock, NULL))
 		d = evlock_wait_(lock, EVMODE_UPGRADE);
@@ -494,7 +495,7 @@ evlock_upgrade_anonymous_(struct evlock *lock)
 	return d;
 }
 
-/* 0, or why it may not enter.  Then evlock_forgo_() has to follow. */
+/* 0, or why it may not enter. */
 static int
 try_to_upgrade(struct evlock *lock)
 {
@@ -509,18 +510,8 @@ try_to_upgrade(struct evlock *lock)
 int
 evlock_try_upgrade_anonymous_(struct evlock *lock)
 {
-	int error;
-
 	evdefer_base_check_(lock->queue.base);
-	error = try_to_upgrade(lock);
-	if (evlock_is_observed_(lock))
-		evlock_tell_try_(lock, NULL, EVMODE_WRITE, error);
-	if (error == EBUSY)
-		evlock_forgo_(lock);
-	if (error != 0)
-		return evdefer_refuse_(error);
-	enter_at_once(lock, EVMODE_WRITE);
-	return 0;
+	return end_try(lock, EVMODE_WRITE, try_to_upgrade(lock));
 }
 
 /* In this order, so that somebody is inside all the time. */

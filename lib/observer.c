@@ -201,18 +201,28 @@ evobserver_tell_(struct evdefer_base *base, enum evstep step,
 	end_telling(observing, error);
 }
 
-void
-evobserver_tell_made_(struct evdeferred *d)
+static void
+tell_of_deferred(
+    struct evdeferred *d, void (*fn)(const struct evdeferred *d, void *arg))
 {
 	struct evobserving *observing = &d->base->observing;
 	int error;
 
-	probe_made(d);
-	if (observing->observer == NULL || observing->observer->made == NULL)
+	if (fn == NULL)
 		return;
 	error = begin_telling(observing);
-	observing->observer->made(d, observing->arg);
+	fn(d, observing->arg);
 	end_telling(observing, error);
+}
+
+void
+evobserver_tell_made_(struct evdeferred *d)
+{
+	const struct evobserver *observer = d->base->observing.observer;
+
+	probe_made(d);
+	if (observer != NULL)
+		tell_of_deferred(d, observer->made);
 }
 
 void
@@ -234,13 +244,9 @@ evobserver_tell_fired_(struct evdeferred *d, struct evresult result)
 void
 evobserver_tell_gone_(struct evdeferred *d)
 {
-	struct evobserving *observing = &d->base->observing;
-	int error;
+	const struct evobserver *observer = d->base->observing.observer;
 
 	probe_gone(d);
-	if (observing->observer == NULL || observing->observer->gone == NULL)
-		return;
-	error = begin_telling(observing);
-	observing->observer->gone(d, observing->arg);
-	end_telling(observing, error);
+	if (observer != NULL)
+		tell_of_deferred(d, observer->gone);
 }

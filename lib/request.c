@@ -531,17 +531,6 @@ answer_request(struct evhold *hold, enum evmode mode, enum evanswer answer)
 	return start_request(hold, mode, EVREQUEST_GRANTED);
 }
 
-static struct evdeferred *
-refuse_owner(struct evlock *lock, const struct evowner *owner, enum evmode mode,
-    enum evfailure_fixed why, int error)
-{
-	struct evdeferred *d =
-	    evdeferred_new_fired(lock->queue.base, evresult_fixed_(why));
-
-	evlock_tell_refusal_(lock, owner, mode, d, error);
-	return d;
-}
-
 struct evdeferred *
 evlock_acquire_(struct evlock *lock, struct evowner *owner, enum evmode mode)
 {
@@ -552,13 +541,13 @@ evlock_acquire_(struct evlock *lock, struct evowner *owner, enum evmode mode)
 	if (check_owner(lock, owner) == -1)
 		return NULL;
 	if (!evwaitqueue_is_open_(&lock->queue) || owner->freed)
-		return refuse_owner(
+		return evlock_refuse_(
 		    lock, owner, mode, EVFAILURE_SHUT_DOWN, ESHUTDOWN);
 	evlock_catch_up_(lock);
 	hold = evhold_find_(lock, owner);
 	answer = answer_owner(lock, hold, mode);
 	if (answer == EVANSWER_DEADLOCK)
-		return refuse_owner(
+		return evlock_refuse_(
 		    lock, owner, mode, EVFAILURE_UPGRADE, EDEADLK);
 	if (hold == NULL)
 		hold = evhold_new_(lock, owner);
@@ -674,30 +663,27 @@ evlock_release_(struct evlock *lock, struct evowner *owner, enum evmode mode)
  * From mode to mode.
  */
 
+/* Does an upgrade come to what an acquire to write does?  Otherwise it is EPERM. */
 static bool
-is_upgradable(const struct evlock *lock, const struct evowner *owner)
+asks_to_write(const struct evlock *lock, const struct evowner *owner)
 {
 	const struct evhold *hold = evhold_find_(lock, owner);
 
-	return hold != NULL &&
-	       (find_inside(hold) & EVMODE_BIT(EVMODE_UPGRADABLE));
+	/* One that is closed, or being freed, says so. */
+	return !evwaitqueue_is_open_(&lock->queue) || owner->freed ||
+	       (hold != NULL &&
+		   (find_inside(hold) & EVMODE_BIT(EVMODE_UPGRADABLE)));
 }
 
 struct evdeferred *
 evlock_upgrade_(struct evlock *lock, struct evowner *owner)
 {
-	struct evdeferred *d;
-
 	if (check_owner(lock, owner) == -1)
 		return NULL;
-	/* One that is closed, or being freed, says so. */
-	if (is_upgradable(lock, owner) || !evwaitqueue_is_open_(&lock->queue) ||
-	    owner->freed)
+	if (asks_to_write(lock, owner))
 		return evlock_acquire_(lock, owner, EVMODE_WRITE);
-	d = evdeferred_new_fired(
-	    lock->queue.base, evresult_fixed_(EVFAILURE_NOT_UPGRADABLE));
-	evlock_tell_refusal_(lock, owner, EVMODE_UPGRADE, d, EPERM);
-	return d;
+	return evlock_refuse_(
+	    lock, owner, EVMODE_UPGRADE, EVFAILURE_NOT_UPGRADABLE, EPERM);
 }
 
 int
@@ -705,8 +691,7 @@ evlock_try_upgrade_(struct evlock *lock, struct evowner *owner)
 {
 	if (check_owner(lock, owner) == -1)
 		return -1;
-	if (is_upgradable(lock, owner) || !evwaitqueue_is_open_(&lock->queue) ||
-	    owner->freed)
+	if (asks_to_write(lock, owner))
 		return evlock_try_(lock, owner, EVMODE_WRITE);
 	if (evlock_is_observed_(lock))
 		evlock_tell_try_(lock, owner, EVMODE_WRITE, EPERM);
