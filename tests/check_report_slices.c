@@ -162,11 +162,17 @@ START_TEST(others_are_served_between_the_pieces)
 }
 END_TEST
 
+static void
+run_report(void)
+{
+	start_report(EVDEFER_REPORT_TEXT);
+	event_base_dispatch(loop);
+}
+
 START_TEST(report_keeps_the_loop_until_it_is_complete)
 {
 	make_locks(LOCKS, 0);
-	start_report(EVDEFER_REPORT_TEXT);
-	event_base_dispatch(loop);
+	run_report();
 	ck_assert_uint_eq(reader.pieces, LOCKS + 1);
 	ck_assert_int_eq(events(), 0);
 	end_report(0);
@@ -270,13 +276,11 @@ START_TEST(write_that_fails_ends_it)
 {
 	make_locks(10, 0);
 	reader.meanwhile = fail_at_third;
-	start_report(EVDEFER_REPORT_TEXT);
-	event_base_dispatch(loop);
+	run_report();
 	ck_assert_uint_eq(reader.pieces, 3);
 	end_report(ENOSPC);
 	reader.meanwhile = fail_with_nothing;
-	start_report(EVDEFER_REPORT_TEXT);
-	event_base_dispatch(loop);
+	run_report();
 	ck_assert_uint_eq(reader.pieces, 1);
 	end_report(EIO);
 	free_locks();
@@ -336,17 +340,14 @@ START_TEST(whoever_takes_it_may_cancel_or_free_it)
 {
 	make_locks(10, 0);
 	reader.meanwhile = cancel_at_third;
-	start_report(EVDEFER_REPORT_TEXT);
-	event_base_dispatch(loop);
+	run_report();
 	ck_assert_uint_eq(reader.pieces, 3);
 	end_report(ECANCELED);
 	reader.meanwhile = free_at_third;
-	start_report(EVDEFER_REPORT_TEXT);
-	event_base_dispatch(loop);
+	run_report();
 	ck_assert_uint_eq(reader.pieces, 3);
 	reader.meanwhile = fail_and_free;
-	start_report(EVDEFER_REPORT_TEXT);
-	event_base_dispatch(loop);
+	run_report();
 	ck_assert_uint_eq(reader.pieces, 1);
 	reader.meanwhile = NULL;
 	free_locks();
@@ -407,8 +408,7 @@ START_TEST(whoever_takes_it_may_start_another)
 {
 	make_locks(10, 0);
 	reader.meanwhile = start_another;
-	start_report(EVDEFER_REPORT_TEXT);
-	event_base_dispatch(loop);
+	run_report();
 	ck_assert_uint_eq(reader.pieces, 11);
 	ck_assert_int_eq(ticks, 11);
 	ck_assert_int_eq(second_seen.values, 1);
