@@ -186,6 +186,18 @@ evdeferred_make_(struct evdefer_base *base, unsigned flags)
 	return d;
 }
 
+/* One that has not fired. */
+static inline struct evdeferred *
+evdeferred_make_waiter_(struct evdefer_base *base, unsigned flags,
+    evdeferred_canceller_fn canceller, void *arg)
+{
+	struct evdeferred *d = evdeferred_make_(base, flags);
+
+	d->u.canceller.fn = canceller;
+	d->u.canceller.arg = arg;
+	return d;
+}
+
 /* evdeferred_new() for a part of the library: only evdeferred_produce_() may fire
  * it. */
 struct evdeferred *evdeferred_new_private_(

@@ -17,16 +17,6 @@ static void pass_cancel(struct evdeferred *d);
  * Making.
  */
 
-static inline struct evdeferred *
-make(struct evdefer_base *base, evdeferred_canceller_fn canceller, void *arg)
-{
-	struct evdeferred *d = evdeferred_make_(base, 0);
-
-	d->u.canceller.fn = canceller;
-	d->u.canceller.arg = arg;
-	return d;
-}
-
 static EVDEFER_NOINLINE_ struct evdeferred *
 new_slowly(
     struct evdefer_base *base, evdeferred_canceller_fn canceller, void *arg)
@@ -39,7 +29,7 @@ new_slowly(
 	if (evpool_reserve_(&base->deferreds, 1) == -1)
 		return NULL;
 	evdefer_base_look_for_tracers_(base);
-	d = make(base, canceller, arg);
+	d = evdeferred_make_waiter_(base, 0, canceller, arg);
 	if (base->debug)
 		evcreation_record_(evdeferred_creation_(d));
 	if (!base->plain) {
@@ -56,7 +46,7 @@ evdeferred_new(
 	if (base == NULL || !evdeferred_can_make_(base))
 		return new_slowly(base, canceller, arg);
 	evdefer_base_check_(base);
-	return make(base, canceller, arg);
+	return evdeferred_make_waiter_(base, 0, canceller, arg);
 }
 
 struct evdeferred *

@@ -189,8 +189,24 @@ void evlock_start_walk_(
 struct evdeferred *evlock_next_waiting_(const struct evlock *lock,
     const struct evlist *nodes[EVMODES_WAITING], enum evmode *mode_found);
 
+/* Tests take less. */
+#ifndef EVLOCK_TICKETS
+#define EVLOCK_TICKETS (INT32_MAX / 2)
+#endif
+
+/* Tickets are compared by their difference, which must not overflow however many
+ * come and leave while nobody is granted: numbers those that wait anew. */
+void evlock_renumber_(struct evlock *lock);
+
 /* The place of one in the queue, before it is put there; */
-uint32_t evlock_draw_ticket_(struct evlock *lock);
+static inline uint32_t
+evlock_draw_ticket_(struct evlock *lock)
+{
+	if (lock->last_ticket - lock->first_ticket > EVLOCK_TICKETS)
+		evlock_renumber_(lock);
+	return ++lock->last_ticket;
+}
+
 void evlock_enqueue_(
     struct evlock *lock, struct evdeferred *d, enum evmode mode);
 

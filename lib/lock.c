@@ -65,15 +65,8 @@ evlock_next_waiting_(const struct evlock *lock,
 	return oldest;
 }
 
-/* Tests take less. */
-#ifndef EVLOCK_TICKETS
-#define EVLOCK_TICKETS (INT32_MAX / 2)
-#endif
-
-/* Tickets are compared by their difference, which must not overflow however many
- * come and leave while nobody is granted: numbers those that wait anew. */
-static void
-renumber(struct evlock *lock)
+void
+evlock_renumber_(struct evlock *lock)
 {
 	const struct evlist *nodes[EVMODES_WAITING];
 	const uint32_t first = lock->last_ticket;
@@ -86,14 +79,6 @@ renumber(struct evlock *lock)
 	lock->first_ticket = first;
 	for (mode = EVMODE_READ; mode < EVMODES_WAITING; mode++)
 		lock->sides[mode].granted_ticket = first;
-}
-
-uint32_t
-evlock_draw_ticket_(struct evlock *lock)
-{
-	if (lock->last_ticket - lock->first_ticket > EVLOCK_TICKETS)
-		renumber(lock);
-	return ++lock->last_ticket;
 }
 
 void
@@ -366,27 +351,70 @@ cancel_upgrade(struct evdeferred *d, void *arg)
 static const evdeferred_canceller_fn cancellers[] = {
     cancel_reader, cancel_upgradable, cancel_writer, cancel_upgrade};
 
-static struct evdeferred *
-new_waiter(struct evlock *lock, enum evmode mode)
+/* Where a Deferred can be made at once nobody watches it: these ways need neither ask
+ * for that nor for memory.  The others are functions of their own. */
+
+static inline struct evdeferred *
+make_waiter(struct evlock *lock, enum evmode mode)
+{
+	return evdeferred_make_waiter_(
+	    lock->queue.base, EVDEFERRED_PRIVATE, cancellers[mode], lock);
+}
+
+static inline void
+enqueue(struct evlock *lock, struct evdeferred *d, enum evmode mode)
+{
+	d->ticket = evlock_draw_ticket_(lock);
+	evlock_enqueue_(lock, d, mode);
+}
+
+static EVDEFER_NOINLINE_ struct evdeferred *
+wait_slowly(struct evlock *lock, enum evmode mode)
 {
 	struct evdeferred *d =
 	    evdeferred_new_private_(lock->queue.base, cancellers[mode], lock);
 
-	if (d != NULL)
-		d->ticket = evlock_draw_ticket_(lock);
+	if (d == NULL)
+		return NULL;
+	enqueue(lock, d, mode);
+	if (d->flags & EVDEFERRED_WATCHED)
+		evlock_tell_wait_(lock, d, mode);
 	return d;
 }
 
 struct evdeferred *
 evlock_wait_(struct evlock *lock, enum evmode mode)
 {
-	struct evdeferred *d = new_waiter(lock, mode);
+	struct evdeferred *d;
+
+	if (!evdeferred_can_make_(lock->queue.base))
+		return wait_slowly(lock, mode);
+	d = make_waiter(lock, mode);
+	enqueue(lock, d, mode);
+	return d;
+}
+
+static inline void
+grant_newcomer(struct evlock *lock, struct evdeferred *d, enum evmode mode)
+{
+	d->ticket = evlock_draw_ticket_(lock);
+	lock->sides[mode].granted_ticket = d->ticket;
+	evlock_enter_(lock, evmode_inside_(mode));
+	evwaitqueue_grant_(&lock->queue, d);
+}
+
+static EVDEFER_NOINLINE_ struct evdeferred *
+enter_in_turn_slowly(struct evlock *lock, enum evmode mode)
+{
+	struct evdeferred *d =
+	    evdeferred_new_private_(lock->queue.base, cancellers[mode], lock);
 
 	if (d == NULL)
 		return NULL;
-	evlock_enqueue_(lock, d, mode);
+	grant_newcomer(lock, d, mode);
 	if (d->flags & EVDEFERRED_WATCHED)
-		evlock_tell_wait_(lock, d, mode);
+		evlock_tell_entry_(lock, d, mode);
+	evwaitqueue_hand_out_(&lock->queue);
 	return d;
 }
 
@@ -394,15 +422,12 @@ evlock_wait_(struct evlock *lock, enum evmode mode)
 struct evdeferred *
 evlock_enter_in_turn_(struct evlock *lock, enum evmode mode)
 {
-	struct evdeferred *d = new_waiter(lock, mode);
+	struct evdeferred *d;
 
-	if (d == NULL)
-		return NULL;
-	lock->sides[mode].granted_ticket = d->ticket;
-	evlock_enter_(lock, evmode_inside_(mode));
-	evwaitqueue_grant_(&lock->queue, d);
-	if (d->flags & EVDEFERRED_WATCHED)
-		evlock_tell_entry_(lock, d, mode);
+	if (!evdeferred_can_make_(lock->queue.base))
+		return enter_in_turn_slowly(lock, mode);
+	d = make_waiter(lock, mode);
+	grant_newcomer(lock, d, mode);
 	evwaitqueue_hand_out_(&lock->queue);
 	return d;
 }
@@ -429,18 +454,19 @@ evlock_deliver_watched_(struct evlock *lock, struct evdeferred *d)
 	evdeferred_fire_(d, evlock_anonymous_grant_(lock, mode));
 }
 
+/* The most frequent modes first. */
 void
 evlock_deliver_anonymous_(struct evlock *lock, struct evdeferred *d)
 {
 	if (d->u.canceller.fn == cancel_reader)
 		evdeferred_fire_unwatched_(
 		    d, evlock_anonymous_grant_(lock, EVMODE_READ));
-	else if (d->u.canceller.fn == cancel_upgradable)
-		evdeferred_fire_unwatched_(
-		    d, evlock_anonymous_grant_(lock, EVMODE_UPGRADABLE));
-	else
+	else if (d->u.canceller.fn != cancel_upgradable)
 		evdeferred_fire_unwatched_(
 		    d, evlock_anonymous_grant_(lock, EVMODE_WRITE));
+	else
+		evdeferred_fire_unwatched_(
+		    d, evlock_anonymous_grant_(lock, EVMODE_UPGRADABLE));
 }
 
 void

@@ -69,12 +69,14 @@ evwaitqueue_take_long_ways_(struct evwaitqueue *queue)
 	queue->ways.plain = false;
 }
 
-static void
+/* For one that is closed; with a function of its own, the others need no look at the
+ * rest. */
+static EVDEFER_NOINLINE_ void
 collect_queue(struct evwaitqueue *queue)
 {
 	struct evdefer_base *base = queue->base;
 
-	if (!queue->closed || queue->users > 0 || queue->undelivered > 0 ||
+	if (queue->users > 0 || queue->undelivered > 0 ||
 	    (queue->type->is_held != NULL && queue->type->is_held(queue)))
 		return;
 	evlist_remove_(&queue->ways.node);
@@ -135,17 +137,23 @@ have_loop_hand_out(struct evwaitqueue *queue)
 		evdefer_base_make_ready_(queue->base, &queue->ready);
 }
 
+/* With a function of its own, the way through the loop needs no frame. */
+static EVDEFER_NOINLINE_ void
+hand_out_at_once(struct evwaitqueue *queue)
+{
+	if (queue->base->depth > 0)
+		hand_out_now(queue);
+	else
+		hand_out_first(queue);
+}
+
 void
 evwaitqueue_hand_out_(struct evwaitqueue *queue)
 {
-	if (queue->fast || evdefer_base_closed_(queue->base)) {
-		if (queue->base->depth > 0)
-			hand_out_now(queue);
-		else
-			hand_out_first(queue);
-		return;
-	}
-	have_loop_hand_out(queue);
+	if (queue->fast || evdefer_base_closed_(queue->base))
+		hand_out_at_once(queue);
+	else
+		have_loop_hand_out(queue);
 }
 
 void
@@ -163,7 +171,8 @@ evwaitqueue_changed_(struct evwaitqueue *queue)
 	if (!queue->closed)
 		evwaitqueue_hand_out_(queue);
 	queue->users--;
-	collect_queue(queue);
+	if (queue->closed)
+		collect_queue(queue);
 }
 
 struct evdeferred *
