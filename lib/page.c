@@ -111,6 +111,19 @@ first_character(const char *text, size_t *count)
 	return character;
 }
 
+/* How many characters come first that stand for themselves everywhere.  Nearly all
+ * do, and are added at once. */
+static size_t
+count_plain(const char *text)
+{
+	size_t count = 0;
+
+	while (text[count] >= ' ' && text[count] <= '~' && text[count] != '"' &&
+	       text[count] != '\\' && text[count] != '&')
+		count++;
+	return count;
+}
+
 void
 evpage_add_escaped_(
     struct evpage *page, const char *text, evpage_escape_fn escape)
@@ -119,6 +132,11 @@ evpage_add_escaped_(
 	size_t count;
 
 	for (; *text != '\0'; text += count) {
+		count = count_plain(text);
+		if (count > 0) {
+			add_bytes(page, text, count);
+			continue;
+		}
 		character = first_character(text, &count);
 		if (!escape(page, character))
 			add_bytes(page, text, count);

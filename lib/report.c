@@ -12,6 +12,9 @@
 
 _Static_assert(EVDEFER_REPORT_NAMES == EVSTATEMENT_NAMES, "as is promised");
 
+/* So many bytes are as much work as a delivery. */
+#define BYTES_OF_A_DELIVERY 64
+
 struct report {
 	struct evready ready; /* in the ready queue, but while it is at work */
 	struct evplain place;
@@ -108,7 +111,8 @@ tell_of_queue(struct report *report, struct evwaitqueue *queue)
 	queue->type->describe(queue, &statement);
 	evstatement_end_(&statement);
 	report->told++;
-	report->base->deliveries += statement.looks;
+	report->base->deliveries +=
+	    statement.looks + report->page.length / BYTES_OF_A_DELIVERY;
 }
 
 /* 0, or an errno code. */

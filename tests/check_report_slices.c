@@ -52,14 +52,18 @@ free_locks(void)
 static int
 take_turns(void)
 {
-	size_t before;
+	size_t before, length;
 	int count = 0;
 
 	while (!evdeferred_has_fired(reader.d) && count < 100000) {
 		before = reader.pieces;
+		length = reader.length;
 		turns(1);
 		if (reader.pieces - before > reader.most)
 			reader.most = reader.pieces - before;
+		length = reader.length - length - reader.last;
+		if (length > reader.most_before)
+			reader.most_before = length;
 		count++;
 	}
 	return count;
@@ -93,6 +97,36 @@ START_TEST(thousand_locks_with_a_million_waiters)
 		    reader.most, EVDEFER_BASE_BATCH / EVDEFER_REPORT_NAMES + 1);
 	end_report(0);
 	free_locks();
+}
+END_TEST
+
+/* A piece may have few lines, and be long: it is the text that takes the time, above all
+ * with debugging, and as a graph. */
+START_TEST(long_text_takes_more_of_a_turn)
+{
+	const size_t budget = 64 * EVDEFER_BASE_BATCH;
+	char name[1001] = "";
+	struct evowner *owners[8];
+	struct evrwlock *many[20];
+	size_t i, lock;
+
+	memset(name, 'n', sizeof(name) - 1);
+	for (i = 0; i < 8; i++)
+		owners[i] = new_owner(name);
+	for (lock = 0; lock < 20; lock++) {
+		many[lock] = evrwlock_new(base, 0);
+		for (i = 0; i < 8; i++)
+			evrwlock_try(many[lock], owners[i], EVRWLOCK_READ);
+	}
+	start_report((enum evdefer_report_format)_i);
+	ck_assert_int_gt(take_turns(), 1);
+	ck_assert_uint_gt(reader.length, 20 * 8 * sizeof(name));
+	ck_assert_uint_lt(reader.most_before, budget);
+	end_report(0);
+	for (i = 0; i < 8; i++)
+		evowner_free(owners[i]);
+	for (lock = 0; lock < 20; lock++)
+		evrwlock_free(many[lock]);
 }
 END_TEST
 
@@ -568,6 +602,7 @@ report_suite(void)
 	tcase_set_timeout(tcase, 60);
 	tcase_add_test(tcase, thousand_locks_take_several_turns);
 	tcase_add_test(tcase, thousand_locks_with_a_million_waiters);
+	tcase_add_loop_test(tcase, long_text_takes_more_of_a_turn, 0, 3);
 	tcase_add_test(tcase, one_lock_with_a_million_waiters_is_one_piece);
 	tcase_add_test(tcase, others_are_served_between_the_pieces);
 	tcase_add_test(tcase, report_keeps_the_loop_until_it_is_complete);

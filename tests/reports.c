@@ -18,6 +18,7 @@ take_piece(const char *text, size_t length, void *arg)
 		room = length;
 	memcpy(who->text + used, text, room);
 	who->length += length;
+	who->last = length;
 	who->pieces++;
 	return who->meanwhile != NULL ? who->meanwhile() : 0;
 }

@@ -68,9 +68,9 @@ typedef int (*evdefer_report_write_fn)(
  * lock that is freed before its turn is left out, unless somebody is still inside; and
  * so is one that is made after this call.
  *
- * Each one named takes as much of a turn as a delivery does (EVDEFER_BASE_BATCH).  A
- * lock with a million waiters is told of in one piece: they are counted, and
- * EVDEFER_REPORT_NAMES of them named.
+ * Each one named takes as much of a turn as a delivery does (EVDEFER_BASE_BATCH), and
+ * so do 64 bytes of text.  A lock with a million waiters is told of in one piece: they
+ * are counted, and EVDEFER_REPORT_NAMES of them named.
  *
  * @param write takes the report, piece by piece, with @p arg; it is not called before
  *   this returns.
