@@ -288,28 +288,40 @@ waits_for_owner(const struct evrequest *request)
 	       evhold_is_inside_(request->hold);
 }
 
+/* Does another one of its owner come before it, or has it done so?  If that is an
+ * upgrade, the owner need not be inside: it may have released what it upgrades. */
+static bool
+is_behind_own(const struct evrequest *request)
+{
+	const struct evlist *waiting = request->hold->waiting;
+	const struct evrequest *first;
+	enum evmode mode;
+
+	if (waiting[request->mode].next != &request->node)
+		return true;
+	for (mode = EVMODE_READ; mode < EVMODES_WAITING; mode++) {
+		if (mode == request->mode || evlist_empty_(&waiting[mode]))
+			continue;
+		first = EVLIST_ELEMENT(
+		    waiting[mode].next, const struct evrequest, node);
+		if (stands_before(request->lock, mode, first->d, request->mode,
+			request->d))
+			return true;
+	}
+	return false;
+}
+
 /* Of an owner's requests at a reentrant lock only the one that will be granted first
  * waits for others; the rest wait for their owner.  At a lock that is being closed all
  * are about to fail. */
 static bool
 waits_for_others(const struct evrequest *request)
 {
-	const struct evhold *hold = request->hold;
-	enum evmode mode;
-
 	if (request->lock->queue.closed || evrequest_is_granted_(request))
 		return false;
 	if (!is_reentrant(request->lock))
 		return true;
-	if (waits_for_owner(request))
-		return false;
-	/* It may have released what it upgrades, so that it is not inside. */
-	for (mode = EVMODE_UPGRADE; mode >= EVMODE_WRITE; mode--) {
-		if (mode > request->mode &&
-		    !evlist_empty_(&hold->waiting[mode]))
-			return false;
-	}
-	return hold->waiting[request->mode].next == &request->node;
+	return !waits_for_owner(request) && !is_behind_own(request);
 }
 
 /* Finds all owners that one waits for. */

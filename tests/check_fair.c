@@ -585,6 +585,42 @@ START_TEST(a_cycle_behind_a_reader)
 }
 END_TEST
 
+/* Under fairness its write waits for its read, and for nobody else: no deadlock, either
+ * with the writer inside or with one that reads beside it. */
+START_TEST(an_owner_that_asks_to_read_and_then_to_write)
+{
+	struct evowner *ann = new_owner("ann"), *bob = new_owner("bob");
+	struct evrwlock *other = new_lock(0);
+	struct waiter a[2], b[2], w;
+
+	make_fair(_i);
+	want_all(&w, "w");
+	ck_assert_int_eq(evrwlock_try(other, ann, EVRWLOCK_WRITE), 0);
+	wait_with(&a[0], evrwlock_acquire(lock, ann, EVRWLOCK_READ), lock);
+	wait_with(&b[0], evrwlock_acquire(lock, bob, EVRWLOCK_READ), lock);
+	wait_with(&a[1], evrwlock_acquire(lock, ann, EVRWLOCK_WRITE), lock);
+	wait_with(&b[1], evrwlock_acquire(other, bob, EVRWLOCK_WRITE), other);
+	settle();
+	ck_assert_int_eq(a[1].failed, 0);
+	ck_assert_int_eq(b[1].failed, 0);
+	leave(&w);
+	ck_assert_int_eq(a[0].granted, 1);
+	ck_assert_int_eq(b[0].granted, 1);
+	ck_assert_int_eq(evrwlock_release(other, ann, EVRWLOCK_WRITE), 0);
+	settle();
+	ck_assert_int_eq(b[1].granted, 1);
+	evowner_free(bob);
+	ck_assert_int_eq(evrwlock_release(lock, ann, EVRWLOCK_READ), 0);
+	settle();
+	ck_assert_int_eq(a[1].granted, 1);
+	evowner_free(ann);
+	free_waiters(a, 2);
+	free_waiters(b, 2);
+	evrwlock_free(other);
+	done(&w, 1);
+}
+END_TEST
+
 static int
 append(const char *text, size_t length, void *arg)
 {
@@ -687,6 +723,8 @@ main(void)
 	tcase_add_test(tc, a_writer_among_upgradables_that_never_pause);
 	tcase_add_test(tc, many_readers_behind_a_writer);
 	tcase_add_loop_test(tc, a_cycle_behind_a_reader, 0, 2);
+	tcase_add_loop_test(
+	    tc, an_owner_that_asks_to_read_and_then_to_write, 0, 2);
 
 	tc = add_case(suite, "limit");
 	tcase_add_loop_test(tc, no_more_readers_than_the_limit, 0, 2);
