@@ -488,8 +488,10 @@ get_right_of_file(struct evsource *source)
 	return EVLIST_ELEMENT(source, struct file, source)->right;
 }
 
-static const struct evsource_type file_type = {
-    ask_file, leave_file, get_right_of_file, "file"};
+static const struct evsource_type file_type = {.ask = ask_file,
+    .leave = leave_file,
+    .get_right = get_right_of_file,
+    .reach = "file"};
 
 /* With what the thread has ended, if it has. */
 static int

@@ -467,8 +467,10 @@ get_right_in_group(struct evsource *source)
 	return right;
 }
 
-static const struct evsource_type group_type = {
-    ask_group, leave, get_right_in_group, "group"};
+static const struct evsource_type group_type = {.ask = ask_group,
+    .leave = leave,
+    .get_right = get_right_in_group,
+    .reach = "group"};
 
 /* In its loop, after wake(). */
 static void

@@ -44,7 +44,9 @@ enum evanswer {
 	EVANSWER_ENTER,
 	EVANSWER_WAIT,
 	EVANSWER_UPGRADE, /* enter, or wait as one that upgrades */
-	EVANSWER_DEADLOCK
+	/* Neither. */
+	EVANSWER_DEADLOCK,
+	EVANSWER_LOST
 };
 
 struct evlock_type {
@@ -145,11 +147,18 @@ evlock_enter_(struct evlock *lock, enum evmode mode)
 	lock->sides[mode].granted++;
 }
 
+/* Has the right of those inside been lost? */
+static inline bool
+evlock_is_lost_(const struct evlock *lock)
+{
+	return lock->source != NULL && lock->source->lost;
+}
+
 /* What follows when one has left, whose owner may be NULL: a reader that is not plain,
- * or anybody. */
-void evlock_end_read_specially_(
+ * or anybody.  0, or -1 with ESTALE if its right was lost. */
+int evlock_end_read_specially_(
     struct evlock *lock, const struct evowner *owner);
-void evlock_end_slowly_(
+int evlock_end_slowly_(
     struct evlock *lock, const struct evowner *owner, enum evmode mode);
 
 /* One has left; evwaitqueue_changed_() is to follow, */
@@ -159,18 +168,18 @@ evlock_exit_(struct evlock *lock, enum evmode mode)
 	lock->sides[mode].inside--;
 }
 
-/* ... and does here. */
-static inline void
+/* ... and does here.  0, or -1 with ESTALE if its right was lost. */
+static inline int
 evlock_leave_(
     struct evlock *lock, const struct evowner *owner, enum evmode mode)
 {
 	evlock_exit_(lock, mode);
-	if (evwaitqueue_is_plain_(&lock->queue))
-		evwaitqueue_left_(&lock->queue, evlock_waiting_(lock) > 0);
-	else if (mode == EVMODE_READ)
-		evlock_end_read_specially_(lock, owner);
-	else
-		evlock_end_slowly_(lock, owner, mode);
+	if (!evwaitqueue_is_plain_(&lock->queue))
+		return mode == EVMODE_READ
+			   ? evlock_end_read_specially_(lock, owner)
+			   : evlock_end_slowly_(lock, owner, mode);
+	evwaitqueue_left_(&lock->queue, evlock_waiting_(lock) > 0);
+	return 0;
 }
 
 /* Has a Deferred that was put into the queue been granted since?  Many are granted at
@@ -213,6 +222,13 @@ void evlock_enqueue_(
 /* ... and takes it out, or takes back what it was granted. */
 void evlock_withdraw_(
     struct evlock *lock, struct evdeferred *d, enum evmode mode, bool granted);
+
+/* Has all wait again that were granted and not told yet, each where it was. */
+void evlock_put_back_grants_(struct evlock *lock);
+
+/* Fails one that waits, for an observer with that error. */
+void evlock_fail_waiter_(struct evlock *lock, struct evdeferred *d,
+    enum evmode mode, int error, struct evresult failure);
 
 /* Grants to the first, or to all that wait. */
 void evlock_grant_first_(struct evlock *lock, enum evmode mode);
@@ -325,8 +341,7 @@ evlock_release_anonymous_(struct evlock *lock, enum evmode mode)
 	if (lock->sides[mode].anonymous == 0)
 		return evdefer_refuse_(EPERM);
 	lock->sides[mode].anonymous--;
-	evlock_leave_(lock, NULL, mode);
-	return 0;
+	return evlock_leave_(lock, NULL, mode);
 }
 
 /* For the one that holds it upgradable. */

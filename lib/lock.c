@@ -223,7 +223,7 @@ evlock_read_specially_(struct evlock *lock)
 	return evlock_acquire_specially_(lock, EVMODE_READ);
 }
 
-void
+int
 evlock_end_read_specially_(struct evlock *lock, const struct evowner *owner)
 {
 	struct evwaitqueue *queue = &lock->queue;
@@ -231,16 +231,20 @@ evlock_end_read_specially_(struct evlock *lock, const struct evowner *owner)
 	if (evlock_is_observed_(lock) || lock->source == NULL ||
 	    (queue->fast && queue->undelivered > 0) ||
 	    !evsource_publish_(lock->source, lock->sides[EVMODE_READ].inside))
-		evlock_end_slowly_(lock, owner, EVMODE_READ);
+		return evlock_end_slowly_(lock, owner, EVMODE_READ);
+	return 0;
 }
 
-EVDEFER_NOINLINE_ void
+EVDEFER_NOINLINE_ int
 evlock_end_slowly_(
     struct evlock *lock, const struct evowner *owner, enum evmode mode)
 {
+	const bool lost = evlock_is_lost_(lock);
+
 	if (evlock_is_observed_(lock))
 		evlock_tell_(lock, EVSTEP_RELEASE, owner, mode, 0);
 	evwaitqueue_changed_(&lock->queue);
+	return lost ? evdefer_refuse_(ESTALE) : 0;
 }
 
 /* 0, or why it may not enter. */
@@ -508,6 +512,9 @@ evlock_upgrade_anonymous_(struct evlock *lock)
 	if (!has_upgradable(lock))
 		return evlock_refuse_(lock, NULL, EVMODE_UPGRADE,
 		    EVFAILURE_NOT_UPGRADABLE, EPERM);
+	if (evlock_is_lost_(lock))
+		return evlock_refuse_(
+		    lock, NULL, EVMODE_UPGRADE, EVFAILURE_LOST, ESTALE);
 	evlock_catch_up_(lock);
 	if (lock->type->must_wait_to_upgrade(lock, NULL))
 		d = evlock_wait_(lock, EVMODE_UPGRADE);
@@ -529,6 +536,8 @@ try_to_upgrade(struct evlock *lock)
 		return ESHUTDOWN;
 	if (!has_upgradable(lock))
 		return EPERM;
+	if (evlock_is_lost_(lock))
+		return ESTALE;
 	evlock_catch_up_(lock);
 	return lock->type->must_wait_to_upgrade(lock, NULL) ? EBUSY : 0;
 }

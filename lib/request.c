@@ -171,28 +171,35 @@ refusal_of(const struct evlock *lock)
 	    evlock_get_name_(lock), strerror(lock->source->error));
 }
 
+void
+evlock_fail_waiter_(struct evlock *lock, struct evdeferred *d, enum evmode mode,
+    int error, struct evresult failure)
+{
+	struct evrequest *request = evrequest_of_(d);
+
+	evlist_remove_(&d->node);
+	lock->sides[mode].waiting--;
+	lock->waiting--;
+	evlock_observe_(lock, EVSTEP_CANCEL, d, mode, error);
+	if (request != NULL)
+		forget_request(request);
+	evdeferred_produce_(d, failure);
+}
+
 /* Only those that wait by now: if it is open, one that fails may ask again. */
 static void
 fail_side(struct evlock *lock, enum evmode mode)
 {
 	struct evlock_side *side = &lock->sides[mode];
-	struct evrequest *request;
-	struct evdeferred *d;
 	size_t count = side->waiting;
 
-	while (count-- > 0 && side->waiting > 0) {
-		side->waiting--;
-		lock->waiting--;
-		d = EVLIST_ELEMENT(
-		    evlist_pop_(&side->waiters), struct evdeferred, node);
-		request = evrequest_of_(d);
-		evlock_observe_(lock, EVSTEP_CANCEL, d, mode,
+	while (count-- > 0 && side->waiting > 0)
+		evlock_fail_waiter_(lock,
+		    EVLIST_ELEMENT(side->waiters.next, struct evdeferred, node),
+		    mode,
 		    evwaitqueue_is_open_(&lock->queue) ? lock->source->error
-						       : ESHUTDOWN);
-		if (request != NULL)
-			forget_request(request);
-		evdeferred_produce_(d, refusal_of(lock));
-	}
+						       : ESHUTDOWN,
+		    refusal_of(lock));
 }
 
 void
@@ -202,6 +209,69 @@ evlock_fail_waiters_(struct evwaitqueue *queue)
 
 	while (mode-- > EVMODE_READ)
 		fail_side(evlock_of_(queue), mode);
+}
+
+/*
+ * What is taken back by its source, and waits again.
+ */
+
+static bool
+came_before(const struct evdeferred *d, const struct evlist *node)
+{
+	const struct evdeferred *other =
+	    EVLIST_ELEMENT(node, const struct evdeferred, node);
+
+	return (int32_t)(d->ticket - other->ticket) < 0;
+}
+
+/* Mostly it is older than all that wait. */
+static void
+put_back_in_queue(struct evlock_side *side, struct evdeferred *d)
+{
+	struct evlist *next = side->waiters.next;
+
+	while (next != &side->waiters && !came_before(d, next))
+		next = next->next;
+	evlist_append_(next, &d->node);
+}
+
+static void
+put_back(struct evlock *lock, struct evdeferred *d)
+{
+	struct evrequest *request = evrequest_of_(d);
+	const enum evmode mode =
+	    request != NULL ? request->mode : evlock_mode_of_anonymous_(d);
+	struct evlock_side *inside = &lock->sides[evmode_inside_(mode)];
+
+	evlock_observe_(lock, EVSTEP_CANCEL, d, mode, ESTALE);
+	inside->inside--;
+	inside->granted--;
+	if (request != NULL && request->state == EVREQUEST_GRANTED) {
+		evhold_exit_(request->hold, mode);
+		move_to(request, EVREQUEST_WAITING);
+	}
+	lock->sides[mode].waiting++;
+	lock->waiting++;
+	put_back_in_queue(&lock->sides[mode], d);
+	if (d->flags & EVDEFERRED_WATCHED)
+		evlock_tell_wait_(lock, d, mode);
+}
+
+void
+evlock_put_back_grants_(struct evlock *lock)
+{
+	struct evdeferred *d;
+
+	if (lock->queue.undelivered == 0)
+		return;
+	while (lock->queue.undelivered > 0) {
+		d = EVLIST_ELEMENT(
+		    lock->queue.granted.prev, struct evdeferred, node);
+		evwaitqueue_withdraw_(&lock->queue, d);
+		put_back(lock, d);
+	}
+	/* Their tickets say that they were granted. */
+	evlock_renumber_(lock);
 }
 
 static EVDEFER_NOINLINE_ void
@@ -302,7 +372,7 @@ get_grant_value(struct evgrant *grant)
 	return grant->value;
 }
 
-static void
+static int
 give_back(struct evhold *hold, enum evmode mode)
 {
 	struct evlock *lock = hold->lock;
@@ -310,7 +380,7 @@ give_back(struct evhold *hold, enum evmode mode)
 
 	evhold_exit_(hold, mode);
 	evhold_tidy_(hold);
-	evlock_leave_(lock, owner, mode);
+	return evlock_leave_(lock, owner, mode);
 }
 
 static void
@@ -414,6 +484,8 @@ answer_one_known(
 	if (inside == 0)
 		return waits_beside(hold, mode) ? EVANSWER_DEADLOCK
 						: answer_newcomer(lock, mode);
+	if (evlock_is_lost_(lock))
+		return EVANSWER_LOST;
 	answer = lock->type->answer_holder(inside, mode);
 	if (answer == EVANSWER_UPGRADE &&
 	    !lock->type->must_wait_to_upgrade(lock, hold))
@@ -531,6 +603,16 @@ answer_request(struct evhold *hold, enum evmode mode, enum evanswer answer)
 	return start_request(hold, mode, EVREQUEST_GRANTED);
 }
 
+static EVDEFER_NOINLINE_ struct evdeferred *
+refuse_owner(struct evlock *lock, const struct evowner *owner, enum evmode mode,
+    enum evanswer answer)
+{
+	if (answer == EVANSWER_LOST)
+		return evlock_refuse_(
+		    lock, owner, mode, EVFAILURE_LOST, ESTALE);
+	return evlock_refuse_(lock, owner, mode, EVFAILURE_UPGRADE, EDEADLK);
+}
+
 struct evdeferred *
 evlock_acquire_(struct evlock *lock, struct evowner *owner, enum evmode mode)
 {
@@ -546,9 +628,8 @@ evlock_acquire_(struct evlock *lock, struct evowner *owner, enum evmode mode)
 	evlock_catch_up_(lock);
 	hold = evhold_find_(lock, owner);
 	answer = answer_owner(lock, hold, mode);
-	if (answer == EVANSWER_DEADLOCK)
-		return evlock_refuse_(
-		    lock, owner, mode, EVFAILURE_UPGRADE, EDEADLK);
+	if (answer >= EVANSWER_DEADLOCK)
+		return refuse_owner(lock, owner, mode, answer);
 	if (hold == NULL)
 		hold = evhold_new_(lock, owner);
 	d = hold != NULL ? answer_request(hold, mode, answer) : NULL;
@@ -571,8 +652,8 @@ try_to_enter_for(struct evlock *lock, struct evowner *owner, enum evmode mode,
 	answer = answer_owner(lock, *hold, mode);
 	if (answer == EVANSWER_WAIT || answer == EVANSWER_UPGRADE)
 		return EBUSY;
-	if (answer == EVANSWER_DEADLOCK)
-		return EDEADLK;
+	if (answer >= EVANSWER_DEADLOCK)
+		return answer == EVANSWER_LOST ? ESTALE : EDEADLK;
 	if (*hold == NULL && (*hold = evhold_new_(lock, owner)) == NULL)
 		return ENOMEM;
 	return 0;
@@ -655,8 +736,7 @@ evlock_release_(struct evlock *lock, struct evowner *owner, enum evmode mode)
 	hold = evhold_find_(lock, owner);
 	if (hold == NULL || !take_hold(hold, mode))
 		return evdefer_refuse_(EPERM);
-	give_back(hold, mode);
-	return 0;
+	return give_back(hold, mode);
 }
 
 /*

@@ -25,6 +25,7 @@ static const struct evfailure fixed[] = {
 	EPERM, "nobody that may upgrade holds the lock")},
     [EVFAILURE_CYCLE] = {FIXED(
 	EDEADLK, "the owner would wait for itself, through others")},
+    [EVFAILURE_LOST] = {FIXED(ESTALE, "the right to the lock was lost")},
     [EVFAILURE_NO_MEMORY] = {FIXED(ENOMEM, "out of memory")},
     [EVFAILURE_INVALID] = {FIXED(EINVAL, "no failure was given")},
 };

@@ -3,6 +3,8 @@
 
 #include <stdlib.h>
 
+#include "body-internal.h"
+#include "link-internal.h"
 #include "rules-internal.h"
 #include "rwlock-internal.h"
 #include "statement-internal.h"
@@ -14,16 +16,18 @@ _Static_assert((int)EVRWLOCK_READ == (int)EVMODE_READ &&
 		   (int)EVRWLOCK_WRITE == (int)EVMODE_WRITE,
     "modes are handed on");
 
-/* Who is inside and who waits is in the struct evlock. */
-struct evrwlock {
-	struct evlock lock;
-};
+static void
+fail_all(struct evwaitqueue *queue)
+{
+	evlock_fail_waiters_(queue);
+	if (!evwaitqueue_is_open_(queue))
+		evrwlock_fail_watchers_(evrwlock_of_(queue));
+}
 
 static void
 destroy_lock(struct evwaitqueue *queue)
 {
-	struct evrwlock *lock =
-	    EVLIST_ELEMENT(queue, struct evrwlock, lock.queue);
+	struct evrwlock *lock = evrwlock_of_(queue);
 
 	if (lock->lock.source != NULL)
 		evsource_detach_(lock->lock.source);
@@ -68,12 +72,11 @@ describe_lock(const struct evwaitqueue *queue, struct evstatement *statement)
 }
 
 static const struct evwaitqueue_type queue_type = {evlock_deliver_,
-    evlock_is_held_, evrules_admit_, evlock_fail_waiters_, destroy_lock,
-    describe_lock};
+    evlock_is_held_, evrules_admit_, fail_all, destroy_lock, describe_lock};
 
 static const struct evwaitqueue_type queue_type_with_policy = {evlock_deliver_,
-    evlock_is_held_, evrules_admit_by_policy_, evlock_fail_waiters_,
-    destroy_lock, describe_lock};
+    evlock_is_held_, evrules_admit_by_policy_, fail_all, destroy_lock,
+    describe_lock};
 
 /*
  * With a source.
@@ -118,9 +121,9 @@ ask_for(struct evlock *lock, enum evright right, size_t readers)
 }
 
 static void
-admit_by_right(struct evwaitqueue *queue)
+ask_for_all(struct evlock *lock)
 {
-	struct evlock *lock = evlock_of_(queue);
+	struct evwaitqueue *queue = &lock->queue;
 	const struct evlock_side *readers = &lock->sides[EVMODE_READ];
 	const struct evlock_side *writers = &lock->sides[EVMODE_WRITE];
 	struct evneed need = need_of_lock(lock);
@@ -134,6 +137,20 @@ admit_by_right(struct evwaitqueue *queue)
 	if (ask(lock, &need) >= need.right &&
 	    !evdefer_base_closed_(queue->base))
 		evrules_admit_(queue);
+}
+
+/* If the right is lost, for nobody before the last of those inside has left. */
+static void
+admit_by_right(struct evwaitqueue *queue)
+{
+	struct evlock *lock = evlock_of_(queue);
+
+	if (lock->source->lost) {
+		if (lock->source->telling || evlock_is_held_(queue))
+			return;
+		evsource_end_loss_(lock->source);
+	}
+	ask_for_all(lock);
 }
 
 static bool
@@ -167,6 +184,8 @@ must_wait_for_right(struct evlock *lock, enum evmode mode)
 {
 	const size_t reading = lock->sides[EVMODE_READ].inside + 1;
 
+	if (lock->source->lost)
+		return true;
 	if (mode == EVMODE_WRITE)
 		return must_wait_to_write_by_right(lock);
 	if (mode == EVMODE_UPGRADABLE)
@@ -198,18 +217,25 @@ must_wait_to_upgrade_by_right(struct evlock *lock, const struct evhold *hold)
 	       evrules_must_wait_to_upgrade_(lock, hold);
 }
 
+/* One that comes while it is lost waits for all. */
+static unsigned
+waits_for_by_right(const struct evlock *lock, enum evmode mode, uint32_t ticket)
+{
+	return lock->source->lost ? EVMODE_ANY
+				  : evrules_waits_for_(lock, mode, ticket);
+}
+
 static const struct evlock_type lock_type_with_source = {
     .must_wait = must_wait_for_right,
     .answer_holder = evrules_answer_holder_,
     .name = EVRULES_NAME_,
     .waits = evrules_waits_,
-    .waits_for = evrules_waits_for_,
+    .waits_for = waits_for_by_right,
     .comes_before = evrules_comes_before_,
     .must_wait_to_upgrade = must_wait_to_upgrade_by_right};
 
 static const struct evwaitqueue_type queue_type_with_source = {evlock_deliver_,
-    evlock_is_held_, admit_by_right, evlock_fail_waiters_, destroy_lock,
-    describe_lock};
+    evlock_is_held_, admit_by_right, fail_all, destroy_lock, describe_lock};
 
 /*
  * Without an owner.
@@ -279,11 +305,27 @@ evrwlock_writer_release(struct evrwlock *lock)
  * The one form for all.
  */
 
-static int
-check_form(const struct evrwlock *lock, enum evrwlock_mode mode)
+static bool
+lacks_upgradable(const struct evrwlock *lock)
+{
+	return lock->lock.source != NULL &&
+	       lock->lock.source->type->no_upgradable;
+}
+
+static EVDEFER_NOINLINE_ int
+check_unusual_form(const struct evrwlock *lock, enum evrwlock_mode mode)
 {
 	if (lock == NULL || (unsigned)mode > EVRWLOCK_WRITE)
 		return evdefer_refuse_(EINVAL);
+	return lacks_upgradable(lock) ? evdefer_refuse_(ENOTSUP) : 0;
+}
+
+static inline int
+check_form(const struct evrwlock *lock, enum evrwlock_mode mode)
+{
+	/* Neither to read nor to write. */
+	if (lock == NULL || ((unsigned)mode & ~(unsigned)EVRWLOCK_WRITE) != 0)
+		return check_unusual_form(lock, mode);
 	return 0;
 }
 
@@ -323,8 +365,8 @@ evrwlock_release(
 struct evdeferred *
 evrwlock_upgrade(struct evrwlock *lock, struct evowner *owner)
 {
-	if (lock == NULL)
-		return evdefer_refuse_new_(EINVAL);
+	if (check_form(lock, EVRWLOCK_UPGRADABLE) == -1)
+		return NULL;
 	if (owner != NULL)
 		return evlock_upgrade_(&lock->lock, owner);
 	return evlock_upgrade_anonymous_(&lock->lock);
@@ -333,8 +375,8 @@ evrwlock_upgrade(struct evrwlock *lock, struct evowner *owner)
 int
 evrwlock_try_upgrade(struct evrwlock *lock, struct evowner *owner)
 {
-	if (lock == NULL)
-		return evdefer_refuse_(EINVAL);
+	if (check_form(lock, EVRWLOCK_UPGRADABLE) == -1)
+		return -1;
 	if (owner != NULL)
 		return evlock_try_upgrade_(&lock->lock, owner);
 	return evlock_try_upgrade_anonymous_(&lock->lock);
@@ -348,11 +390,34 @@ evrwlock_downgrade(struct evrwlock *lock, struct evowner *owner,
 		return -1;
 	if (from <= to)
 		return evdefer_refuse_(EINVAL);
+	/* Nothing is left that could become less. */
+	if (evlock_is_lost_(&lock->lock))
+		return evdefer_refuse_(ESTALE);
 	if (owner != NULL)
 		return evlock_downgrade_(
 		    &lock->lock, owner, (enum evmode)from, (enum evmode)to);
 	return evlock_downgrade_anonymous_(
 	    &lock->lock, (enum evmode)from, (enum evmode)to);
+}
+
+/* Under a right that may be lost. */
+static struct evdeferred *
+with_right(struct evrwlock *lock, struct evowner *owner,
+    enum evrwlock_mode mode, const struct timeval *patience,
+    evdeferred_body_fn fn, void *arg)
+{
+	struct evbody *body = evbody_new_(&lock->lock, fn, arg);
+	struct evdeferred *d;
+	struct evlink link;
+
+	if (body == NULL)
+		return NULL;
+	link = evbody_link_(body);
+	d = evwaitqueue_with_link_(&lock->lock.queue,
+	    evrwlock_acquire(lock, owner, mode), patience, &link);
+	if (d == NULL)
+		evbody_free_(body);
+	return d;
 }
 
 struct evdeferred *
@@ -363,6 +428,9 @@ evrwlock_with(struct evrwlock *lock, struct evowner *owner,
 	if (check_form(lock, mode) == -1 ||
 	    evwaitqueue_check_with_(&lock->lock.queue, patience, body) == -1)
 		return NULL;
+	if (lock->lock.source != NULL &&
+	    evsource_may_be_lost_(lock->lock.source))
+		return with_right(lock, owner, mode, patience, body, arg);
 	return evwaitqueue_with_(&lock->lock.queue,
 	    evrwlock_acquire(lock, owner, mode), patience, body, arg);
 }
@@ -412,6 +480,7 @@ evrwlock_new(struct evdefer_base *base, unsigned flags)
 	if (lock == NULL)
 		return evdefer_refuse_new_(ENOMEM);
 	evlock_init_(&lock->lock, &evrules_type_, &queue_type, base, flags);
+	evlist_init_(&lock->watchers);
 	set_policy(lock, (flags & EVRWLOCK_FAIR) != 0, 0);
 	return lock;
 }
@@ -514,6 +583,9 @@ evrwlock_get_stats(const struct evrwlock *lock, struct evrwlock_stats *stats)
 	stats->writers_granted = writers->granted;
 	stats->cancelled = lock->lock.cancelled;
 	stats->longest_queue = lock->lock.longest_queue;
+	stats->lost = evlock_is_lost_(&lock->lock);
+	if (lock->lock.source != NULL)
+		stats->losses = lock->lock.source->losses;
 }
 
 static const char *

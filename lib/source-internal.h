@@ -12,6 +12,12 @@
  * and then looks at a byte that says whether it has to ask.  Whoever sets that byte
  * looks at the counts afterwards.  So either the reader sees the byte, or its count is
  * seen; see evsource_publish_().
+ *
+ * A right may be lost: what gives it, across machines say, may have given it to
+ * somebody else by now.  Then it is lost for good for all that are inside, and the
+ * lock is: nobody enters any more, until the last of them has left.  So within the
+ * process those that were inside and those that come after them still exclude each
+ * other.  Across processes only the token does.
  */
 #ifndef EVDEFER_SOURCE_INTERNAL_H
 #define EVDEFER_SOURCE_INTERNAL_H
@@ -55,6 +61,17 @@ struct evsource_type {
 	/* Says what is there, and changes nothing. */
 	enum evright (*get_right)(struct evsource *source);
 	const char *reach; /* in a word */
+
+	/* The rest is for rights that may be lost; NULL where none is. */
+
+	/* The token of the right to write that is there, or 0.  It grows with each
+	 * grant of that right, over all that have a say. */
+	uint64_t (*get_token)(struct evsource *source);
+	/* 0, or ESTALE: what those that are inside have is lost.  If it finds that out
+	 * by itself, it may call evsource_lose_(). */
+	int (*check)(struct evsource *source);
+	/* Nobody may read upgradably. */
+	bool no_upgradable;
 };
 
 struct evsource {
@@ -69,15 +86,40 @@ struct evsource {
 	bool fenced;	       /* the others have no barrier of their own */
 	bool awaiting;	       /* keeps the loop running */
 	bool upgradable; /* what was claimed was there when it was asked */
-	int error; /* why it can't get the right: for evwaitqueue_fail_() */
+	int error;    /* why it can't get the right: for evwaitqueue_fail_() */
+	bool lost;    /* the right of those inside */
+	bool telling; /* them so; nobody enters meanwhile */
+	const atomic_uchar
+	    *ask_first_unlost; /* what ask_first is without a loss */
+	uint64_t losses;       /* so far */
+	struct evlist bodies;  /* that run under the right, see loss.c */
 };
 
 /* Makes it that of a queue.  Its type, ask_first and fenced are set.  0, or -1 with
  * ENOMEM. */
 int evsource_attach_(struct evsource *source, struct evwaitqueue *queue);
 
+/* The right is lost, for good: that of all that are inside.  In the thread of the base,
+ * and from none of the functions of its type but check().  From now on get_right()
+ * says what is there without it.  ask() is not called before the last of those has
+ * left, and then for those that wait.
+ *
+ * What was granted and not delivered is taken back, and waits again as before.  If
+ * nobody is inside, that is all: the queue is looked at again. */
+void evsource_lose_(struct evsource *source);
+
 /* Readers have to ask from now on. */
 void evsource_ask_always_(struct evsource *source);
+
+/* As long as it is lost they have to ask as well, and nothing is due from elsewhere. */
+void evsource_begin_loss_(struct evsource *source);
+void evsource_end_loss_(struct evsource *source);
+
+static inline bool
+evsource_may_be_lost_(const struct evsource *source)
+{
+	return source->type->check != NULL;
+}
 
 /* Whether something is due from elsewhere, so that the loop does not end meanwhile. */
 void evsource_await_(struct evsource *source, bool awaiting);

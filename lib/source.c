@@ -3,6 +3,9 @@
 
 #include "call-internal.h"
 
+/* For ask_first. */
+static const atomic_uchar always = 1;
+
 /* Those of a base. */
 struct sources {
 	struct evdefer_base_part part;
@@ -42,6 +45,8 @@ evsource_attach_(struct evsource *source, struct evwaitqueue *queue)
 	if (part == NULL)
 		return -1;
 	source->queue = queue;
+	evlist_init_(&source->bodies);
+	source->ask_first_unlost = source->ask_first;
 	evwaitqueue_take_long_ways_(queue);
 	evlist_append_(
 	    &EVLIST_ELEMENT(part, struct sources, part)->all, &source->node);
@@ -51,9 +56,23 @@ evsource_attach_(struct evsource *source, struct evwaitqueue *queue)
 void
 evsource_ask_always_(struct evsource *source)
 {
-	static const atomic_uchar always = 1;
+	source->ask_first = source->ask_first_unlost = &always;
+}
 
+void
+evsource_begin_loss_(struct evsource *source)
+{
+	source->lost = true;
+	source->losses++;
 	source->ask_first = &always;
+	evsource_await_(source, false);
+}
+
+void
+evsource_end_loss_(struct evsource *source)
+{
+	source->lost = false;
+	source->ask_first = source->ask_first_unlost;
 }
 
 void
@@ -72,5 +91,8 @@ void
 evsource_detach_(struct evsource *source)
 {
 	evlist_remove_(&source->node);
+	/* Those of owners that were freed may go on. */
+	while (!evlist_empty_(&source->bodies))
+		evlist_pop_(&source->bodies);
 	source->type->leave(source);
 }

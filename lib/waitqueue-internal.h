@@ -13,6 +13,7 @@
 #include "base-internal.h"
 #include "deferred-internal.h"
 
+struct evlink;
 struct evstatement;
 struct evwaitqueue;
 
@@ -139,6 +140,11 @@ int evwaitqueue_check_with_(const struct evwaitqueue *queue,
 struct evdeferred *evwaitqueue_with_(struct evwaitqueue *queue,
     struct evdeferred *acquired, const struct timeval *patience,
     evdeferred_body_fn body, void *arg);
+
+/* The same with a link that runs the body. */
+struct evdeferred *evwaitqueue_with_link_(struct evwaitqueue *queue,
+    struct evdeferred *acquired, const struct timeval *patience,
+    const struct evlink *link);
 
 /* A Deferred that has failed because it is closed. */
 struct evdeferred *evwaitqueue_refuse_(struct evwaitqueue *queue);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "waitqueue-internal.h"
 
+#include "link-internal.h"
 #include "result-internal.h"
 #include "timeout-internal.h"
 #include "with-internal.h"
@@ -206,8 +207,8 @@ is_last_granted(const struct evwaitqueue *queue, const struct evdeferred *d)
 }
 
 struct evdeferred *
-evwaitqueue_with_(struct evwaitqueue *queue, struct evdeferred *acquired,
-    const struct timeval *patience, evdeferred_body_fn body, void *arg)
+evwaitqueue_with_link_(struct evwaitqueue *queue, struct evdeferred *acquired,
+    const struct timeval *patience, const struct evlink *link)
 {
 	if (acquired == NULL)
 		return NULL;
@@ -218,8 +219,18 @@ evwaitqueue_with_(struct evwaitqueue *queue, struct evdeferred *acquired,
 	 * with the wait. */
 	if ((patience == NULL ||
 		evdeferred_add_timeout(acquired, patience) == 0) &&
-	    evdeferred_add_with_(acquired, body, arg) == 0)
+	    evlink_add_kept_(acquired, link) == 0)
 		return acquired;
 	evdeferred_free(acquired);
 	return evdefer_refuse_new_(ENOMEM);
+}
+
+struct evdeferred *
+evwaitqueue_with_(struct evwaitqueue *queue, struct evdeferred *acquired,
+    const struct timeval *patience, evdeferred_body_fn body, void *arg)
+{
+	const struct evlink link = {
+	    .type = &evlink_with_, .body = body, .arg = arg};
+
+	return evwaitqueue_with_link_(queue, acquired, patience, &link);
 }

@@ -4,9 +4,13 @@
 
 #include <evdefer/deferred.h>
 
-/* Adds a link that on success runs body(arg), and disposes of the value that came
- * to it when the result of the body is there or when it is dropped.  0, or -1 with
- * ENOMEM. */
+struct evlink_type;
+
+/* A link of this type runs body(arg), and disposes of the value that came to
+ * it when the result of the body is there or when it is dropped.  It has to be kept. */
+extern const struct evlink_type evlink_with_;
+
+/* Adds one.  0, or -1 with ENOMEM. */
 int evdeferred_add_with_(
     struct evdeferred *d, evdeferred_body_fn body, void *arg);
 

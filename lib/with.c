@@ -21,13 +21,13 @@ run_body(const struct evlink *link, struct evdeferred *d)
 	d->u.result = evresult_take_(link->body(link->arg));
 }
 
-static const struct evlink_type with_link = {run_body, NULL};
+const struct evlink_type evlink_with_ = {run_body, NULL};
 
 int
 evdeferred_add_with_(struct evdeferred *d, evdeferred_body_fn body, void *arg)
 {
 	const struct evlink link = {
-	    .type = &with_link, .body = body, .arg = arg};
+	    .type = &evlink_with_, .body = body, .arg = arg};
 
 	/* Kept, so that there is memory for the link that disposes. */
 	return evlink_add_kept_(d, &link);

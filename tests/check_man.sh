@@ -201,8 +201,8 @@ while read -r name; do
 	fail "$name: in more than one NAME section"
 done < "$tmp/twice"
 
-# What the library exports.
-sed -n 's/^[[:space:]]*\([a-z0-9_]*\);.*/\1/p' "$map" > "$tmp/exported"
+# What the library exports.  A name with a _ at its end is for its own other libraries.
+sed -n 's/^[[:space:]]*\([a-z0-9_]*[a-z0-9]\);.*/\1/p' "$map" > "$tmp/exported"
 while read -r name; do
 	if grep -q "^$name " "$tmp/named"; then
 		pass

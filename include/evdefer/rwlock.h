@@ -320,6 +320,59 @@ int evrwlock_set_reader_limit(struct evrwlock *lock, size_t limit);
 /** @return the limit, 0 for none or NULL. */
 size_t evrwlock_get_reader_limit(const struct evrwlock *lock);
 
+/*
+ * A right that may be lost.
+ *
+ * Where the right to a lock comes from other machines, it may be lost while somebody is
+ * inside: the process was stopped for too long, or cut off, and somebody elsewhere may
+ * be inside by now.  Then it is lost for good for all that are inside in this process,
+ * readers and writers, and the lock is lost until the last of them has released what he
+ * has.  Nobody enters before: a newcomer waits, a try fails with EBUSY, and an owner
+ * that is inside is refused with ESTALE, as it would wait for itself.  A release takes
+ * the hold away and returns -1 with ESTALE; so does a downgrade, which changes nothing.
+ * Bodies under evrwlock_with() are cancelled, and their result is ESTALE.  What waits
+ * stays in the queue, and what was granted and not delivered waits again, but for
+ * upgrades, which fail with ESTALE.
+ *
+ * So those who were inside and those who come after them never meet within the process.
+ * Across processes no lock can promise that: somebody may be stopped between the look
+ * and the write.  Only the token can, if whatever is written to remembers the highest
+ * one that it has seen, and refuses those that are lower.
+ *
+ * On all other locks nothing is ever lost.
+ */
+
+/**
+ * @return the token of the right to write: it grows with each grant of that right,
+ *   over all processes.  0 if that is not there, or lost, or the lock has no tokens;
+ *   and for NULL.  O(1).
+ */
+uint64_t evrwlock_get_token(const struct evrwlock *lock);
+
+/**
+ * Looks whether those inside still have their right, by the clock, too: to be called
+ * before each effect.  If it finds the right lost, it tells all, as evrwlock_lost()
+ * says, before it returns.
+ *
+ * @return 0, also if nobody is inside; or -1 with errno ESTALE, or EINVAL (no lock).
+ *   O(1), and at a loss the time of the callbacks it runs.
+ */
+int evrwlock_check(struct evrwlock *lock);
+
+/**
+ * Waits until a right is lost while somebody is inside.  At a loss evrwlock_check()
+ * says so first, then the bodies of evrwlock_with() are cancelled, and then these
+ * Deferreds fire; until all have, nobody enters.
+ *
+ * One that is asked for when the right is lost by now is for the next loss.  So who
+ * enters asks first, and then looks with evrwlock_check().
+ *
+ * @return a Deferred that is the caller's, as that of evrwlock_acquire(), and fires
+ *   with NULL.  It fails with ESHUTDOWN when evrwlock_free() is called, or the base of
+ *   such a lock is freed.  NULL with errno EINVAL (no lock) or ENOMEM.  O(1).
+ */
+struct evdeferred *evrwlock_lost(struct evrwlock *lock);
+
 /** Names the lock, for messages about deadlocks.  @p name is copied; NULL
  * removes the name.
  * @return 0, or -1 with errno EINVAL (no lock) or ENOMEM. */
@@ -354,6 +407,9 @@ struct evrwlock_stats {
 	size_t upgradables_waiting;   /**< in the queue */
 	size_t upgrades_waiting;      /**< of writers_waiting */
 	uint64_t upgradables_granted; /**< as readers_granted */
+
+	bool lost;	 /**< the right of those inside */
+	uint64_t losses; /**< of a right while somebody was inside */
 };
 
 /** Writes the counts to @p stats, which must not be NULL; all 0 for a NULL
