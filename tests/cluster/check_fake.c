@@ -287,10 +287,10 @@ START_TEST(numbers_count_all_children)
 	struct reply first, second;
 
 	start_client(&a);
-	ck_assert_int_eq(line_up(&a, "/l", "w-a-").error, EVWIRE_NO_NODE);
+	ck_assert_int_eq(line_up(&a, "/l", "/l/w-a-").error, EVWIRE_NO_NODE);
 	create(&a, "/l", EVWIRE_CONTAINER);
 	create(&a, "/l/r", EVWIRE_CONTAINER);
-	first = line_up(&a, "/l", "w-a-");
+	first = line_up(&a, "/l", "/l/w-a-");
 	ck_assert_int_eq(first.error, EVWIRE_OK);
 	ck_assert_str_eq(first.created, "/l/w-a-0000000001");
 	ck_assert_uint_eq(
@@ -298,7 +298,7 @@ START_TEST(numbers_count_all_children)
 	ck_assert_uint_eq(first.zxid, fake_find(fake, "/l")->mzxid);
 	ck_assert_int_eq(list(&a, "/l", false).version, 1);
 	remove_node(&a, first.created);
-	second = line_up(&a, "/l", "w-b-");
+	second = line_up(&a, "/l", "/l/w-b-");
 	ck_assert_str_eq(second.created, "/l/w-b-0000000002");
 	ck_assert_uint_lt(first.zxid, second.zxid);
 	ck_assert_int_eq(list(&a, "/l", false).version, 2);
@@ -314,15 +314,16 @@ START_TEST(numbers_run_over)
 	start_client(&a);
 	create(&a, "/l", EVWIRE_CONTAINER);
 	fake_set_counter(fake, "/l", INT32_MAX - 1);
-	ck_assert_str_eq(line_up(&a, "/l", "a-").created, "/l/a-2147483646");
-	ck_assert_str_eq(line_up(&a, "/l", "b-").created, "/l/b-2147483647");
-	ck_assert_str_eq(line_up(&a, "/l", "c-").created, "/l/c-2147483647");
-	ck_assert_int_eq(line_up(&a, "/l", "c-").error, EVWIRE_EXISTS);
+	ck_assert_str_eq(line_up(&a, "/l", "/l/a-").created, "/l/a-2147483646");
+	ck_assert_str_eq(line_up(&a, "/l", "/l/b-").created, "/l/b-2147483647");
+	ck_assert_str_eq(line_up(&a, "/l", "/l/c-").created, "/l/c-2147483647");
+	ck_assert_int_eq(line_up(&a, "/l", "/l/c-").error, EVWIRE_EXISTS);
 	fake->tree.wraps = true;
-	ck_assert_str_eq(line_up(&a, "/l", "d-").created, "/l/d-2147483647");
-	ck_assert_str_eq(line_up(&a, "/l", "d-").created, "/l/d--2147483648");
+	ck_assert_str_eq(line_up(&a, "/l", "/l/d-").created, "/l/d-2147483647");
+	ck_assert_str_eq(
+	    line_up(&a, "/l", "/l/d-").created, "/l/d--2147483648");
 	fake_set_counter(fake, "/l", -5);
-	ck_assert_str_eq(line_up(&a, "/l", "d-").created, "/l/d--000000005");
+	ck_assert_str_eq(line_up(&a, "/l", "/l/d-").created, "/l/d--000000005");
 	end_client(&a);
 }
 END_TEST
@@ -347,7 +348,7 @@ START_TEST(a_join_is_done_whole_or_not_at_all)
 	ck_assert_int_eq(join(&a, 0, NULL, "/l/r/a").error, EVWIRE_EXISTS);
 	ck_assert_int_eq(
 	    join(&a, 0, "/l/none", "/l/r/b").error, EVWIRE_NO_NODE);
-	reply = line_up(&a, "/l", "w-");
+	reply = line_up(&a, "/l", "/l/w-");
 	ck_assert_int_eq(
 	    join(&a, 0, reply.created, "/l/r/a").error, EVWIRE_EXISTS);
 	ck_assert_ptr_nonnull(fake_find(fake, reply.created));

@@ -215,29 +215,20 @@ fake_steps(struct fake *fake, struct fake_step *steps, size_t most)
  * Steps.
  */
 
-static bool
-turn_once(struct fake *fake)
+/* Without EVLOOP_ONCE this goes on until a poll has found nothing. */
+static void
+turn(struct event_base *loop)
 {
-	bool active = false;
-	size_t i;
-
-	for (i = 0; i < fake->loop_count; i++) {
-		event_base_loop(fake->loops[i], EVLOOP_ONCE | EVLOOP_NONBLOCK);
-		active |= event_base_get_num_events(
-			      fake->loops[i], EVENT_BASE_COUNT_ACTIVE) > 0;
-	}
-	return active;
+	event_base_loop(loop, EVLOOP_NONBLOCK);
 }
 
 void
 fake_turn(struct fake *fake)
 {
-	int i;
+	size_t i;
 
-	for (i = 0; turn_once(fake); i++)
-		if (i == ENDLESS)
-			fake_give_up("the loops never come to rest", "");
-	turn_once(fake);
+	for (i = 0; i < fake->loop_count; i++)
+		turn(fake->loops[i]);
 }
 
 static void
@@ -257,7 +248,7 @@ do_to_wire(struct fake_wire *wire, enum fake_kind kind)
 	wire->due = kind;
 	wire->is_due = true;
 	event_active(&wire->event, EV_READ, 0);
-	event_base_loop(wire->loop, EVLOOP_ONCE | EVLOOP_NONBLOCK);
+	turn(wire->loop);
 }
 
 static struct fake_request *
@@ -294,7 +285,6 @@ fake_do(struct fake *fake, struct fake_step step)
 	default:
 		do_to_wire(wire, step.kind);
 	}
-	fake_turn(fake);
 }
 
 /*
@@ -346,12 +336,16 @@ lose_ended(struct fake *fake)
 void
 fake_run(struct fake *fake)
 {
-	int i;
+	int i = 0;
 
-	fake_turn(fake);
-	for (i = 0; run_once(fake) || lose_ended(fake); i++)
-		if (i == ENDLESS)
-			fake_give_up("requests without an end", "");
+	/* One process may have done something to another one. */
+	do {
+		fake_turn(fake);
+		for (; run_once(fake) || lose_ended(fake); i++)
+			if (i == ENDLESS)
+				fake_give_up("requests without an end", "");
+		fake_turn(fake);
+	} while (run_once(fake));
 }
 
 static struct fake_wire *
@@ -389,7 +383,6 @@ fake_cut(struct fake *fake, int n, bool executed)
 		fake_execute(fake, session, change_of(wire));
 	do_to_wire(wire, FAKE_LOSE);
 	session->late_count = 0;
-	fake_turn(fake);
 }
 
 void
@@ -398,7 +391,6 @@ fake_expire(struct fake *fake, int n)
 	if (fake->wires[n].session == NULL || !fake->wires[n].session->alive)
 		fake_give_up("the wire has no session", "");
 	fake_end_session(fake, fake->wires[n].session);
-	fake_turn(fake);
 }
 
 void
@@ -498,6 +490,17 @@ fake_delete(struct fake *fake, const char *path)
 		    (inside[length] == '\0' || inside[length] == '/'))
 			change_as_stranger(fake, TREE_DELETE, inside, "");
 	}
+}
+
+bool
+fake_has_empty_container(const struct fake *fake)
+{
+	size_t i;
+
+	for (i = 0; i < fake->tree.count; i++)
+		if (is_empty_container(fake, i))
+			return true;
+	return false;
 }
 
 void

@@ -12,7 +12,7 @@
  * All that happens to a wire happens from the loop of its base, within fake_do(), and
  * nothing of the fake allocates: an allocation that is made to fail is not one of it.
  *
- * Each step of enum fake_kind is done by fake_do(), which then turns the loops.
+ * Each step of enum fake_kind is done by fake_do(), which then turns the loop of that wire.
  */
 #ifndef TESTS_CLUSTER_FAKE_H
 #define TESTS_CLUSTER_FAKE_H
@@ -175,7 +175,7 @@ void fake_remove_loop(struct fake *fake, struct event_base *loop);
 /* What can come next, at most this many; how many there are. */
 size_t fake_steps(struct fake *fake, struct fake_step *steps, size_t most);
 
-/* Does one of these, and turns the loops. */
+/* Does one of these, and turns the loop of the wire. */
 void fake_do(struct fake *fake, struct fake_step step);
 
 /*
@@ -223,6 +223,7 @@ void fake_delete(struct fake *fake, const char *path);
 
 /* Empty containers go. */
 void fake_reap(struct fake *fake);
+bool fake_has_empty_container(const struct fake *fake);
 
 /* The next child gets this number. */
 void fake_set_counter(struct fake *fake, const char *path, int32_t n);

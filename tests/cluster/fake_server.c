@@ -159,7 +159,7 @@ line_up(const struct work *work, struct fake_request *request)
 	error =
 	    add_create(work, request->path, request->data, EVWIRE_EPHEMERAL);
 	if (error == EVWIRE_OK)
-		error = add_set(work, request->other, request->data);
+		error = add_set(work, request->other, "");
 	return error;
 }
 
@@ -187,7 +187,7 @@ join(const struct work *work, const struct fake_request *request)
 		error = add_create(
 		    work, request->path, request->data, EVWIRE_EPHEMERAL);
 	if (error == EVWIRE_OK)
-		error = add_set(work, request->other, request->data);
+		error = add_set(work, request->other, "");
 	return error;
 }
 

@@ -453,11 +453,11 @@ static int
 wire_line_up(struct evwire *wire, const char *parent, const char *prefix,
     const char *data, struct evwire_request *request)
 {
-	struct fake_request *sent = send_op(wire, FAKE_LINE_UP, "", request);
+	struct fake_request *sent =
+	    send_op(wire, FAKE_LINE_UP, prefix, request);
 
 	if (sent == NULL)
 		return -1;
-	snprintf(sent->path, TREE_PATH, "%s/%s", parent, prefix);
 	fake_text(sent->other, TREE_PATH, parent);
 	fake_text(sent->data, TREE_DATA, data);
 	return 0;
