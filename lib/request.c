@@ -167,6 +167,9 @@ refusal_of(const struct evlock *lock)
 {
 	if (!evwaitqueue_is_open_(&lock->queue))
 		return evresult_fixed_(EVFAILURE_SHUT_DOWN);
+	if (lock->source->reason != NULL)
+		return evresult_fail(
+		    lock->source->error, "%s", lock->source->reason);
 	return evresult_fail(lock->source->error, "%s: %s",
 	    evlock_get_name_(lock), strerror(lock->source->error));
 }

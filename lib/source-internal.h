@@ -86,7 +86,9 @@ struct evsource {
 	bool fenced;	       /* the others have no barrier of their own */
 	bool awaiting;	       /* keeps the loop running */
 	bool upgradable; /* what was claimed was there when it was asked */
-	int error;    /* why it can't get the right: for evwaitqueue_fail_() */
+	int error; /* why it can't get the right: for evwaitqueue_fail_() */
+	const char
+	    *reason;  /* the same as a sentence; NULL: what the code means */
 	bool lost;    /* the right of those inside */
 	bool telling; /* them so; nobody enters meanwhile */
 	const atomic_uchar

@@ -57,15 +57,15 @@ struct evwire_answer {
 
 /* A request; the memory is whose who sends, until it was answered. */
 struct evwire_request {
-	void (*answered)(struct evwire_request *request,
-	    const struct evwire_answer *answer);
+	void (*answered)(
+	    struct evwire_request *request, const struct evwire_answer *answer);
 	void *wire; /* for the wire */
 };
 
 struct evwire_handler {
 	/* A server has the session: a new one, or the one of before. */
-	void (*connected)(void *arg, const char *server, uint64_t session,
-	    int timeout_ms);
+	void (*connected)(
+	    void *arg, const char *server, uint64_t session, int timeout_ms);
 	/* All that was under way is answered with EVWIRE_LOST, before this. */
 	void (*suspended)(void *arg, const char *why);
 	/* All that was under way is answered with EVWIRE_EXPIRED, before this.  There is
@@ -81,7 +81,7 @@ struct evwire_handler {
 enum evwire_kind {
 	EVWIRE_PERSISTENT,
 	EVWIRE_CONTAINER, /* the servers remove it when its last child has gone */
-	EVWIRE_EPHEMERAL  /* goes with the session */
+	EVWIRE_EPHEMERAL /* goes with the session */
 };
 
 struct evwire;

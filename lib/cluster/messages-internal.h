@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What a seat sends: one step at a time, each of one to three requests.  What is answered
+ * goes into the seat, and then evseat_finish_() is called.
+ */
+#ifndef EVDEFER_CLUSTER_MESSAGES_INTERNAL_H
+#define EVDEFER_CLUSTER_MESSAGES_INTERNAL_H
+
+#include "seat-internal.h"
+
+void evmessages_init_(struct evseat *seat);
+
+void evmessages_find_(struct evseat *seat);
+void evmessages_make_root_(struct evseat *seat);
+void evmessages_open_(struct evseat *seat);
+void evmessages_line_up_(struct evseat *seat);
+void evmessages_join_(struct evseat *seat);
+void evmessages_step_down_(struct evseat *seat);
+void evmessages_look_(struct evseat *seat, enum evseat_view view);
+void evmessages_watch_(struct evseat *seat);
+void evmessages_get_token_(struct evseat *seat);
+void evmessages_remove_reader_(struct evseat *seat);
+void evmessages_remove_writer_(struct evseat *seat);
+void evmessages_close_(struct evseat *seat);
+
+/* Beside the step that is under way. */
+void evmessages_watch_own_(struct evseat *seat);
+
+/* Is that the node that its right comes from? */
+bool evmessages_is_own_writer_(const struct evseat *seat, const char *path);
+bool evmessages_is_own_reader_(const struct evseat *seat, const char *path);
+
+#endif

@@ -1,0 +1,489 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The recipe: what a seat says to the servers, and when.
+ *
+ * To write, in one go it creates a node w-, with the next number, and changes the data of
+ * the lock, so that its version is another one.  Then it looks who is there.  If another
+ * w- came before, it watches the nearest; if none did, but somebody reads, it watches
+ * one of those.  If there is nobody, it may write.
+ *
+ * To read, it looks whether there is any w-, and watches the last one if there is.  If
+ * not, then in one go it creates a node r-, if the version of the lock is what it was when
+ * it looked.
+ *
+ * So nobody comes to read once there is a w-: those that read, and those that came to
+ * write before, become only fewer.  What is seen late can hold somebody up, and never lets
+ * anybody in.  And no change is missed: who is watched was there when that was asked, or
+ * else it looks again.
+ *
+ * It keeps the right to read until somebody wants to write, and has itself told who comes.
+ * The right to write it gives back when its last writer has left, or its turn is over.
+ * From writing it steps down to reading in one go, too, if somebody in here reads.
+ *
+ * If the connection is lost, what was under way may have been done, or not, or may be done
+ * yet.  A sync ends that: what is not there after it won't come.
+ */
+#include "messages-internal.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <evdefer/group.h>
+
+/*
+ * What is next.
+ */
+
+static bool
+wants_to_write(const struct evseat *seat)
+{
+	return evseat_is_wanted_(seat) && seat->need.right == EVRIGHT_WRITE;
+}
+
+/* Others come next, elsewhere. */
+static bool
+is_turn_over(const struct evseat *seat)
+{
+	return seat->right == EVRIGHT_WRITE && !seat->need.writing &&
+	       seat->turns > EVGROUP_PASSES;
+}
+
+static bool
+keeps_writing(const struct evseat *seat)
+{
+	return !seat->discarded && wants_to_write(seat) && !is_turn_over(seat);
+}
+
+static bool
+keeps_reading(const struct evseat *seat)
+{
+	if (seat->discarded || !evseat_is_wanted_(seat))
+		return false;
+	return seat->need.reading > 0 ||
+	       (!seat->recalled && !wants_to_write(seat));
+}
+
+/* Those in here that read go on to do so, and nobody enters before it is done. */
+static void
+step_down(struct evseat *seat)
+{
+	if (!seat->ready) {
+		evmessages_open_(seat);
+		return;
+	}
+	seat->recalled = true;
+	evseat_lower_right_(seat, EVRIGHT_READ);
+	evmessages_step_down_(seat);
+}
+
+static void
+give_back_writer(struct evseat *seat)
+{
+	if (seat->right != EVRIGHT_NONE && seat->need.reading > 0 &&
+	    !seat->reads && !seat->discarded) {
+		step_down(seat);
+		return;
+	}
+	if (seat->right == EVRIGHT_WRITE)
+		evseat_lower_right_(
+		    seat, seat->reads ? EVRIGHT_READ : EVRIGHT_NONE);
+	evmessages_remove_writer_(seat);
+}
+
+static void
+give_back_reader(struct evseat *seat)
+{
+	if (seat->right == EVRIGHT_READ)
+		evseat_lower_right_(seat, EVRIGHT_NONE);
+	evmessages_remove_reader_(seat);
+}
+
+/* False: there was nothing to give back. */
+static bool
+give_back(struct evseat *seat)
+{
+	if (seat->writes && !keeps_writing(seat))
+		give_back_writer(seat);
+	else if (seat->reads && !keeps_reading(seat))
+		give_back_reader(seat);
+	else if (seat->member && !evseat_is_wanted_(seat))
+		evmessages_close_(seat);
+	else
+		return false;
+	return true;
+}
+
+/* The loop calls again if more is to be said. */
+static void
+take_right(struct evseat *seat, enum evright right)
+{
+	seat->right = right;
+	evmessages_watch_own_(seat);
+	evseat_set_right_(seat, right);
+}
+
+static void
+go_on_to_write(struct evseat *seat)
+{
+	if (!seat->writes)
+		evmessages_line_up_(seat);
+	else if (seat->right == EVRIGHT_WRITE)
+		return;
+	else if (seat->writer_token == 0)
+		evmessages_get_token_(seat);
+	else if (seat->seen != EVSEAT_TO_WRITE)
+		evmessages_look_(seat, EVSEAT_TO_WRITE);
+	else if (seat->in_the_way[0] == '\0') {
+		if (evsession_is_sure_(seat->cluster))
+			take_right(seat, EVRIGHT_WRITE);
+	} else if (!seat->watching)
+		evmessages_watch_(seat);
+}
+
+static void
+go_on_reading(struct evseat *seat)
+{
+	if (seat->reader_token == 0)
+		evmessages_get_token_(seat);
+	else if (seat->right == EVRIGHT_NONE && !seat->recalled &&
+		 evsession_is_sure_(seat->cluster))
+		take_right(seat, EVRIGHT_READ);
+	else if (seat->seen != EVSEAT_READING)
+		evmessages_look_(seat, EVSEAT_READING);
+}
+
+static void
+go_on_to_read(struct evseat *seat)
+{
+	if (seat->seen != EVSEAT_TO_READ)
+		evmessages_look_(seat, EVSEAT_TO_READ);
+	else if (seat->in_the_way[0] == '\0')
+		evmessages_join_(seat);
+	else if (!seat->watching)
+		evmessages_watch_(seat);
+}
+
+static void
+open_lock(struct evseat *seat)
+{
+	if (seat->rootless)
+		evmessages_make_root_(seat);
+	else
+		evmessages_open_(seat);
+}
+
+static bool
+is_watching_own(const struct evseat *seat)
+{
+	if (seat->right == EVRIGHT_WRITE)
+		return evmessages_is_own_writer_(seat, seat->own_watched);
+	return seat->right == EVRIGHT_NONE || !seat->reads ||
+	       evmessages_is_own_reader_(seat, seat->own_watched);
+}
+
+static bool
+may_send(const struct evseat *seat)
+{
+	return seat->pending == 0 && !seat->pausing &&
+	       seat->cluster->wire != NULL &&
+	       evsession_is_connected_(seat->cluster);
+}
+
+static void
+go_on(struct evseat *seat)
+{
+	if (!may_send(seat))
+		return;
+	if (seat->unsure) {
+		evmessages_find_(seat);
+		return;
+	}
+	if (!is_watching_own(seat))
+		evmessages_watch_own_(seat);
+	if (give_back(seat) || !evseat_is_wanted_(seat))
+		return;
+	if (seat->need.right == EVRIGHT_NONE && !seat->reads)
+		return;
+	if (!seat->ready || !seat->member)
+		open_lock(seat);
+	else if (wants_to_write(seat))
+		go_on_to_write(seat);
+	else if (seat->reads)
+		go_on_reading(seat);
+	else
+		go_on_to_read(seat);
+}
+
+/*
+ * What has come of it.
+ */
+
+/* What is there without an answer is to be found out. */
+static bool
+changes_something(enum evseat_step step)
+{
+	return step != EVSEAT_LOOK && step != EVSEAT_WATCH &&
+	       step != EVSEAT_GET_TOKEN && step != EVSEAT_MAKE_ROOT;
+}
+
+static void
+forget_what_was_seen(struct evseat *seat)
+{
+	seat->seen = EVSEAT_UNSEEN;
+	seat->watching = false;
+	seat->missed = true;
+}
+
+/* Nothing is discarded any more where nothing is. */
+static void
+tidy(struct evseat *seat)
+{
+	if (!seat->reads && !seat->writes && !seat->unsure)
+		seat->discarded = false;
+}
+
+/* A right without the node that it came from is none. */
+static void
+lose_without_node(struct evseat *seat)
+{
+	if ((seat->right == EVRIGHT_WRITE && !seat->writes) ||
+	    (seat->right == EVRIGHT_READ && !seat->reads && !seat->writes))
+		evseat_lose_(seat);
+}
+
+static void
+finish_find(struct evseat *seat)
+{
+	seat->unsure = false;
+	seat->writer_token = seat->reader_token = 0;
+	tidy(seat);
+	lose_without_node(seat);
+}
+
+static void
+finish_open(struct evseat *seat)
+{
+	seat->ready = seat->member = seat->error == EVWIRE_OK;
+	seat->rootless = seat->error == EVWIRE_NO_NODE;
+	seat->root_made = 0;
+}
+
+static void
+finish_make_root(struct evseat *seat)
+{
+	if (seat->error != EVWIRE_OK)
+		seat->root_made = 0;
+	seat->rootless = seat->root_made < strlen(seat->cluster->options.root);
+}
+
+static void
+finish_join(struct evseat *seat, bool stepped_down)
+{
+	seat->seen = EVSEAT_UNSEEN;
+	if (seat->error == EVWIRE_OK) {
+		seat->reads = true;
+		if (stepped_down)
+			seat->writes = false;
+		else
+			seat->recalled = false;
+		return;
+	}
+	if (seat->error == EVWIRE_NO_NODE)
+		seat->ready = false;
+	seat->unsure = seat->error == EVWIRE_EXISTS || stepped_down;
+}
+
+static void
+finish_removal(struct evseat *seat, bool *there)
+{
+	*there = false;
+	seat->seen = EVSEAT_UNSEEN;
+	if (!seat->reads)
+		seat->recalled = false;
+	tidy(seat);
+}
+
+static void
+finish_look(struct evseat *seat)
+{
+	const bool recalled = seat->in_the_way[0] != '\0';
+
+	if (seat->error == EVWIRE_NO_NODE)
+		seat->ready = seat->member = false;
+	seat->seen = seat->error == EVWIRE_OK && !seat->missed ? seat->looking
+							       : EVSEAT_UNSEEN;
+	if (seat->looking != EVSEAT_READING || seat->error != EVWIRE_OK ||
+	    recalled == seat->recalled)
+		return;
+	seat->recalled = recalled;
+	evseat_set_right_(seat, seat->right);
+}
+
+/* The node is not there, of which the token was to be. */
+static void
+finish_get_token(struct evseat *seat)
+{
+	if (seat->error != EVWIRE_NO_NODE)
+		return;
+	if (seat->writes)
+		seat->writes = false;
+	else
+		seat->reads = false;
+	seat->seen = EVSEAT_UNSEEN;
+	lose_without_node(seat);
+}
+
+/* It can't be known what the servers have done. */
+static void
+finish_without_answer(struct evseat *seat, enum evseat_step step)
+{
+	if (changes_something(step))
+		seat->unsure = true;
+	if (seat->error == EVWIRE_OTHER)
+		seat->pausing = true;
+	forget_what_was_seen(seat);
+}
+
+static void EVCLUSTER_PRINTF_(3, 4)
+    refuse(struct evseat *seat, int error, const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(seat->reason, sizeof(seat->reason), format, args);
+	va_end(args);
+	seat->pausing = true;
+	evseat_fail_(seat, error);
+}
+
+static void
+finish_refused(struct evseat *seat)
+{
+	const char *server = seat->cluster->server;
+
+	forget_what_was_seen(seat);
+	/* Who can't see whether anybody wants to write does not keep it. */
+	seat->recalled = seat->reads;
+	evseat_lower_right_(seat, seat->right);
+	if (seat->error == EVWIRE_NO_AUTH)
+		refuse(seat, EACCES,
+		    "%.200s at %.100s: this process may not read or change it; "
+		    "look at its ACL, and at the credentials given",
+		    seat->path, server);
+	else
+		refuse(seat, EPROTO,
+		    "%.200s at %.100s: there are nodes that are none of a "
+		    "lock's; choose another name or root, or remove them",
+		    seat->path, server);
+}
+
+static void
+finish_with_answer(struct evseat *seat, enum evseat_step step)
+{
+	if (step == EVSEAT_FIND)
+		finish_find(seat);
+	else if (step == EVSEAT_OPEN)
+		finish_open(seat);
+	else if (step == EVSEAT_MAKE_ROOT)
+		finish_make_root(seat);
+	else if (step == EVSEAT_JOIN || step == EVSEAT_STEP_DOWN)
+		finish_join(seat, step == EVSEAT_STEP_DOWN);
+	else if (step == EVSEAT_LINE_UP || step == EVSEAT_LOOK)
+		finish_look(seat);
+	else if (step == EVSEAT_GET_TOKEN)
+		finish_get_token(seat);
+	else if (step == EVSEAT_WATCH && seat->error != EVWIRE_OK)
+		forget_what_was_seen(seat);
+	else if (step == EVSEAT_REMOVE_READER)
+		finish_removal(seat, &seat->reads);
+	else if (step == EVSEAT_REMOVE_WRITER)
+		finish_removal(seat, &seat->writes);
+	else if (step == EVSEAT_CLOSE)
+		seat->member = false;
+}
+
+static void
+finish(struct evseat *seat, enum evseat_step step)
+{
+	switch (seat->error) {
+	case EVWIRE_LOST:
+	case EVWIRE_EXPIRED:
+	case EVWIRE_OTHER:
+		finish_without_answer(seat, step);
+		break;
+	case EVWIRE_NO_AUTH:
+	case EVWIRE_BAD:
+		finish_refused(seat);
+		break;
+	default:
+		finish_with_answer(seat, step);
+	}
+}
+
+void
+evseat_finish_(struct evseat *seat)
+{
+	const enum evseat_step step = seat->step;
+
+	seat->step = EVSEAT_NOTHING;
+	evseat_use_(seat);
+	finish(seat, step);
+	go_on(seat);
+	evseat_unuse_(seat);
+}
+
+void
+evseat_unsent_(struct evseat *seat, int error)
+{
+	seat->step = EVSEAT_NOTHING;
+	seat->pausing = true;
+	if (error != ENOMEM)
+		return;
+	evseat_use_(seat);
+	refuse(seat, ENOMEM, "%s: %s", seat->path, strerror(ENOMEM));
+	evseat_unuse_(seat);
+}
+
+void
+evseat_go_on_(struct evseat *seat)
+{
+	evseat_use_(seat);
+	go_on(seat);
+	evseat_unuse_(seat);
+}
+
+/* Nobody but an operator, or the end of the session, removes it. */
+static void
+lose_own(struct evseat *seat, bool *there)
+{
+	*there = false;
+	forget_what_was_seen(seat);
+	lose_without_node(seat);
+}
+
+static void
+take_change(struct evseat *seat, const char *path)
+{
+	const enum evseat_step step = seat->step;
+
+	if (seat->writes && evmessages_is_own_writer_(seat, path)) {
+		if (step != EVSEAT_REMOVE_WRITER && step != EVSEAT_STEP_DOWN)
+			lose_own(seat, &seat->writes);
+	} else if (seat->reads && evmessages_is_own_reader_(seat, path)) {
+		if (step != EVSEAT_REMOVE_READER)
+			lose_own(seat, &seat->reads);
+	} else {
+		forget_what_was_seen(seat);
+	}
+}
+
+void
+evseat_changed_(struct evseat *seat, const char *path)
+{
+	evseat_use_(seat);
+	take_change(seat, path);
+	go_on(seat);
+	evseat_unuse_(seat);
+}

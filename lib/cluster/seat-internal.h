@@ -1,0 +1,168 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A seat: what a cluster keeps for one lock of this process, and the source of its right.
+ *
+ * seat.c has what the lock asks and what the session tells all seats; recipe.c what is said
+ * to the servers.
+ */
+#ifndef EVDEFER_CLUSTER_SEAT_INTERNAL_H
+#define EVDEFER_CLUSTER_SEAT_INTERNAL_H
+
+#include "../call-internal.h"
+#include "../source-internal.h"
+#include "names-internal.h"
+#include "session-internal.h"
+
+/* What it says to the servers, one thing at a time. */
+enum evseat_step {
+	EVSEAT_NOTHING,
+	EVSEAT_FIND,	  /* what is there, after a loss of the connection */
+	EVSEAT_MAKE_ROOT, /* one part of it */
+	EVSEAT_OPEN,	  /* makes the nodes of the lock, and its own */
+	EVSEAT_LINE_UP,	  /* to write */
+	EVSEAT_JOIN,	  /* those that read */
+	EVSEAT_STEP_DOWN, /* from writing to reading */
+	EVSEAT_LOOK,	  /* who is there */
+	EVSEAT_WATCH,	  /* who is in the way */
+	EVSEAT_GET_TOKEN,
+	EVSEAT_REMOVE_READER,
+	EVSEAT_REMOVE_WRITER,
+	EVSEAT_CLOSE /* removes what says that it has the lock open */
+};
+
+/* Why it has looked. */
+enum evseat_view {
+	EVSEAT_UNSEEN,	 /* or something has changed since */
+	EVSEAT_TO_WRITE, /* who came before it */
+	EVSEAT_TO_READ,	 /* who wants to write */
+	EVSEAT_READING	 /* the same, and is told of all who come */
+};
+
+struct evseat {
+	struct evsource source;
+	struct evcluster *cluster;
+	struct evlist node;   /* in the list of its cluster */
+	struct evlist marked; /* for a call to several seats */
+	struct evcall call;
+	bool called;  /* is to look, from the loop */
+	bool gone;    /* its lock is */
+	size_t users; /* frames on the stack that need its memory */
+	uint64_t number;
+
+	/* The lock's side. */
+	struct evneed need; /* as it was asked last */
+	enum evright right;
+	unsigned turns; /* of its own writers, one after the other */
+	bool recalled;	/* somebody wants to write elsewhere */
+	bool discarded; /* what is there was good for a right that is lost */
+	atomic_uchar ask_first;
+
+	/* What is there, on the servers. */
+	bool ready;  /* the nodes of the lock */
+	bool member; /* the one for itself */
+	bool reads, writes;
+	bool unsure;			     /* of all these */
+	uint64_t reader_token, writer_token; /* 0: to be asked for */
+	struct evnode_writer writer;
+
+	/* What was seen. */
+	enum evseat_view seen;
+	int32_t version;
+	char in_the_way[EVNAMES_PATH]; /* empty: nobody */
+	bool watching;		       /* who is in the way */
+
+	/* What is under way. */
+	enum evseat_step step;
+	enum evseat_view looking;
+	unsigned pending;
+	enum evwire_error error; /* the first of its answers */
+	bool missed;		 /* something has changed meanwhile */
+	bool pausing;		 /* until the next look at the time */
+	bool rootless;
+	size_t root_made; /* length of what is there */
+	struct evwire_request change, line, readers;
+	/* Beside: watches the node of its right. */
+	struct evwire_request own;
+	bool own_pending;
+	char own_watched[EVNAMES_PATH];
+
+	char reason[EVCLUSTER_SENTENCE];
+	char path[EVNAMES_PATH]; /* of the lock */
+};
+
+/*
+ * Those of a cluster.  Where users' functions are called, they may do anything.
+ */
+
+/* Rights are lost, and what they came from has to go first.  Calls users' functions. */
+void evseats_lose_(struct evcluster *cluster);
+
+/* The session has ended, and with it all nodes. */
+void evseats_forget_(struct evcluster *cluster);
+
+/* Those that wait fail.  Calls users' functions. */
+void evseats_fail_(struct evcluster *cluster, int error, const char *sentence);
+
+/* The session is another one, or what is known of it. */
+void evseats_look_again_(struct evcluster *cluster);
+
+/* What could not be sent, or was refused, is tried once more. */
+void evseats_try_again_(struct evcluster *cluster);
+
+/* A node that was watched. */
+void evseats_changed_(struct evcluster *cluster, const char *path);
+
+/* Is there anything left to be given back? */
+bool evseats_hold_(const struct evcluster *cluster);
+
+/*
+ * One.
+ */
+
+/* Keep the memory during calls of users' functions. */
+void evseat_use_(struct evseat *seat);
+void evseat_unuse_(struct evseat *seat);
+
+/* It has less of a right from now on, as far as the lock may ask. */
+void evseat_lower_right_(struct evseat *seat, enum evright right);
+
+/* It has that right, or something else has changed: the lock looks who may enter. */
+void evseat_set_right_(struct evseat *seat, enum evright right);
+
+/* Its right is lost. */
+void evseat_lose_(struct evseat *seat);
+
+/* Those that wait fail, as reason says; and for a while nothing is sent. */
+void evseat_fail_(struct evseat *seat, int error);
+
+/* Is it to have anything on the servers? */
+static inline bool
+evseat_is_wanted_(const struct evseat *seat)
+{
+	return !seat->gone && !seat->cluster->ended;
+}
+
+/* Is anything of it there? */
+static inline bool
+evseat_has_nodes_(const struct evseat *seat)
+{
+	return seat->member || seat->reads || seat->writes || seat->unsure;
+}
+
+/*
+ * The recipe.
+ */
+
+/* Says what is next to the servers, if anything is. */
+void evseat_go_on_(struct evseat *seat);
+
+/* The step is over: all that it has sent is answered. */
+void evseat_finish_(struct evseat *seat);
+
+/* Nothing of the step could be sent: it is tried again in a while. */
+void evseat_unsent_(struct evseat *seat, int error);
+
+/* A node that it watches has changed. */
+void evseat_changed_(struct evseat *seat, const char *path);
+
+#endif
