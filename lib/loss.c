@@ -102,12 +102,15 @@ fail_hopeless(struct evlock *lock)
  * The loss.
  */
 
+/* Whatever those do that are told, nobody enters before all have been. */
 static void
-tell_of_loss(struct evrwlock *lock)
+lose_holds(struct evrwlock *lock)
 {
 	struct evsource *source = lock->lock.source;
 
+	evsource_begin_loss_(source);
 	source->telling = true;
+	fail_upgrades(&lock->lock);
 	fail_hopeless(&lock->lock);
 	evbody_lose_all_(source);
 	fire_watchers(lock);
@@ -126,10 +129,12 @@ evsource_lose_(struct evsource *source)
 	queue->users++;
 	evlock_put_back_grants_(lock);
 	if (evlock_is_held_(queue))
-		evsource_begin_loss_(source);
-	fail_upgrades(lock);
-	if (source->lost)
-		tell_of_loss(evrwlock_of_(queue));
+		lose_holds(evrwlock_of_(queue));
+	else
+		fail_upgrades(lock);
+	/* Those that were put back wait for nothing there. */
+	if (!evwaitqueue_is_open_(queue))
+		queue->type->fail_waiters(queue);
 	queue->users--;
 	evwaitqueue_changed_(queue);
 }

@@ -47,9 +47,11 @@ describe_rights(struct evsource *source, struct evsubject *subject)
 
 	evsubject_add_(subject,
 	    (struct evfact){.name = "reach", .word = source->type->reach});
-	evsubject_add_(
-	    subject, (struct evfact){.name = "right",
-			 .word = rights[source->type->get_right(source)]});
+	evsubject_add_(subject,
+	    (struct evfact){.name = "right",
+		.word = source->lost
+			    ? "lost"
+			    : rights[source->type->get_right(source)]});
 }
 
 static void
@@ -621,8 +623,9 @@ evrwlock_describe(const struct evrwlock *lock, char *buffer, size_t size)
 	evdefer_base_check_(lock->lock.queue.base);
 	evrwlock_get_stats(lock, &stats);
 	evtext_init_(&text, buffer, size);
-	evtext_add_(&text, "%s (%p): %s%s, ", evrwlock_get_name(lock),
+	evtext_add_(&text, "%s (%p): %s%s%s, ", evrwlock_get_name(lock),
 	    (const void *)lock, lock_state(&stats),
+	    stats.lost ? " and lost" : "",
 	    lock->lock.queue.closed ? " and closed" : "");
 	add_counts(&text, "inside", stats.readers_inside,
 	    stats.upgradables_inside, stats.writers_inside);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "onlooker.h"
 
+#include <errno.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,6 +16,7 @@ struct seen_thing {
 	size_t inside;
 	enum state state;
 	bool fired;
+	bool lost; /* its grant was on its way */
 };
 
 /* Not from malloc(), whose calls tests count. */
@@ -109,10 +111,16 @@ change_inside(const struct evobserver_event *event, bool more)
 static void
 acquire(const struct evobserver_event *event, void *arg)
 {
+	struct seen_thing *thing = of(event);
+
 	(void)arg;
 	must(event->error == 0);
 	must(!event->waits || event->deferred != NULL);
-	move(of(event), NOTHING, ASKED);
+	if (thing->lost)
+		move(thing, OVER, ASKED);
+	else
+		move(thing, NOTHING, ASKED);
+	thing->lost = false;
 	onlooker_counts.acquires++;
 	onlooker_counts.waiting++;
 }
@@ -161,6 +169,7 @@ cancel(const struct evobserver_event *event, void *arg)
 	(void)arg;
 	must(event->error != 0);
 	must(thing->state == ASKED || thing->state == GRANTED);
+	thing->lost = thing->state == GRANTED && event->error == ESTALE;
 	if (thing->state == GRANTED)
 		change_inside(event, false);
 	/* Which may have moved it. */

@@ -9,7 +9,9 @@
  * **An acquire** is told of when it is made, and from then on either of a grant and
  * then a delivery, or of a cancel, at the latest when its Deferred goes.  A cancel may
  * come between the two: a grant on its way is given back then, and needs no release.
- * Any other grant ends with a release.  An acquire that returned NULL, and one with
+ * Any other grant ends with a release.  One whose right is lost before it was delivered
+ * (evrwlock_lost()) is a cancel with ESTALE, and then another acquire with the same
+ * Deferred, which waits.  An acquire that returned NULL, and one with
  * errno EINVAL or ENOMEM, is not told of.
  *
  * A try is an acquire without a Deferred: it is told of in one go.  An upgrade is the
@@ -67,8 +69,7 @@ struct evobserver_event {
 	bool waits;
 	/** Of a cancel, why: ECANCELED (it was cancelled, timed out or freed, or its
 	 * owner was), ESHUTDOWN, EDEADLK, EPERM (an upgrade), EBUSY
-	 * (a try), or what made the lock's
-	 * source fail.  Otherwise 0. */
+	 * (a try), ESTALE (its right is lost), or what made the lock's source fail.  Otherwise 0. */
 	int error;
 };
 

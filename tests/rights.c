@@ -1,0 +1,181 @@
+/* SPDX-License-Identifier: MIT */
+#include "rights.h"
+
+#include <stdlib.h>
+
+struct rights *rights;
+int rights_left;
+
+static struct rights *
+rights_of(struct evsource *source)
+{
+	return EVLIST_ELEMENT(source, struct rights, source);
+}
+
+static enum evright
+wanted(const struct evneed *need)
+{
+	if (need->writing)
+		return EVRIGHT_WRITE;
+	if (need->right == EVRIGHT_NONE && need->reading > 0)
+		return EVRIGHT_READ;
+	return need->right;
+}
+
+static enum evright
+ask(struct evsource *source, const struct evneed *need)
+{
+	struct rights *of = rights_of(source);
+	enum evright right = wanted(need);
+
+	of->asked++;
+	of->need = *need;
+	if (right > of->most)
+		right = of->most;
+	if (right == EVRIGHT_WRITE && of->right < EVRIGHT_WRITE)
+		of->token++;
+	of->right = right;
+	source->upgradable = true;
+	evsource_await_(source, right < need->right);
+	return right;
+}
+
+static void
+leave_rights(struct evsource *source)
+{
+	rights_left++;
+	free(rights_of(source));
+}
+
+static enum evright
+get_right(struct evsource *source)
+{
+	return rights_of(source)->right;
+}
+
+static uint64_t
+get_token(struct evsource *source)
+{
+	const struct rights *of = rights_of(source);
+
+	return of->right == EVRIGHT_WRITE ? of->token : 0;
+}
+
+static int
+check(struct evsource *source)
+{
+	struct rights *of = rights_of(source);
+
+	of->checked++;
+	if (!of->stale)
+		return 0;
+	of->right = EVRIGHT_NONE;
+	if (of->tells)
+		evsource_lose_(source);
+	return ESTALE;
+}
+
+static const struct evsource_type may_be_lost = {
+    .ask = ask,
+    .leave = leave_rights,
+    .get_right = get_right,
+    .reach = "tests",
+    .get_token = get_token,
+    .check = check,
+};
+
+static const struct evsource_type never_lost = {
+    .ask = ask,
+    .leave = leave_rights,
+    .get_right = get_right,
+    .reach = "tests",
+};
+
+static const struct evsource_type without_upgradables = {
+    .ask = ask,
+    .leave = leave_rights,
+    .get_right = get_right,
+    .reach = "tests",
+    .check = check,
+    .no_upgradable = true,
+};
+
+static void
+make_with(int i, const struct evsource_type *type)
+{
+	rights = support_array(1, sizeof(*rights));
+	rights->source.type = type;
+	rights->source.ask_first = &rights->asks;
+	rights->source.fenced = true;
+	rights->most = EVRIGHT_WRITE;
+	rights->asks = 1;
+	rights_left = 0;
+	make_lock(i);
+	ck_assert_int_eq(evrwlock_set_source_(lock, &rights->source), 0);
+}
+
+void
+make_lock_with_rights(int i)
+{
+	make_with(i, &may_be_lost);
+}
+
+void
+make_lock_without_losses(void)
+{
+	make_with(0, &never_lost);
+}
+
+void
+make_lock_without_upgradables(void)
+{
+	make_with(0, &without_upgradables);
+}
+
+void
+allow(enum evright most)
+{
+	rights->most = most;
+	evwaitqueue_changed_(rights->source.queue);
+}
+
+void
+lose(void)
+{
+	rights->right = EVRIGHT_NONE;
+	evsource_lose_(&rights->source);
+}
+
+static void
+check_loss(bool lost, uint64_t losses)
+{
+	struct evrwlock_stats stats;
+
+	evrwlock_get_stats(lock, &stats);
+	ck_assert(stats.lost == lost);
+	ck_assert_uint_eq(stats.losses, losses);
+}
+
+void
+check_lost(uint64_t losses)
+{
+	check_loss(true, losses);
+	REFUSED(evrwlock_check(lock), ESTALE);
+	ck_assert_uint_eq(evrwlock_get_token(lock), 0);
+}
+
+void
+check_not_lost(uint64_t losses)
+{
+	check_loss(false, losses);
+	ck_assert_int_eq(evrwlock_check(lock), 0);
+}
+
+void
+watch(struct seen *seen, struct evdeferred **d)
+{
+	*seen = (struct seen){0};
+	*d = evrwlock_lost(lock);
+	ck_assert_ptr_nonnull(*d);
+	see(*d, seen);
+}
