@@ -44,6 +44,7 @@ struct evcluster {
 	size_t seat_count;		/* with those that are about to go */
 	uint64_t last_seat;		/* its number */
 	struct evlist connects, closes; /* of struct waiting */
+	struct evlist listings;
 	size_t users; /* frames on the stack that need its memory */
 	bool freed;   /* by its user */
 	bool ended;   /* by its user, and not connected again since */

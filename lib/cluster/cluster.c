@@ -145,6 +145,7 @@ init(struct evcluster *cluster, struct evdefer_base *base,
 	evlist_init_(&cluster->seats);
 	evlist_init_(&cluster->connects);
 	evlist_init_(&cluster->closes);
+	evlist_init_(&cluster->listings);
 	evlist_append_(&clusters->all, &cluster->node);
 	evsession_init_(cluster);
 	evdefer_base_use_(base);

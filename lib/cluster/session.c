@@ -24,6 +24,7 @@
 
 #include <evdefer/base.h>
 
+#include "listing-internal.h"
 #include "resolve-internal.h"
 #include "seat-internal.h"
 
@@ -237,6 +238,7 @@ end_session(struct evcluster *cluster)
 		wire->type->close(wire);
 	evseats_forget_(cluster);
 	lose_rights(cluster);
+	evlistings_fail_(cluster);
 }
 
 static void

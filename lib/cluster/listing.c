@@ -1,0 +1,415 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * It asks for one thing at a time: the locks, then of each who wants to write and who
+ * reads, then what is in each of these nodes.
+ */
+#include "listing-internal.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <evdefer/deferred.h>
+
+#include "../base-internal.h"
+#include "names-internal.h"
+#include "session-internal.h"
+
+#define WHO_SIZE 128
+
+/* A node of a lock. */
+struct found {
+	size_t lock; /* its place among the names */
+	bool writer;
+	bool holding;
+	struct evnode_writer node; /* of a reader only the name */
+	char who[WHO_SIZE];
+	int64_t since_ms;
+};
+
+struct listing {
+	struct evcluster *cluster;
+	struct evlist node;   /* in the list of its cluster */
+	struct evdeferred *d; /* NULL: nobody wants it any more */
+	struct evwire_request request;
+	void (*take)(struct listing *, const struct evwire_answer *);
+	char **locks;
+	size_t lock_count, lock; /* the one that is asked for */
+	struct found *found;
+	size_t count, size, read;
+	size_t first; /* of those of the lock */
+	bool pending;
+	bool no_memory;
+};
+
+static void
+free_listing(struct listing *listing)
+{
+	size_t i;
+
+	evlist_remove_(&listing->node);
+	for (i = 0; i < listing->lock_count; i++)
+		free(listing->locks[i]);
+	free(listing->locks);
+	free(listing->found);
+	free(listing);
+}
+
+/* A request that is under way needs its memory. */
+static struct evdeferred *
+end_listing(struct listing *listing)
+{
+	struct evdeferred *d = listing->d;
+
+	listing->d = NULL;
+	if (!listing->pending)
+		free_listing(listing);
+	return d;
+}
+
+static void
+fail_listing(struct listing *listing, int error, const char *sentence)
+{
+	struct evdeferred *d = end_listing(listing);
+
+	if (d != NULL)
+		evdeferred_errback(d, error, "%s", sentence);
+}
+
+/*
+ * What is fired.
+ */
+
+static size_t
+strings_size(const struct listing *listing)
+{
+	size_t i, size = 0;
+
+	for (i = 0; i < listing->count; i++)
+		size += strlen(listing->locks[listing->found[i].lock]) + 1 +
+			strlen(listing->found[i].who) + 1;
+	return size;
+}
+
+/* Copies the string to the end, and moves that. */
+static const char *
+put_string(char **end, const char *string)
+{
+	const size_t size = strlen(string) + 1;
+	char *copy = *end;
+
+	memcpy(copy, string, size);
+	*end += size;
+	return copy;
+}
+
+/* NULL with ENOMEM. */
+static struct evcluster_listing *
+make_result(const struct listing *listing)
+{
+	const size_t entries = listing->count * sizeof(struct evcluster_entry);
+	struct evcluster_listing *result =
+	    malloc(sizeof(*result) + entries + strings_size(listing));
+	char *end;
+	size_t i;
+
+	if (result == NULL)
+		return evdefer_refuse_new_(ENOMEM);
+	end = (char *)(result->entries + listing->count);
+	result->count = listing->count;
+	for (i = 0; i < listing->count; i++) {
+		const struct found *found = &listing->found[i];
+
+		result->entries[i] = (struct evcluster_entry){
+		    .lock = put_string(&end, listing->locks[found->lock]),
+		    .who = put_string(&end, found->who),
+		    .writer = found->writer,
+		    .holding = found->holding,
+		    .since_ms = found->since_ms};
+	}
+	return result;
+}
+
+static void
+finish(struct listing *listing)
+{
+	struct evcluster_listing *result = make_result(listing);
+
+	if (result == NULL)
+		fail_listing(listing, ENOMEM, strerror(ENOMEM));
+	else
+		evdeferred_fire(
+		    end_listing(listing), evresult_owned(result, free));
+}
+
+/*
+ * Asking.
+ */
+
+static void
+send_list(struct listing *listing, const char *path,
+    void (*take)(struct listing *, const struct evwire_answer *))
+{
+	struct evwire *wire = listing->cluster->wire;
+
+	listing->take = take;
+	listing->pending = wire != NULL && wire->type->list(wire, path, false,
+					       &listing->request) == 0;
+	if (!listing->pending)
+		fail_listing(listing, ENOTCONN, "no server is reached");
+}
+
+static void
+path_of_lock(const struct listing *listing, const char *below, char *path)
+{
+	snprintf(path, EVNAMES_PATH, "%.200s/%.200s%s",
+	    listing->cluster->options.root, listing->locks[listing->lock],
+	    below);
+}
+
+/* NULL, and no_memory. */
+static struct found *
+add_found(struct listing *listing)
+{
+	const size_t size = listing->size > 0 ? 2 * listing->size : 16;
+	struct found *found;
+
+	if (listing->count == listing->size) {
+		found = realloc(listing->found, size * sizeof(*found));
+		if (found == NULL) {
+			listing->no_memory = true;
+			return NULL;
+		}
+		listing->found = found;
+		listing->size = size;
+	}
+	found = &listing->found[listing->count++];
+	*found = (struct found){.lock = listing->lock};
+	return found;
+}
+
+static int
+compare_found(const void *one, const void *two)
+{
+	const struct found *a = one, *b = two;
+
+	if (a->writer != b->writer)
+		return a->writer ? 1 : -1;
+	if (!a->writer)
+		return strcmp(a->node.name, b->node.name);
+	return evnames_is_before_(&a->node, &b->node) ? -1 : 1;
+}
+
+static void ask_for_lock(struct listing *listing);
+
+static void
+take_reader(struct listing *listing, const char *name)
+{
+	struct found *found;
+
+	if (!evnames_is_reader_(name) ||
+	    strlen(name) >= sizeof(found->node.name))
+		return;
+	found = add_found(listing);
+	if (found == NULL)
+		return;
+	found->holding = true;
+	strcpy(found->node.name, name);
+}
+
+static void
+take_readers(struct listing *listing, const struct evwire_answer *answer)
+{
+	const size_t before = listing->count;
+	struct found *first;
+	size_t i;
+
+	for (i = 0; i < answer->count; i++)
+		take_reader(listing, answer->names[i]);
+	first = listing->found + listing->first;
+	if (listing->count > listing->first) {
+		/* Of those that want to write the first does, if nobody reads. */
+		qsort(first, listing->count - listing->first, sizeof(*first),
+		    compare_found);
+		first->holding = listing->count == before || first->holding;
+	}
+	listing->lock++;
+	ask_for_lock(listing);
+}
+
+static void
+take_writers(struct listing *listing, const struct evwire_answer *answer)
+{
+	char path[EVNAMES_PATH];
+	struct evnode_writer writer;
+	struct found *found;
+	size_t i;
+
+	listing->first = listing->count;
+	for (i = 0; i < answer->count; i++) {
+		if (!evnames_is_writer_(answer->names[i]) ||
+		    !evnames_read_writer_(answer->names[i], &writer))
+			continue;
+		found = add_found(listing);
+		if (found == NULL)
+			break;
+		found->writer = true;
+		found->node = writer;
+	}
+	path_of_lock(listing, "/r", path);
+	send_list(listing, path, take_readers);
+}
+
+static void ask_for_node(struct listing *listing);
+
+static void
+take_node(struct listing *listing, const struct evwire_answer *answer)
+{
+	struct found *found = &listing->found[listing->read];
+
+	/* Who has left meanwhile is left out. */
+	if (answer->error == EVWIRE_OK) {
+		snprintf(found->who, sizeof(found->who), "%.*s",
+		    answer->length < WHO_SIZE ? (int)answer->length
+					      : WHO_SIZE - 1,
+		    answer->data);
+		found->since_ms = answer->created_ms;
+		listing->read++;
+	} else {
+		memmove(found, found + 1,
+		    (--listing->count - listing->read) * sizeof(*found));
+	}
+	ask_for_node(listing);
+}
+
+static void
+ask_for_node(struct listing *listing)
+{
+	struct evwire *wire = listing->cluster->wire;
+	char path[EVNAMES_PATH];
+	const struct found *found;
+
+	if (listing->read == listing->count) {
+		finish(listing);
+		return;
+	}
+	found = &listing->found[listing->read];
+	listing->lock = found->lock;
+	path_of_lock(listing, found->writer ? "/" : "/r/", path);
+	strcat(path, found->node.name);
+	listing->take = take_node;
+	listing->pending =
+	    wire != NULL && wire->type->get(wire, path, &listing->request) == 0;
+	if (!listing->pending)
+		fail_listing(listing, ENOTCONN, "no server is reached");
+}
+
+static void
+ask_for_lock(struct listing *listing)
+{
+	char path[EVNAMES_PATH];
+
+	if (listing->no_memory) {
+		fail_listing(listing, ENOMEM, strerror(ENOMEM));
+		return;
+	}
+	if (listing->lock == listing->lock_count) {
+		ask_for_node(listing);
+		return;
+	}
+	path_of_lock(listing, "", path);
+	send_list(listing, path, take_writers);
+}
+
+static int
+compare_strings(const void *one, const void *two)
+{
+	return strcmp(*(char *const *)one, *(char *const *)two);
+}
+
+static void
+take_locks(struct listing *listing, const struct evwire_answer *answer)
+{
+	size_t i;
+
+	listing->locks = calloc(answer->count + 1, sizeof(char *));
+	for (i = 0; i < answer->count && listing->locks != NULL; i++) {
+		if (!evnames_is_lock_(answer->names[i]))
+			continue;
+		listing->locks[listing->lock_count] = strdup(answer->names[i]);
+		if (listing->locks[listing->lock_count] == NULL)
+			break;
+		listing->lock_count++;
+	}
+	listing->no_memory = i < answer->count || listing->locks == NULL;
+	if (!listing->no_memory)
+		qsort(listing->locks, listing->lock_count, sizeof(char *),
+		    compare_strings);
+	ask_for_lock(listing);
+}
+
+static void
+answered(struct evwire_request *request, const struct evwire_answer *answer)
+{
+	struct listing *listing =
+	    EVLIST_ELEMENT(request, struct listing, request);
+
+	listing->pending = false;
+	if (listing->d == NULL)
+		free_listing(listing);
+	/* A lock that has gone meanwhile has nobody. */
+	else if (answer->error == EVWIRE_OK || answer->error == EVWIRE_NO_NODE)
+		listing->take(listing, answer);
+	else
+		fail_listing(listing,
+		    answer->error == EVWIRE_NO_AUTH ? EACCES : ENOTCONN,
+		    answer->sentence != NULL ? answer->sentence : "no answer");
+}
+
+static void
+cancel(struct evdeferred *d, void *arg)
+{
+	(void)d;
+	end_listing(arg);
+}
+
+void
+evlistings_fail_(struct evcluster *cluster)
+{
+	struct listing *listing;
+
+	while (!evlist_empty_(&cluster->listings)) {
+		listing = EVLIST_ELEMENT(
+		    evlist_pop_(&cluster->listings), struct listing, node);
+		listing->pending = false;
+		fail_listing(listing, ENOTCONN,
+		    "the session with the servers has ended");
+	}
+}
+
+struct evdeferred *
+evcluster_list(struct evcluster *cluster)
+{
+	struct listing *listing;
+	struct evdeferred *d;
+
+	if (cluster == NULL)
+		return evdefer_refuse_new_(EINVAL);
+	evdefer_base_check_(cluster->base);
+	if (cluster->wire == NULL || !evsession_is_connected_(cluster))
+		return evdefer_refuse_new_(ENOTCONN);
+	listing = calloc(1, sizeof(*listing));
+	if (listing == NULL)
+		return evdefer_refuse_new_(ENOMEM);
+	listing->cluster = cluster;
+	listing->request.answered = answered;
+	evlist_append_(&cluster->listings, &listing->node);
+	listing->d = d = evdeferred_new(cluster->base, cancel, listing);
+	if (d == NULL) {
+		free_listing(listing);
+		return evdefer_refuse_new_(ENOMEM);
+	}
+	send_list(listing, cluster->options.root, take_locks);
+	return d;
+}
