@@ -10,4 +10,5 @@ case ${1-} in
 esac
 ./check_explore --quiet --depth=4 --seconds=20 &&
 	./check_explore --quiet --depth=4 --seconds=20 --upgrades &&
+	./check_explore --quiet --depth=3 --seconds=20 --policies &&
 	./check_explore --quiet --depth=3 --seconds=20 --groups

@@ -8,23 +8,12 @@
 /* Holds of one mode that a party collects, to keep the states finite. */
 #define MOST_HOLDS 2
 
-static bool
-is_ending_any(const struct model *m)
-{
-	int party;
-
-	for (party = 1; party < m->party_count; party++)
-		if (m->ending[party])
-			return true;
-	return false;
-}
-
 /* While an owner ends, what is given back first is not said: until all is, only
  * what it requests for itself has a foreseeable answer. */
 static bool
 is_foreseeable(const struct model *m, int party)
 {
-	return !is_ending_any(m) || m->ending[party];
+	return !model_is_ending(m) || m->ending[party];
 }
 
 /* While a lock closes, does an owner still wait for it, to be failed in a
@@ -111,7 +100,7 @@ is_blank_lock(const struct model *m, int lock)
 	return true;
 }
 
-/* The same for locks.  Those of a group differ by the owners that their bases have,
+/* The same for locks, if they have the same limit.  Those of a group differ by the owners that their bases have,
  * and by what is under way there. */
 static bool
 is_double_lock(const struct model *m, int lock)
@@ -122,7 +111,8 @@ is_double_lock(const struct model *m, int lock)
 		return false;
 
 	for (i = 0; i < lock; i++)
-		if (is_blank_lock(m, i) && is_blank_lock(m, lock))
+		if (is_blank_lock(m, i) && is_blank_lock(m, lock) &&
+		    m->limits[i] == m->limits[lock])
 			return true;
 	return false;
 }
@@ -230,7 +220,7 @@ static bool
 allows_release(const struct model *m, struct step step)
 {
 	if (!has_party(m, step.who) || !may_use(m, step.who, step.lock) ||
-	    is_stranger(m, step.who, step.lock) || is_ending_any(m) ||
+	    is_stranger(m, step.who, step.lock) || model_is_ending(m) ||
 	    is_failing_in_group(m, step.lock))
 		return false;
 	if (is_let_in_twice(m, step.lock))
@@ -244,7 +234,7 @@ allows_release(const struct model *m, struct step step)
 static bool
 has_deferred(const struct model *m, const struct client *client)
 {
-	if (client->phase == IDLE || client->requesting || is_ending_any(m) ||
+	if (client->phase == IDLE || client->requesting || model_is_ending(m) ||
 	    is_failing_in_group(m, client->lock))
 		return false;
 	/* Has it fired already in a call that is under way? */
@@ -255,7 +245,27 @@ static bool
 allows_pause(const struct model *m, const struct client *client)
 {
 	return client->phase != IDLE && !client->requesting &&
-	       !client->paused && !client->timed && !is_ending_any(m);
+	       !client->paused && !client->timed && !model_is_ending(m);
+}
+
+static bool
+is_held(const struct model *m, int lock)
+{
+	int party, count = 0;
+
+	for (party = 0; party < m->party_count; party++)
+		count += model_received(m, party, lock);
+	return count > 0;
+}
+
+/* Once it is closed it is the holders' only. */
+static bool
+allows_set_limit(const struct model *m, struct step step)
+{
+	return m->limits[step.lock] != step.mode && !model_is_ending(m) &&
+	       (m->status[step.lock] == OPEN ||
+		   (m->status[step.lock] == CLOSED && is_held(m, step.lock))) &&
+	       !is_double_lock(m, step.lock);
 }
 
 /* At how many bases of a group are time limits that may run out?  All count twice at
@@ -344,15 +354,17 @@ model_allows(const struct model *m, struct step step)
 		return allows_pause(m, client);
 	case UNPAUSE:
 		return client->phase != IDLE && client->paused &&
-		       !is_ending_any(m);
+		       !model_is_ending(m);
+	case SET_LIMIT:
+		return allows_set_limit(m, step);
 	case CLOSE:
-		return m->status[step.lock] == OPEN && !is_ending_any(m) &&
+		return m->status[step.lock] == OPEN && !model_is_ending(m) &&
 		       !is_double_lock(m, step.lock);
 	case JOIN:
-		return m->status[step.lock] == GONE && !is_ending_any(m) &&
+		return m->status[step.lock] == GONE && !model_is_ending(m) &&
 		       !m->base_closed[step.lock];
 	case END_OWNER:
-		return !is_ending_any(m) && !is_blank_party(m, step.who) &&
+		return !model_is_ending(m) && !is_blank_party(m, step.who) &&
 		       (!m->grouped || has_one_thing(m, step.who));
 	case TURN:
 	case END_BASE:

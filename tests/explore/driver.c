@@ -167,7 +167,8 @@ compare_lock(int lock)
 	compare_between("writers_granted", stats.writers_granted,
 	    totals->granted[WRITE], totals->granted_slack[WRITE]);
 	compare("longest_queue", stats.longest_queue, totals->longest);
-	if (!run.kind->agrees(run.locks[lock], run.setting->tokens, &stats))
+	if (!run.kind->agrees(run.locks[lock],
+		run.m.tokens > 0 ? run.m.tokens : run.m.limits[lock], &stats))
 		log_fail("a lock does not say the same in all ways");
 	/* While it closes, its waiters fail one by one. */
 	if (!model_is_in(&run.m, CLOSE, lock) &&
@@ -550,9 +551,9 @@ turn(int lock)
 static void *
 create_once(int lock)
 {
-	const struct place place = {base_of(lock), run.group};
+	const struct place place = {base_of(lock), run.group, run.setting};
 
-	return run.kind->create(&place, run.setting->tokens, run.setting->fast);
+	return run.kind->create(&place);
 }
 
 static void
@@ -610,6 +611,8 @@ call(struct step step)
 		return evdeferred_pause(d);
 	case UNPAUSE:
 		return evdeferred_unpause(d);
+	case SET_LIMIT:
+		return run.kind->set_limit(run.locks[step.lock], step.mode);
 	case CLOSE:
 		run.kind->end(run.locks[step.lock]);
 		return 0;

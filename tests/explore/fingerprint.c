@@ -53,6 +53,7 @@ hash_client(const struct model *m, const struct client *client,
 	word = word << 1 | client->expired;
 	word = word << 1 | client->requesting;
 	word = word << 1 | (client->phase == GRANTED && client->late);
+	word = word << 1 | (client->phase == GRANTED && client->at_end);
 	if (client->phase == WAITING || client->phase == GRANTED)
 		word = word << 3 | rank(m, client);
 	if (client->phase == FAILED)
@@ -129,7 +130,8 @@ hash(const struct model *m, const struct names *names)
 		words[names->clients[i]] =
 		    hash_client(m, &m->clients[i], names);
 	for (lock = 0; lock < m->lock_count; lock++) {
-		locks[names->locks[lock]] = m->status[lock];
+		locks[names->locks[lock]] =
+		    m->status[lock] | (uint64_t)m->limits[lock] << 4;
 		if (m->grouped)
 			locks[names->locks[lock]] |= hash_member(m, lock) << 8;
 	}

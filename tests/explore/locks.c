@@ -14,14 +14,19 @@ static const enum evrwlock_mode modes[] = {[READ] = EVRWLOCK_READ,
  */
 
 static void *
-rwlock_create(const struct place *place, int tokens, bool fast)
+rwlock_create(const struct place *place)
 {
-	const unsigned flags = fast ? EVRWLOCK_FAST : 0;
+	const struct setting *setting = place->setting;
+	const unsigned flags = (setting->fast ? EVRWLOCK_FAST : 0) |
+			       (setting->fair ? EVRWLOCK_FAIR : 0);
+	struct evrwlock *lock;
 
-	(void)tokens;
 	if (place->group != NULL)
 		return evrwlock_new_in_group(place->group, place->base, flags);
-	return evrwlock_new(place->base, flags);
+	lock = evrwlock_new(place->base, flags);
+	if (setting->limit > 0)
+		evrwlock_set_reader_limit(lock, setting->limit);
+	return lock;
 }
 
 static void
@@ -68,6 +73,12 @@ rwlock_downgrade(
 	return evrwlock_downgrade(lock, owner, modes[from], modes[to]);
 }
 
+static int
+rwlock_set_limit(void *lock, size_t limit)
+{
+	return evrwlock_set_reader_limit(lock, limit);
+}
+
 static void
 rwlock_get_stats(const void *lock, struct evrwlock_stats *stats)
 {
@@ -75,10 +86,11 @@ rwlock_get_stats(const void *lock, struct evrwlock_stats *stats)
 }
 
 static bool
-rwlock_agrees(const void *lock, int tokens, const struct evrwlock_stats *stats)
+rwlock_agrees(
+    const void *lock, size_t limit, const struct evrwlock_stats *stats)
 {
-	(void)tokens;
-	return evrwlock_is_reading(lock) ==
+	return evrwlock_get_reader_limit(lock) == limit &&
+	       evrwlock_is_reading(lock) ==
 		   (stats->readers_inside + stats->upgradables_inside > 0) &&
 	       evrwlock_is_writing(lock) == (stats->writers_inside > 0);
 }
@@ -88,10 +100,10 @@ rwlock_agrees(const void *lock, int tokens, const struct evrwlock_stats *stats)
  */
 
 static void *
-semaphore_create(const struct place *place, int tokens, bool fast)
+semaphore_create(const struct place *place)
 {
-	return evsemaphore_new(
-	    place->base, (size_t)tokens, fast ? EVSEMAPHORE_FAST : 0);
+	return evsemaphore_new(place->base, place->setting->tokens,
+	    place->setting->fast ? EVSEMAPHORE_FAST : 0);
 }
 
 static void
@@ -144,11 +156,10 @@ semaphore_get_stats(const void *lock, struct evrwlock_stats *stats)
 
 static bool
 semaphore_agrees(
-    const void *lock, int tokens, const struct evrwlock_stats *stats)
+    const void *lock, size_t limit, const struct evrwlock_stats *stats)
 {
-	return evsemaphore_get_limit(lock) == (size_t)tokens &&
-	       evsemaphore_get_tokens(lock) + stats->writers_inside ==
-		   (size_t)tokens;
+	return evsemaphore_get_limit(lock) == limit &&
+	       evsemaphore_get_tokens(lock) + stats->writers_inside == limit;
 }
 
 /*
@@ -156,10 +167,10 @@ semaphore_agrees(
  */
 
 static void *
-mutex_create(const struct place *place, int tokens, bool fast)
+mutex_create(const struct place *place)
 {
-	(void)tokens;
-	return evmutex_new(place->base, fast ? EVMUTEX_FAST : 0);
+	return evmutex_new(
+	    place->base, place->setting->fast ? EVMUTEX_FAST : 0);
 }
 
 static void
@@ -199,10 +210,10 @@ mutex_get_stats(const void *lock, struct evrwlock_stats *stats)
 }
 
 static bool
-mutex_agrees(const void *lock, int tokens, const struct evrwlock_stats *stats)
+mutex_agrees(const void *lock, size_t limit, const struct evrwlock_stats *stats)
 {
-	(void)tokens;
-	return evmutex_is_locked(lock) == (stats->writers_inside > 0);
+	return limit == 1 &&
+	       evmutex_is_locked(lock) == (stats->writers_inside > 0);
 }
 
 const struct lock_kind *
@@ -210,13 +221,15 @@ lock_kind(int tokens)
 {
 	static const struct lock_kind rwlocks = {"evrwlock", rwlock_create,
 	    rwlock_end, rwlock_acquire, rwlock_try, rwlock_release,
-	    rwlock_downgrade, rwlock_get_stats, rwlock_agrees};
+	    rwlock_downgrade, rwlock_set_limit, rwlock_get_stats,
+	    rwlock_agrees};
 	static const struct lock_kind mutexes = {"evmutex", mutex_create,
-	    mutex_end, mutex_acquire, mutex_try, mutex_release, NULL,
+	    mutex_end, mutex_acquire, mutex_try, mutex_release, NULL, NULL,
 	    mutex_get_stats, mutex_agrees};
 	static const struct lock_kind semaphores = {"evsemaphore",
 	    semaphore_create, semaphore_end, semaphore_acquire, semaphore_try,
-	    semaphore_release, NULL, semaphore_get_stats, semaphore_agrees};
+	    semaphore_release, NULL, NULL, semaphore_get_stats,
+	    semaphore_agrees};
 
 	if (tokens == 0)
 		return &rwlocks;

@@ -444,6 +444,9 @@ kind_name(void)
 static const char *
 flags_name(void)
 {
+	if (setting->fair)
+		return setting->fast ? "EVRWLOCK_FAIR | EVRWLOCK_FAST"
+				     : "EVRWLOCK_FAIR";
 	/* That of all kinds. */
 	return setting->fast ? "EVRWLOCK_FAST" : "0";
 }
@@ -534,6 +537,10 @@ print_step(const struct event_of_run *event, const char *indent)
 		break;
 	case UNPAUSE:
 		print("evdeferred_unpause(deferreds[%d]);\n", step.who);
+		break;
+	case SET_LIMIT:
+		print("gives(evrwlock_set_reader_limit(locks[%d], %d), %s);\n",
+		    step.lock, step.mode, code_name(event->result));
 		break;
 	case CLOSE:
 		print("%s_free(locks[%d]);\n", kind_name(), step.lock);
@@ -821,6 +828,9 @@ print_start(void)
 		if (setting->tokens > 1)
 			print("%d, ", setting->tokens);
 		print("%s);\n", flags_name());
+		if (setting->limit > 0)
+			print("\tevrwlock_set_reader_limit(locks[%d], %d);\n",
+			    i, setting->limit);
 	}
 	for (i = 0; i < model->lock_count; i++)
 		if (driver_reserved(ending) > 0 && (i == 0 || model->grouped))

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * check_explore [--seconds=S] [--depth=N] [--quiet] [--groups | --upgrades]: until the time is
- * over (120 s), the depth is reached, or a difference is found.  Locks of one loop,
- * or groups of locks of several loops, or locks that may be upgraded.
+ * check_explore [--seconds=S] [--depth=N] [--quiet] [--groups | --upgrades |
+ * --policies]: until the time is over (120 s), the depth is reached, or a difference is
+ * found.  Locks of one loop, or groups of locks of several loops, or locks that may be
+ * upgraded, or those that are fair or limit their readers.
  *
  * The search is breadth first: each round tries all sequences that are one step
  * longer, in all settings.  A sequence is run from its start each time, since the
@@ -35,6 +36,9 @@ struct search {
 	uint64_t transitions;
 };
 
+/* The settings are explored by kind. */
+enum family { PLAIN, GROUPS, UPGRADES, POLICIES };
+
 static struct search searches[SETTINGS];
 static size_t search_count;
 
@@ -42,11 +46,20 @@ static struct {
 	double seconds;
 	int depth;
 	bool quiet;
-	bool groups;   /* the settings of groups, and not the others; */
-	bool upgrades; /* or those of upgrades */
-} options = {120, LONGEST - 1, false, false, false};
+	enum family family;
+} options = {120, LONGEST - 1, false, PLAIN};
 
 static double started, last_told;
+
+static enum family
+family_of(const struct setting *setting)
+{
+	if (setting->members > 0)
+		return GROUPS;
+	if (setting_has_policy(setting))
+		return POLICIES;
+	return setting->upgrades > 0 ? UPGRADES : PLAIN;
+}
 
 /* The program's own clock is not the real one. */
 static double
@@ -225,8 +238,7 @@ explore(void)
 	size_t i;
 
 	for (i = 0; i < SETTINGS; i++)
-		if (options.groups == (settings[i].members > 0) &&
-		    options.upgrades == (settings[i].upgrades > 0))
+		if (family_of(&settings[i]) == options.family)
 			begin(&searches[search_count++], &settings[i]);
 	while (depth < options.depth && deepen_all(depth + 1))
 		depth++;
@@ -248,16 +260,19 @@ deeper(int depth)
 static const char *
 locks_name(void)
 {
-	if (options.groups)
-		return "the locks of a group";
-	return options.upgrades ? "1 lock or 2" : "2 locks";
+	static const char *const names[] = {[PLAIN] = "2 locks",
+	    [GROUPS] = "the locks of a group",
+	    [UPGRADES] = "1 lock or 2",
+	    [POLICIES] = "1 or 2 locks with a policy"};
+
+	return names[options.family];
 }
 
 static int
 usage(FILE *out)
 {
 	fprintf(out, "usage: check_explore [--seconds=S] [--depth=N] [--quiet] "
-		     "[--groups | --upgrades]\n");
+		     "[--groups | --upgrades | --policies]\n");
 	return 2;
 }
 
@@ -270,6 +285,7 @@ parse(int argc, char **argv)
 	    {"quiet", no_argument, NULL, 'q'},
 	    {"groups", no_argument, NULL, 'g'},
 	    {"upgrades", no_argument, NULL, 'u'},
+	    {"policies", no_argument, NULL, 'p'},
 	    {"help", no_argument, NULL, 'h'}, {NULL, 0, NULL, 0}};
 	int option;
 
@@ -285,10 +301,13 @@ parse(int argc, char **argv)
 			options.quiet = true;
 			break;
 		case 'g':
-			options.groups = true;
+			options.family = GROUPS;
 			break;
 		case 'u':
-			options.upgrades = true;
+			options.family = UPGRADES;
+			break;
+		case 'p':
+			options.family = POLICIES;
 			break;
 		case 'h':
 			usage(stdout);

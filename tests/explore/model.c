@@ -14,6 +14,8 @@ model_init(struct model *m, const struct setting *setting)
 	memset(m, 0, sizeof(*m));
 	m->client_count = (uint8_t)setting->clients;
 	m->fast = setting->fast;
+	m->fair = setting->fair;
+	memset(m->limits, setting->limit, sizeof(m->limits));
 	m->tokens = setting->tokens;
 	m->grouped = setting->members > 0;
 	m->lock_count = m->grouped	    ? setting->members
@@ -51,6 +53,17 @@ model_is_in(const struct model *m, enum kind kind, int object)
 		    (kind == END_OWNER ? step->who : step->lock) == object)
 			return true;
 	}
+	return false;
+}
+
+bool
+model_is_ending(const struct model *m)
+{
+	int party;
+
+	for (party = 1; party < m->party_count; party++)
+		if (m->ending[party])
+			return true;
 	return false;
 }
 
@@ -119,6 +132,7 @@ grant(struct model *m, struct client *client)
 	client->mode = (uint8_t)model_mode_inside((int)client->mode);
 	client->serial = ++m->serial;
 	client->late = m->catching_up;
+	client->at_end = m->fair && model_is_ending(m);
 	set_due(m, client);
 	m->totals[client->lock].granted[client->mode]++;
 }
@@ -146,56 +160,9 @@ first_waiting(struct model *m, int lock, int mode)
 }
 
 static void
-admit_to_tokens(struct model *m, int lock)
-{
-	struct client *next;
-
-	while (model_inside(m, lock, WRITE) < m->tokens &&
-	       (next = first_waiting(m, lock, WRITE)) != NULL)
-		grant(m, next);
-}
-
-static void
-admit_all(struct model *m, int lock, int mode)
-{
-	struct client *next;
-
-	while ((next = first_waiting(m, lock, mode)) != NULL)
-		grant(m, next);
-}
-
-/* Beside others that read. */
-static void
-admit_readers(struct model *m, int lock)
-{
-	struct client *next = first_waiting(m, lock, UPGRADABLE);
-
-	admit_all(m, lock, READ);
-	if (next != NULL && model_inside(m, lock, UPGRADABLE) == 0)
-		grant(m, next);
-}
-
-/* Rules 4 and 5. */
-static void
-admit_by_mode(struct model *m, int lock)
-{
-	const struct client *upgrade = first_waiting(m, lock, UPGRADE);
-
-	if (model_inside(m, lock, WRITE) > 0)
-		return;
-	if (upgrade != NULL) {
-		if (!model_others_read(m, upgrade->party, lock))
-			admit_all(m, lock, UPGRADE);
-	} else if (model_waiting(m, lock, WRITE) == 0) {
-		admit_readers(m, lock);
-	} else if (model_all_inside(m, lock) == 0) {
-		grant(m, first_waiting(m, lock, WRITE));
-	}
-}
-
-static void
 admit(struct model *m, int lock)
 {
+	struct client *next;
 	const bool leaves =
 	    m->status[lock] == CLOSED && model_all_inside(m, lock) == 0;
 
@@ -207,10 +174,8 @@ admit(struct model *m, int lock)
 		return;
 	if (m->status[lock] != OPEN)
 		return;
-	if (m->tokens > 0)
-		admit_to_tokens(m, lock);
-	else
-		admit_by_mode(m, lock);
+	while ((next = model_next_to_enter(m, lock)) != NULL)
+		grant(m, next);
 }
 
 static int
@@ -449,6 +414,17 @@ fail_waiters(struct model *m, int lock)
 			fail(m, client, CODE_SHUTDOWN);
 }
 
+/* Nobody has to leave for that. */
+static int
+begin_set_limit(struct model *m, struct step step)
+{
+	if (m->status[step.lock] != OPEN)
+		return ESHUTDOWN;
+	m->limits[step.lock] = step.mode;
+	admit(m, step.lock);
+	return 0;
+}
+
 static void
 begin_close(struct model *m, int lock)
 {
@@ -572,6 +548,8 @@ model_begin(struct model *m, struct step step)
 		if (client->phase == FIRED || client->due == SETTLED)
 			set_due(m, client);
 		break;
+	case SET_LIMIT:
+		return begin_set_limit(m, step);
 	case CLOSE:
 		begin_close(m, step.lock);
 		break;
@@ -650,12 +628,23 @@ delivers(struct model *m, const struct client *client)
 	       model_is_in(m, TURN, model_base_of(m, client->lock));
 }
 
-/* Is it an earlier one of the same kind that was not told yet? */
+/* Is the order said?  At a fair lock it is that in which they were let in, but not what an
+ * owner that ends gives back first. */
 static bool
-is_before(const struct client *other, const struct client *client)
+are_ordered(const struct model *m, const struct client *other,
+    const struct client *client)
+{
+	return other->mode == client->mode ||
+	       (m->fair && !(other->at_end && client->at_end));
+}
+
+/* Is it an earlier one that was not told yet? */
+static bool
+is_before(const struct model *m, const struct client *other,
+    const struct client *client)
 {
 	return client->phase == GRANTED && other->phase == GRANTED &&
-	       other->lock == client->lock && other->mode == client->mode &&
+	       other->lock == client->lock && are_ordered(m, other, client) &&
 	       other->serial < client->serial;
 }
 
@@ -665,7 +654,7 @@ model_next_told(const struct model *m, int client)
 	int c, first = client;
 
 	for (c = 0; c < m->client_count; c++)
-		if (is_before(&m->clients[c], &m->clients[first]) &&
+		if (is_before(m, &m->clients[c], &m->clients[first]) &&
 		    !m->clients[c].requesting && !m->clients[c].paused)
 			first = c;
 	return first;
@@ -681,7 +670,7 @@ granted(struct model *m, struct client *client)
 		return "a grant is delivered by a call that is not to do that";
 	for (c = 0; c < m->client_count; c++) {
 		other = &m->clients[c];
-		if (!is_before(other, client))
+		if (!is_before(m, other, client))
 			continue;
 		/* It may have fired before it got its callback. */
 		if (other->requesting)

@@ -34,12 +34,17 @@ struct setting {
 	uint8_t members; /* of a group, which the locks are then */
 	uint8_t
 	    upgrades; /* in how many locks one may upgrade: 1 or 2, or in none */
+	bool fair;
+	uint8_t limit; /* of readers, at first; 0: none */
+	bool adjusted; /* the limit may change */
 };
 
 /* The last is for those that wait, or ask: inside they write. */
 enum mode { READ, UPGRADABLE, WRITE, UPGRADE };
 
 #define MODES 3
+
+#define MOST_LIMIT 2
 
 /* What a step does.  Some only with a client, a lock, a mode or a party. */
 enum kind {
@@ -53,6 +58,7 @@ enum kind {
 	FREE,	       /* frees it */
 	PAUSE,
 	UNPAUSE,
+	SET_LIMIT, /* of a lock's readers, to the mode, as a number */
 	CLOSE,	   /* evrwlock_free() */
 	JOIN,	   /* a new member in the place of one that is gone */
 	END_OWNER, /* evowner_free(), and a new owner in its place */
@@ -88,6 +94,7 @@ struct client {
 	bool expired;	 /* its time limit is over */
 	bool requesting; /* the acquire has not returned */
 	bool late;	 /* granted before another came, and told by the loop */
+	bool at_end;	 /* granted at the end of an owner, by a fair lock */
 	uint8_t due;	 /* the call by whose end it has to be told */
 	uint8_t codes;
 	uint16_t serial; /* of the request or the grant */
@@ -148,6 +155,8 @@ struct model {
 	bool grouped; /* each lock has a base of its own; otherwise all have the
 		       * first */
 	bool fast;
+	bool fair;
+	uint8_t limits[LOCKS]; /* of readers; 0: none */
 	uint8_t tokens; /* of each lock; 0: they have readers and writers */
 	bool base_closed[LOCKS];
 	bool catching_up;
@@ -185,8 +194,13 @@ int model_waiting(const struct model *m, int lock, enum mode mode);
 int model_all_inside(const struct model *m, int lock);
 bool model_is_waiting(const struct client *client, int lock, int mode);
 
-/* Whose reads those that want to upgrade do not wait for is known of owners only. */
-bool model_others_read(const struct model *m, int party, int lock);
+/* Does one that waits have another one enter before it, whenever both could? */
+bool model_is_in_front(const struct model *m, const struct client *other,
+    const struct client *client);
+
+/* The one that waits and may enter now, or NULL.  If several may, it is the one that
+ * has waited longest. */
+struct client *model_next_to_enter(struct model *m, int lock);
 
 /* Rules 1 and 2: for one who is not inside. */
 bool model_may_enter(const struct model *m, int lock, int mode);
@@ -220,6 +234,9 @@ int model_next_told(const struct model *m, int client);
 
 /* What the client is to be told: a code, or 0 for a grant. */
 int model_code(const struct model *m, int client);
+
+/* Does an owner end now, and give back one thing after the other? */
+bool model_is_ending(const struct model *m);
 
 /* Is there a call of that kind under way, on that lock or by that party? */
 bool model_is_in(const struct model *m, enum kind kind, int object);

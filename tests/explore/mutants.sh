@@ -3,7 +3,7 @@
 #
 # mutants.sh: does the explorer find bugs?  Builds copies of the library, each
 # with one of the bugs of mutants/*.patch, and explores each until a difference
-# is found, in groups or with upgrades where the name of the patch begins with that.
+# is found, in groups or with upgrades or policies where the name of the patch says so.
 # The test that is printed then has to fail with the bug, and to pass without it.
 #
 # From the environment: srcdir (of tests), CC, CPPFLAGS, CFLAGS, LDFLAGS,
@@ -112,6 +112,7 @@ explore()
 	case $name in
 	group-*) set -- --groups ;;
 	upgrade-*) set -- --upgrades ;;
+	policy-*) set -- --policies ;;
 	*) set -- ;;
 	esac
 	timeout $((seconds + 60)) "$work/explore" --seconds="$seconds" "$@" \

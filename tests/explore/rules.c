@@ -80,8 +80,8 @@ model_all_inside(const struct model *m, int lock)
 }
 
 /* Whose reads those that want to upgrade do not wait for is known of owners only. */
-bool
-model_others_read(const struct model *m, int party, int lock)
+static bool
+others_read(const struct model *m, int party, int lock)
 {
 	const int own =
 	    party > 0 ? model_party_inside(m, party, lock, READ) : 0;
@@ -89,21 +89,91 @@ model_others_read(const struct model *m, int party, int lock)
 	return model_inside(m, lock, READ) > own;
 }
 
-/* Rules 1 and 2. */
-bool
-model_may_enter(const struct model *m, int lock, int mode)
+/* One that is upgradable reads, too. */
+static bool
+is_full(const struct model *m, int lock)
+{
+	return m->limits[lock] > 0 &&
+	       model_inside(m, lock, READ) +
+		       model_inside(m, lock, UPGRADABLE) >=
+		   m->limits[lock];
+}
+
+/* May one of that party be inside beside those that are? */
+static bool
+fits_in(const struct model *m, int party, int lock, int mode)
 {
 	if (m->tokens > 0)
 		return model_inside(m, lock, WRITE) < m->tokens;
-	if (model_inside(m, lock, WRITE) > 0)
-		return false;
+	/* All that upgrade are one party. */
+	if (mode == UPGRADE)
+		return !others_read(m, party, lock);
 	if (mode == WRITE)
 		return model_all_inside(m, lock) == 0;
-	if (model_waiting(m, lock, WRITE) + model_waiting(m, lock, UPGRADE) > 0)
+	if (model_inside(m, lock, WRITE) > 0)
 		return false;
-	return mode == READ || model_inside(m, lock, UPGRADABLE) +
-				       model_waiting(m, lock, UPGRADABLE) ==
-				   0;
+	return !is_full(m, lock) &&
+	       (mode == READ || model_inside(m, lock, UPGRADABLE) == 0);
+}
+
+/* An upgrade comes before all; writers before readers, or in a fair lock before those
+ * that have come later.  One that waits to be upgradable keeps its place only before
+ * others that do. */
+bool
+model_is_in_front(const struct model *m, const struct client *other,
+    const struct client *client)
+{
+	const bool older = other->serial < client->serial;
+
+	if (other == client || other->phase != WAITING ||
+	    other->lock != client->lock || client->mode == UPGRADE)
+		return false;
+	if (other->mode == UPGRADE)
+		return true;
+	if (other->mode == WRITE)
+		return older || (client->mode != WRITE && !m->fair);
+	if (client->mode == WRITE)
+		return older && m->fair;
+	return older && other->mode == client->mode;
+}
+
+static bool
+is_first(const struct model *m, const struct client *client)
+{
+	int c;
+
+	for (c = 0; c < m->client_count; c++)
+		if (model_is_in_front(m, &m->clients[c], client))
+			return false;
+	return true;
+}
+
+/* Rules 4 and 5. */
+struct client *
+model_next_to_enter(struct model *m, int lock)
+{
+	struct client *client, *next = NULL;
+	int c;
+
+	for (c = 0; c < m->client_count; c++) {
+		client = &m->clients[c];
+		if (client->phase == WAITING && client->lock == lock &&
+		    (next == NULL || client->serial < next->serial) &&
+		    is_first(m, client) &&
+		    fits_in(m, client->party, lock, client->mode))
+			next = client;
+	}
+	return next;
+}
+
+/* Rules 1 and 2.  Who comes late is behind all that wait. */
+bool
+model_may_enter(const struct model *m, int lock, int mode)
+{
+	struct client client = {
+	    .mode = (uint8_t)mode, .lock = (uint8_t)lock, .serial = UINT16_MAX};
+
+	return is_first(m, &client) && fits_in(m, 0, lock, mode);
 }
 
 /* An owner that has an upgradable hold, and asks to write, upgrades. */
@@ -125,7 +195,7 @@ answer_upgrade(const struct model *m, int party, int lock)
 		return EPERM;
 	if (model_inside(m, lock, WRITE) > 0)
 		return 0;
-	return model_others_read(m, party, lock) ? EBUSY : 0;
+	return others_read(m, party, lock) ? EBUSY : 0;
 }
 
 /* What an owner gets that is inside. */

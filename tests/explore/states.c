@@ -14,11 +14,12 @@ no_memory(void)
 static bool
 insert(uint64_t *seen, size_t size, uint64_t fingerprint)
 {
-	size_t at = (size_t)fingerprint & (size - 1);
+	size_t at;
 
 	/* 0 is an empty place. */
 	if (fingerprint == 0)
 		fingerprint = 1;
+	at = (size_t)fingerprint & (size - 1);
 	for (; seen[at] != 0; at = (at + 1) & (size - 1))
 		if (seen[at] == fingerprint)
 			return false;

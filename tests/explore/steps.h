@@ -7,8 +7,11 @@
 
 #include "driver.h"
 
-#define SETTINGS 30
+#define SETTINGS 58
 extern const struct setting settings[SETTINGS];
+
+/* Are its locks fair, or are their readers limited? */
+bool setting_has_policy(const struct setting *setting);
 
 /* Steps are numbered in each setting. */
 #define STEPS 128
