@@ -10,11 +10,6 @@ typedef unsigned set;
 
 #define ALL (BIT(READ) | BIT(UPGRADABLE) | BIT(WRITE))
 
-/* With whom one in a mode can't be inside. */
-static const set conflicts[] = {[READ] = BIT(WRITE),
-    [UPGRADABLE] = BIT(UPGRADABLE) | BIT(WRITE),
-    [WRITE] = ALL};
-
 /* Does a writer that waits for all that one in front does stand between the two? */
 static bool
 is_writer_between(const struct model *m, const struct client *front,
@@ -56,7 +51,8 @@ inside(const struct model *m, int party, int lock, set modes)
 	return count;
 }
 
-/* Where an owner may get again what it has: does one wait for its own owner? */
+/* Where an owner may get again what it has: does one wait for its own owner, who is inside,
+ * or in front? */
 static bool
 is_behind_itself(const struct model *m, const struct client *client)
 {
@@ -64,7 +60,7 @@ is_behind_itself(const struct model *m, const struct client *client)
 
 	if (client->mode == UPGRADE || m->tokens > 0)
 		return false;
-	if (inside(m, client->party, client->lock, conflicts[client->mode]) > 0)
+	if (inside(m, client->party, client->lock, ALL) > 0)
 		return true;
 	for (c = 0; c < m->client_count; c++)
 		if (m->clients[c].party == client->party &&
