@@ -86,7 +86,8 @@ give_back_writer(struct evseat *seat)
 		step_down(seat);
 		return;
 	}
-	if (seat->right == EVRIGHT_WRITE)
+	/* It may have been lowered for a step down that did not come to be. */
+	if (seat->right == EVRIGHT_WRITE || !seat->reads)
 		evseat_lower_right_(
 		    seat, seat->reads ? EVRIGHT_READ : EVRIGHT_NONE);
 	evmessages_remove_writer_(seat);
@@ -124,11 +125,44 @@ take_right(struct evseat *seat, enum evright right)
 	evseat_set_right_(seat, right);
 }
 
+static void EVCLUSTER_PRINTF_(3, 4)
+    refuse(struct evseat *seat, int error, const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(seat->reason, sizeof(seat->reason), format, args);
+	va_end(args);
+	seat->pausing = true;
+	evseat_fail_(seat, error);
+}
+
+/* The servers do not go on below zero, as they say: they give the last number again and
+ * again, so that nobody knows who was first. */
+static bool
+is_used_up(const struct evseat *seat)
+{
+	return seat->writer.number < 0 || seat->writer.number == INT32_MAX;
+}
+
+static void
+give_up_writing(struct evseat *seat)
+{
+	evmessages_remove_writer_(seat);
+	refuse(seat, EPROTO,
+	    "%.200s at %.100s: the servers have no number left for one that "
+	    "wants to write; they begin anew once all processes have freed "
+	    "the lock",
+	    seat->path, seat->cluster->server);
+}
+
 static void
 go_on_to_write(struct evseat *seat)
 {
 	if (!seat->writes)
 		evmessages_line_up_(seat);
+	else if (is_used_up(seat))
+		give_up_writing(seat);
 	else if (seat->right == EVRIGHT_WRITE)
 		return;
 	else if (seat->writer_token == 0)
@@ -344,18 +378,6 @@ finish_without_answer(struct evseat *seat, enum evseat_step step)
 	if (seat->error == EVWIRE_OTHER)
 		seat->pausing = true;
 	forget_what_was_seen(seat);
-}
-
-static void EVCLUSTER_PRINTF_(3, 4)
-    refuse(struct evseat *seat, int error, const char *format, ...)
-{
-	va_list args;
-
-	va_start(args, format);
-	vsnprintf(seat->reason, sizeof(seat->reason), format, args);
-	va_end(args);
-	seat->pausing = true;
-	evseat_fail_(seat, error);
 }
 
 static void
