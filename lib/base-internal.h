@@ -66,6 +66,9 @@ struct evdefer_base {
 	unsigned depth;
 	uint64_t due; /* the next turn: by the clock, at once, or never */
 	bool is_set;  /* is its event in the heap of libevent? */
+	/* The outermost delivery has something to do at its end: it may be in nested, or
+	 * the base is closed. */
+	bool unfinished;
 	uint64_t deliveries; /* so far */
 	int priority;	     /* of its turns; -1: the middle one */
 	int turn_priority;   /* of their event, until that is set again */
@@ -156,7 +159,8 @@ evdefer_base_unuse_(struct evdefer_base *base)
 	evdefer_base_collect_(base);
 }
 
-void evdefer_base_run_nested_(struct evdefer_base *base);
+/* What the outermost delivery has to do at its end, but rarely. */
+void evdefer_base_finish_(struct evdefer_base *base);
 
 /* Around each delivery. */
 static inline void
@@ -169,10 +173,16 @@ evdefer_base_enter_(struct evdefer_base *base)
 static inline void
 evdefer_base_leave_(struct evdefer_base *base)
 {
-	if (base->depth == 1 && !evlist_empty_(&base->nested))
-		evdefer_base_run_nested_(base);
-	base->depth--;
-	evdefer_base_collect_(base);
+	if (--base->depth == 0 && base->unfinished)
+		evdefer_base_finish_(base);
+}
+
+/* Has it run when others have, since the stack is full, or it has gone on for long. */
+static inline void
+evdefer_base_nest_(struct evdefer_base *base, struct evlist *node)
+{
+	evlist_append_(&base->nested, node);
+	base->unfinished = true;
 }
 
 /* Has the loop deliver what is in ready, after its next poll. */

@@ -385,6 +385,7 @@ evdefer_base_free(struct evdefer_base *base)
 		return;
 	evdefer_base_check_(base);
 	base->event_base = NULL;
+	base->unfinished = true;
 	evdefer_base_set_plain_(base);
 	base->due = EVDEFER_BASE_AT_ONCE; /* none will come */
 	event_free(base->turn);
@@ -494,8 +495,8 @@ evdefer_base_reserve(struct evdefer_base *base, size_t deferreds, size_t links)
  * bounded by number alone: how much a call has run before it returns must not
  * depend on how busy the machine is.
  */
-void
-evdefer_base_run_nested_(struct evdefer_base *base)
+static void
+run_nested(struct evdefer_base *base)
 {
 	const uint64_t last = base->deliveries + EVDEFER_BASE_BATCH;
 	const bool broken = !evdefer_base_closed_(base) && has_broken(base);
@@ -509,6 +510,16 @@ evdefer_base_run_nested_(struct evdefer_base *base)
 		}
 		deliver_nested(base);
 	}
+}
+
+EVDEFER_NOINLINE_ void
+evdefer_base_finish_(struct evdefer_base *base)
+{
+	base->depth++;
+	run_nested(base);
+	base->depth--;
+	base->unfinished = evdefer_base_closed_(base);
+	evdefer_base_collect_(base);
 }
 
 void

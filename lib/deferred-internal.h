@@ -164,13 +164,20 @@ evdeferred_creation_(const struct evdeferred *d)
 	return (struct evcreation *)(d + 1);
 }
 
+/* Is there memory for one where nobody looks on or debugs, and has nobody come to look
+ * on? */
+static inline bool
+evdeferred_is_at_hand_(const struct evdefer_base *base)
+{
+	return !evpool_is_empty_(&base->deferreds) && !EVPROBES_ON();
+}
+
 /* Is there memory for one, and no need to note where it is made, or to tell an
  * observer? */
 static inline bool
 evdeferred_can_make_(const struct evdefer_base *base)
 {
-	return !evpool_is_empty_(&base->deferreds) && base->plain &&
-	       !EVPROBES_ON();
+	return base->plain && evdeferred_is_at_hand_(base);
 }
 
 /* A new Deferred but for its canceller or result.  The pool is not empty. */

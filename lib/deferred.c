@@ -171,7 +171,7 @@ static void
 queue(struct evdeferred *d)
 {
 	evdeferred_set_(d, EVDEFERRED_QUEUED);
-	evlist_append_(&d->base->nested, &d->node);
+	evdefer_base_nest_(d->base, &d->node);
 }
 
 /* Returns whether d waits.  It may not: the Deferred to wait for may have a result,
@@ -628,6 +628,17 @@ abandon(struct evdeferred *d)
 	evdeferred_clear_(d, EVDEFERRED_PINNED);
 }
 
+static EVDEFER_NOINLINE_ void
+free_slowly(struct evdeferred *d)
+{
+	evdeferred_set_(d, EVDEFERRED_FREED);
+	if (d->flags & (EVDEFERRED_RUNNING | EVDEFERRED_PINNED))
+		return;
+	if (!(d->flags & EVDEFERRED_FIRED))
+		abandon(d);
+	reap(d);
+}
+
 void
 evdeferred_free(struct evdeferred *d)
 {
@@ -635,16 +646,10 @@ evdeferred_free(struct evdeferred *d)
 		return;
 	evdefer_base_check_(d->base);
 	/* The usual end. */
-	if (d->flags == EVDEFERRED_FIRED && evdeferred_is_empty_(d)) {
+	if (d->flags == EVDEFERRED_FIRED && evdeferred_is_empty_(d))
 		evdeferred_give_back_(d);
-		return;
-	}
-	evdeferred_set_(d, EVDEFERRED_FREED);
-	if (d->flags & (EVDEFERRED_RUNNING | EVDEFERRED_PINNED))
-		return;
-	if (!(d->flags & EVDEFERRED_FIRED))
-		abandon(d);
-	reap(d);
+	else
+		free_slowly(d);
 }
 
 void

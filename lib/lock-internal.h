@@ -168,18 +168,19 @@ evlock_exit_(struct evlock *lock, enum evmode mode)
 	lock->sides[mode].inside--;
 }
 
-/* ... and does here.  0, or -1 with ESTALE if its right was lost. */
+/* ... and does here.  0, or -1 with ESTALE if its right was lost, as a release returns:
+ * so its usual way needs no frame. */
 static inline int
 evlock_leave_(
     struct evlock *lock, const struct evowner *owner, enum evmode mode)
 {
 	evlock_exit_(lock, mode);
-	if (!evwaitqueue_is_plain_(&lock->queue))
-		return mode == EVMODE_READ
-			   ? evlock_end_read_specially_(lock, owner)
-			   : evlock_end_slowly_(lock, owner, mode);
-	evwaitqueue_left_(&lock->queue, evlock_waiting_(lock) > 0);
-	return 0;
+	if (evwaitqueue_is_plain_(&lock->queue))
+		return evwaitqueue_left_(
+		    &lock->queue, evlock_waiting_(lock) > 0);
+	if (mode == EVMODE_READ)
+		return evlock_end_read_specially_(lock, owner);
+	return evlock_end_slowly_(lock, owner, mode);
 }
 
 /* Has a Deferred that was put into the queue been granted since?  Many are granted at
@@ -296,15 +297,6 @@ evlock_enter_now_(struct evlock *lock, enum evmode mode)
 	return d;
 }
 
-/* Nothing keeps it out. */
-static inline struct evdeferred *
-evlock_enter_anonymous_(struct evlock *lock, enum evmode mode)
-{
-	if (!evwaitqueue_delivers_now_(&lock->queue))
-		return evlock_enter_in_turn_(lock, mode);
-	return evlock_enter_now_(lock, mode);
-}
-
 /* The next two take the must_wait() of a plain lock, to be inlined with it. */
 static inline struct evdeferred *
 evlock_acquire_anonymous_(struct evlock *lock, enum evmode mode,
@@ -317,7 +309,9 @@ evlock_acquire_anonymous_(struct evlock *lock, enum evmode mode,
 			   : evlock_acquire_specially_(lock, mode);
 	if (must_wait(lock, mode))
 		return evlock_wait_(lock, mode);
-	return evlock_enter_anonymous_(lock, mode);
+	if (!evwaitqueue_plain_delivers_now_(&lock->queue))
+		return evlock_enter_in_turn_(lock, mode);
+	return evlock_enter_now_(lock, mode);
 }
 
 static inline int

@@ -184,6 +184,15 @@ evlock_refuse_(struct evlock *lock, const struct evowner *owner,
 	return d;
 }
 
+/* Nothing keeps it out. */
+static struct evdeferred *
+enter(struct evlock *lock, enum evmode mode)
+{
+	if (!evwaitqueue_delivers_now_(&lock->queue))
+		return evlock_enter_in_turn_(lock, mode);
+	return evlock_enter_now_(lock, mode);
+}
+
 struct evdeferred *
 evlock_acquire_specially_(struct evlock *lock, enum evmode mode)
 {
@@ -200,7 +209,7 @@ evlock_acquire_specially_(struct evlock *lock, enum evmode mode)
 	if (lock->type->must_wait(lock, mode))
 		d = evlock_wait_(lock, mode);
 	else
-		d = evlock_enter_anonymous_(lock, mode);
+		d = enter(lock, mode);
 	if (d == NULL)
 		evlock_forgo_(lock);
 	return d;
@@ -519,7 +528,7 @@ evlock_upgrade_anonymous_(struct evlock *lock)
 	if (lock->type->must_wait_to_upgrade(lock, NULL))
 		d = evlock_wait_(lock, EVMODE_UPGRADE);
 	else if (evwaitqueue_delivers_now_(&lock->queue))
-		d = evlock_enter_anonymous_(lock, EVMODE_WRITE);
+		d = evlock_enter_now_(lock, EVMODE_WRITE);
 	else
 		/* Older writers may wait, so that its ticket is none of theirs. */
 		d = evlock_enter_in_turn_(lock, EVMODE_UPGRADE);

@@ -9,12 +9,14 @@
 /* A function of its own, so that the one that calls it stays short and fast. */
 #if defined(__GNUC__)
 #define EVDEFER_NOINLINE_ __attribute__((noinline))
+#define EVDEFER_REFUSAL_ static __attribute__((noinline, unused))
 #else
 #define EVDEFER_NOINLINE_
+#define EVDEFER_REFUSAL_ static inline
 #endif
 
-/* -1 with errno. */
-static inline int
+/* -1 with errno.  Whoever calls this one last needs no frame for it. */
+EVDEFER_REFUSAL_ int
 evdefer_refuse_(int error)
 {
 	errno = error;
@@ -22,7 +24,7 @@ evdefer_refuse_(int error)
 }
 
 /* NULL with errno. */
-static inline void *
+EVDEFER_REFUSAL_ void *
 evdefer_refuse_new_(int error)
 {
 	errno = error;

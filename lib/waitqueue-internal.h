@@ -89,6 +89,14 @@ evwaitqueue_delivers_now_(const struct evwaitqueue *queue)
 	       evdeferred_can_make_(queue->base);
 }
 
+/* The same for one that is plain, as its base is then. */
+static inline bool
+evwaitqueue_plain_delivers_now_(const struct evwaitqueue *queue)
+{
+	return queue->fast && queue->undelivered == 0 &&
+	       evdeferred_is_at_hand_(queue->base);
+}
+
 /* One that counts as inside by now is to be told so. */
 static inline void
 evwaitqueue_grant_(struct evwaitqueue *queue, struct evdeferred *d)
@@ -117,15 +125,16 @@ void evwaitqueue_hand_out_(struct evwaitqueue *queue);
 void evwaitqueue_catch_up_(struct evwaitqueue *queue);
 
 /* After somebody left: admits others and tells them; frees a closed one that
- * nobody needs any more. */
-void evwaitqueue_changed_(struct evwaitqueue *queue);
+ * nobody needs any more.  0. */
+int evwaitqueue_changed_(struct evwaitqueue *queue);
 
 /* The same after a holder left a plain one, where it is known whether others wait. */
-static inline void
+static inline int
 evwaitqueue_left_(struct evwaitqueue *queue, bool awaited)
 {
 	if (awaited || (queue->fast && queue->undelivered > 0))
-		evwaitqueue_changed_(queue);
+		return evwaitqueue_changed_(queue);
+	return 0;
 }
 
 /* Checks what evwaitqueue_with_() will be given.  0, or -1 with EINVAL. */

@@ -164,7 +164,7 @@ evwaitqueue_catch_up_(struct evwaitqueue *queue)
 	have_loop_hand_out(queue);
 }
 
-void
+int
 evwaitqueue_changed_(struct evwaitqueue *queue)
 {
 	queue->users++;
@@ -174,6 +174,7 @@ evwaitqueue_changed_(struct evwaitqueue *queue)
 	queue->users--;
 	if (queue->closed)
 		collect_queue(queue);
+	return 0;
 }
 
 struct evdeferred *
