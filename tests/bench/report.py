@@ -6,8 +6,13 @@ import re
 import statistics
 import subprocess
 
-BEGIN = "<!-- figures, written by make bench BENCH_SAVE=1 -->\n"
 END = "<!-- end of figures -->\n"
+
+
+def marks(target):
+    """Between these are the figures of that target of make."""
+    return ("<!-- figures, written by make %s BENCH_SAVE=1 -->\n" % target, END)
+
 
 
 def first_line(command):
@@ -122,8 +127,10 @@ def markdown(rows):
     return "\n".join(lines) + "\n"
 
 
-def save(path, judged, all_works, figures, facts, covered):
+def save(path, judged, all_works, figures, facts, covered,
+         between=marks("bench")):
     """Between the marks in the page."""
+    begin, end = between
     with open(path) as page:
         old = page.read()
     about = ("%(processor)s, %(cores)d processors, %(memory_mib)d MiB, Linux "
@@ -133,8 +140,8 @@ def save(path, judged, all_works, figures, facts, covered):
                      markdown(work_rows(all_works, figures)), covered + "\n"])
     with open(path, "w") as page:
         page.write(re.sub(
-            "(?s)" + re.escape(BEGIN) + ".*" + re.escape(END),
-            lambda _: BEGIN + "\n" + new + "\n" + END, old))
+            "(?s)" + re.escape(begin) + ".*?" + re.escape(end),
+            lambda _: begin + "\n" + new + "\n" + end, old))
 
 
 def as_json(judged, all_works, figures, facts, rounds, skipped):
