@@ -314,20 +314,13 @@ lacks_upgradable(const struct evrwlock *lock)
 	       lock->lock.source->type->no_upgradable;
 }
 
-static EVDEFER_NOINLINE_ int
-check_unusual_form(const struct evrwlock *lock, enum evrwlock_mode mode)
-{
-	if (lock == NULL || (unsigned)mode > EVRWLOCK_WRITE)
-		return evdefer_refuse_(EINVAL);
-	return lacks_upgradable(lock) ? evdefer_refuse_(ENOTSUP) : 0;
-}
-
 static inline int
 check_form(const struct evrwlock *lock, enum evrwlock_mode mode)
 {
-	/* Neither to read nor to write. */
-	if (lock == NULL || ((unsigned)mode & ~(unsigned)EVRWLOCK_WRITE) != 0)
-		return check_unusual_form(lock, mode);
+	if (lock == NULL || (unsigned)mode > EVRWLOCK_WRITE)
+		return evdefer_refuse_(EINVAL);
+	if (mode == EVRWLOCK_UPGRADABLE && lacks_upgradable(lock))
+		return evdefer_refuse_(ENOTSUP);
 	return 0;
 }
 
