@@ -100,36 +100,51 @@ static const struct evsource_type without_upgradables = {
     .no_upgradable = true,
 };
 
-static void
-make_with(int i, const struct evsource_type *type)
+static bool
+make_with(struct evdefer_base *of, bool fast, const struct evsource_type *type)
 {
-	rights = support_array(1, sizeof(*rights));
+	rights_left = 0;
+	rights = calloc(1, sizeof(*rights));
+	lock =
+	    rights != NULL ? evrwlock_new(of, fast ? EVRWLOCK_FAST : 0) : NULL;
+	if (lock == NULL) {
+		free(rights);
+		return false;
+	}
 	rights->source.type = type;
 	rights->source.ask_first = &rights->asks;
 	rights->source.fenced = true;
 	rights->most = EVRIGHT_WRITE;
 	rights->asks = 1;
-	rights_left = 0;
-	make_lock(i);
-	ck_assert_int_eq(evrwlock_set_source_(lock, &rights->source), 0);
+	if (evrwlock_set_source_(lock, &rights->source) == 0)
+		return true;
+	free(rights);
+	evrwlock_free(lock);
+	return false;
+}
+
+bool
+make_lock_of(struct evdefer_base *of, bool fast)
+{
+	return make_with(of, fast, &may_be_lost);
 }
 
 void
 make_lock_with_rights(int i)
 {
-	make_with(i, &may_be_lost);
+	ck_assert(make_with(base, i % 2 == 1, &may_be_lost));
 }
 
 void
 make_lock_without_losses(void)
 {
-	make_with(0, &never_lost);
+	ck_assert(make_with(base, false, &never_lost));
 }
 
 void
 make_lock_without_upgradables(void)
 {
-	make_with(0, &without_upgradables);
+	ck_assert(make_with(base, false, &without_upgradables));
 }
 
 void

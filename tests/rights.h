@@ -27,6 +27,9 @@ extern int rights_left;
 /* The lock, with all rights to be had. */
 void make_lock_with_rights(int i);
 
+/* The same of another base, without an assertion: false if there is no memory. */
+bool make_lock_of(struct evdefer_base *of, bool fast);
+
 /* The same without tokens or losses, and without upgradable reads. */
 void make_lock_without_losses(void);
 void make_lock_without_upgradables(void);
