@@ -1,38 +1,35 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * evlock: runs a command under a readers-writer lock on a file.
+ * evlock: runs a command under a readers-writer lock on a file, or of a cluster.
  *
  * The body of evrwlock_with() starts the command, and its Deferred fires when that has
  * ended.  Signals are handed on from their handlers, by kill(), which may be called
  * there.
  */
+#include "evlock.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
-#include <signal.h>
 #include <spawn.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/time.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <event2/event.h>
-#include <evdefer.h>
 
-/* As of timeout(1), env(1) and the shell. */
-enum {
-	STATUS_TIMED_OUT = 124,
-	STATUS_FAILED = 125,
-	STATUS_NOT_RUN = 126,
-	STATUS_NOT_FOUND = 127,
-	STATUS_SIGNAL = 128
-};
+/* How long a command has to end when the lock was lost. */
+#define GRACE_SECONDS 5
 
 /* Longer than anybody waits, and a time_t of 32 bits has room for it. */
 #define MOST_SECONDS 1e9
+
+/* A day: no servers allow as much. */
+#define MOST_SESSION 86400
 
 #ifndef PACKAGE_VERSION
 #define PACKAGE_VERSION "unknown"
@@ -40,29 +37,15 @@ enum {
 
 extern char **environ;
 
-struct options {
-	const char *path;
-	enum evrwlock_mode mode;
-	const struct timeval *patience; /* NULL: as long as it takes */
-	bool inherit;
-	char **command;
-};
-
-struct run {
-	const struct options *options;
-	struct event_base *loop;
-	struct evdefer_base *base;
-	struct evdeferred *ended; /* fires when the command has */
-	sigset_t mask;		  /* as it was, for the command */
-	int status;
-};
-
 /* For the handlers; 0 when there is none. */
 static volatile pid_t command;
 
 static const char usage_text[] =
     "usage: evlock [-r | -w] [-t SECONDS] -f FILE -- COMMAND [ARGUMENT...]\n"
-    "Run a command under a readers-writer lock on a file.\n"
+    "       evlock [-r | -w] [-t SECONDS] -c SERVERS NAME -- COMMAND "
+    "[ARGUMENT...]\n"
+    "       evlock [-t SECONDS] -c SERVERS --list\n"
+    "Run a command under a readers-writer lock on a file, or of a cluster.\n"
     "\n"
     "  -r, --read             share the lock with others that read\n"
     "  -w, --write            have it alone (the default)\n"
@@ -71,16 +54,26 @@ static const char usage_text[] =
     "  -i, --inherit          keep the file locked for what the command "
     "leaves\n"
     "                         running, and if evlock is killed\n"
+    "  -c, --cluster=SERVERS  the servers of ZooKeeper, HOST:PORT,..., which "
+    "have\n"
+    "                         the lock NAME; the command finds its token in\n"
+    "                         EVLOCK_TOKEN\n"
+    "  -s, --session=SECONDS  for how long they keep what is held by one that "
+    "they\n"
+    "                         do not hear of (15)\n"
+    "  -l, --list             show who holds a lock, and who waits to write\n"
     "  -h, --help             show this\n"
     "  -V, --version          show the version\n"
     "\n"
     "Writers that wait come before readers that come after them.  The exit\n"
-    "status is that of the command, or 128 and the signal that ended it; 124\n"
-    "when the time is over; 125 if evlock failed, 126 if the command cannot "
+    "status is that of the command, or 128 and the signal that ended it; 123 "
+    "when\n"
+    "the lock was lost meanwhile; 124 when the time is over; 125 if evlock "
+    "failed, 126 if the command cannot "
     "be\n"
     "run, 127 if it is not found.\n";
 
-static void
+void
 complain(const char *what, int error)
 {
 	fprintf(stderr, "evlock: %s: %s\n", what, strerror(error));
@@ -211,6 +204,32 @@ start(const struct run *run)
 	return error;
 }
 
+/* What it writes can be refused by whoever has seen a higher one. */
+static int
+set_token(const struct run *run)
+{
+	const uint64_t token = evrwlock_get_token(run->lock);
+	char text[24];
+
+	if (token == 0)
+		return unsetenv("EVLOCK_TOKEN");
+	snprintf(text, sizeof(text), "%llu", (unsigned long long)token);
+	return setenv("EVLOCK_TOKEN", text, 1);
+}
+
+void
+signal_command(int number)
+{
+	sigset_t all, before;
+
+	/* A handler may not find the number of another process either. */
+	sigfillset(&all);
+	sigprocmask(SIG_SETMASK, &all, &before);
+	if (command > 0)
+		kill(command, number);
+	sigprocmask(SIG_SETMASK, &before, NULL);
+}
+
 /* Under the lock. */
 static struct evresult
 run_command(void *arg)
@@ -219,8 +238,12 @@ run_command(void *arg)
 	int error;
 
 	run->ended = evdeferred_new(run->base, NULL, NULL);
-	if (run->ended == NULL)
-		return evresult_fail(errno, NULL);
+	if (run->ended == NULL || set_token(run) == -1) {
+		error = errno;
+		evdeferred_free(run->ended);
+		run->ended = NULL;
+		return evresult_fail(error, NULL);
+	}
 	error = start(run);
 	if (error != 0) {
 		complain(run->options->command[0], error);
@@ -262,12 +285,40 @@ on_child(evutil_socket_t number, short what, void *arg)
 	/* Others may have the lock now, and are not to lose it. */
 	if (run->options->inherit)
 		_exit(run->status);
-	evdeferred_callback(run->ended, NULL);
+	if (run->ended != NULL) {
+		evdeferred_callback(run->ended, NULL);
+		return;
+	}
+	/* It had lost the lock before. */
+	run->status = STATUS_LOST;
+	event_base_loopbreak(run->loop);
 }
 
 /*
  * The lock.
  */
+
+static void
+on_grace_over(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd;
+	(void)what;
+	(void)arg;
+	signal_command(SIGKILL);
+}
+
+/* Others may have the lock by now: the command is to end. */
+static void
+end_command(struct run *run)
+{
+	const struct timeval grace = {GRACE_SECONDS, 0};
+
+	run->ended = NULL;
+	signal_command(SIGTERM);
+	/* It may be stopped. */
+	signal_command(SIGCONT);
+	event_base_once(run->loop, -1, EV_TIMEOUT, on_grace_over, NULL, &grace);
+}
 
 static struct evresult
 on_end(void *value, void *arg)
@@ -289,14 +340,20 @@ on_failure(struct evfailure *failure, void *arg)
 		fprintf(stderr, "evlock: %s\n", evfailure_get_message(failure));
 		run->status = STATUS_FAILED;
 	}
-	event_base_loopbreak(run->loop);
+	if (command > 0)
+		end_command(run);
+	else
+		event_base_loopbreak(run->loop);
 	return evresult_value(NULL);
 }
 
-static void
+void
 run_with(struct run *run, struct evrwlock *lock)
 {
-	struct evdeferred *d = evrwlock_with(lock, NULL, run->options->mode,
+	struct evdeferred *d;
+
+	run->lock = lock;
+	d = evrwlock_with(lock, NULL, run->options->mode,
 	    run->options->patience, run_command, run);
 
 	if (d != NULL &&
@@ -338,6 +395,24 @@ run_on_file(struct run *run)
 	evrwlock_free(lock);
 }
 
+#ifndef HAVE_CLUSTER
+static void
+run_nowhere(struct run *run)
+{
+	(void)run;
+	fputs("evlock: --cluster: built without libevdefer-cluster\n", stderr);
+}
+#define run_in_cluster run_nowhere
+#define list_cluster run_nowhere
+#endif
+
+static void (*reach(const struct options *options))(struct run *)
+{
+	if (options->servers == NULL)
+		return run_on_file;
+	return options->name != NULL ? run_in_cluster : list_cluster;
+}
+
 static int
 run_under_lock(const struct options *options)
 {
@@ -349,7 +424,7 @@ run_under_lock(const struct options *options)
 	run.base = run.loop != NULL ? evdefer_base_new(run.loop) : NULL;
 	children = run.base != NULL ? watch_children(&run) : NULL;
 	if (children != NULL) {
-		run_on_file(&run);
+		reach(options)(&run);
 		event_free(children);
 	} else {
 		complain("cannot start", errno);
@@ -392,6 +467,42 @@ parse_seconds(const char *text, struct timeval *duration)
 	return true;
 }
 
+/* What it is called with, beside the options; 0, or a status. */
+static int
+take_arguments(struct options *options, bool list, int argc, char **argv)
+{
+	if ((options->path == NULL) == (options->servers == NULL))
+		return misused(options->path == NULL
+				   ? "no lock file: --file, or --cluster"
+				   : "--file and --cluster: one of them",
+		    "");
+	if (list)
+		return options->servers == NULL || argc > 0
+			   ? misused("--list is for a --cluster alone", "")
+			   : 0;
+	if (options->servers != NULL) {
+		if (argc == 0)
+			return misused("no name of a lock", "");
+		if (options->inherit)
+			return misused("--inherit is for files", "");
+		if (options->patience != NULL && !timerisset(options->patience))
+			return misused(
+			    "--timeout=0: the servers of a cluster "
+			    "take some time to answer; allow a second",
+			    "");
+		options->name = *argv++;
+		/* What is left of "--", as getopt_long() does not look beyond. */
+		if (--argc > 0 && strcmp(*argv, "--") == 0) {
+			argv++;
+			argc--;
+		}
+	}
+	if (argc == 0)
+		return misused("no command", "");
+	options->command = argv;
+	return 0;
+}
+
 int
 main(int argc, char **argv)
 {
@@ -401,16 +512,20 @@ main(int argc, char **argv)
 	    {"timeout", required_argument, NULL, 't'},
 	    {"file", required_argument, NULL, 'f'},
 	    {"inherit", no_argument, NULL, 'i'},
+	    {"cluster", required_argument, NULL, 'c'},
+	    {"session", required_argument, NULL, 's'},
+	    {"list", no_argument, NULL, 'l'},
 	    {"help", no_argument, NULL, 'h'},
 	    {"version", no_argument, NULL, 'V'},
 	    {NULL, 0, NULL, 0},
 	};
 	struct options options = {.mode = EVRWLOCK_WRITE};
-	struct timeval duration;
-	int option;
+	struct timeval duration, session;
+	bool list = false;
+	int option, status;
 
 	while ((option = getopt_long(
-		    argc, argv, "+rwt:f:ihV", long_options, NULL)) != -1) {
+		    argc, argv, "+rwt:f:ic:s:lhV", long_options, NULL)) != -1) {
 		switch (option) {
 		case 'r':
 			options.mode = EVRWLOCK_READ;
@@ -430,6 +545,20 @@ main(int argc, char **argv)
 		case 'i':
 			options.inherit = true;
 			break;
+		case 'c':
+			options.servers = optarg;
+			break;
+		case 's':
+			if (!parse_seconds(optarg, &session) ||
+			    session.tv_sec > MOST_SESSION)
+				return misused(
+				    "no number of seconds: ", optarg);
+			options.session_ms = (int)(session.tv_sec * 1000 +
+						   session.tv_usec / 1000);
+			break;
+		case 'l':
+			list = true;
+			break;
 		case 'h':
 			fputs(usage_text, stdout);
 			return fflush(stdout) == 0 ? 0 : STATUS_FAILED;
@@ -441,10 +570,6 @@ main(int argc, char **argv)
 			return STATUS_FAILED;
 		}
 	}
-	if (options.path == NULL)
-		return misused("no lock file: --file", "");
-	if (optind == argc)
-		return misused("no command", "");
-	options.command = argv + optind;
-	return run_under_lock(&options);
+	status = take_arguments(&options, list, argc - optind, argv + optind);
+	return status != 0 ? status : run_under_lock(&options);
 }
