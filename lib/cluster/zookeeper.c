@@ -46,6 +46,9 @@ struct zookeeper {
 	char why[128];
 };
 
+/* Until it connects to the next server, when one has refused at once. */
+#define RETRY_US 20000
+
 /* Most paths and names are short. */
 #define NAME_SIZE 512
 
@@ -281,11 +284,13 @@ ask_client(struct zookeeper *zookeeper)
 	int fd = -1, interest = 0;
 
 	event_del(zookeeper->socket);
-	/* What fails here is tried again after the timeout. */
-	if (zookeeper_interest(zookeeper->handle, &fd, &interest, &timeout) !=
-		ZOK &&
-	    fd == -1 && timeout.tv_sec == 0)
-		timeout.tv_usec = 100000;
+	/* Where it fails it may have closed the socket that it names. */
+	if (zookeeper_interest(
+		zookeeper->handle, &fd, &interest, &timeout) != ZOK) {
+		fd = -1;
+		if (timeout.tv_sec == 0)
+			timeout.tv_usec = RETRY_US;
+	}
 	if (timeout.tv_sec == 0 && timeout.tv_usec < 1000)
 		timeout.tv_usec = 1000;
 	put_back(zookeeper, fd, interest, &timeout);
