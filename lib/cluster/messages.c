@@ -247,6 +247,7 @@ void
 evmessages_join_(struct evseat *seat)
 {
 	begin(seat, EVSEAT_JOIN);
+	seat->kept_token = 0;
 	send_join(seat, NULL);
 }
 
@@ -256,6 +257,8 @@ evmessages_step_down_(struct evseat *seat)
 	char left[EVNAMES_PATH];
 
 	begin(seat, EVSEAT_STEP_DOWN);
+	if (seat->writer_token != 0)
+		seat->kept_token = seat->writer_token;
 	path_of_writer(seat, left);
 	send_join(seat, left);
 }
@@ -394,8 +397,10 @@ take_change(struct evseat *seat, const struct evwire_answer *answer)
 {
 	if (seat->step == EVSEAT_LINE_UP)
 		take_place(seat, answer);
-	else if (seat->step == EVSEAT_JOIN || seat->step == EVSEAT_STEP_DOWN)
+	else if (seat->step == EVSEAT_JOIN)
 		seat->reader_token = answer->zxid;
+	else if (seat->step == EVSEAT_STEP_DOWN)
+		seat->reader_token = seat->kept_token;
 	else if (seat->step == EVSEAT_GET_TOKEN)
 		take_token(seat, answer);
 	else if (seat->step == EVSEAT_WATCH)

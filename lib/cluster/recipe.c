@@ -291,7 +291,9 @@ static void
 finish_find(struct evseat *seat)
 {
 	seat->unsure = false;
-	seat->writer_token = seat->reader_token = 0;
+	seat->writer_token = 0;
+	if (seat->right == EVRIGHT_NONE)
+		seat->reader_token = seat->kept_token;
 	tidy(seat);
 	lose_without_node(seat);
 }

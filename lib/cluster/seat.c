@@ -154,7 +154,6 @@ get_right_of_seat(struct evsource *source)
 	return seat_of(source)->right;
 }
 
-/* While it steps down it still has the one that it wrote with. */
 static uint64_t
 get_token_of_seat(struct evsource *source)
 {
@@ -162,8 +161,12 @@ get_token_of_seat(struct evsource *source)
 
 	if (seat->right == EVRIGHT_NONE)
 		return 0;
-	return seat->right == EVRIGHT_READ && seat->reads ? seat->reader_token
-							  : seat->writer_token;
+	if (seat->right == EVRIGHT_WRITE)
+		return seat->writer_token;
+	/* While it steps down, or the connection was lost over that. */
+	if (!seat->reads && seat->kept_token != 0)
+		return seat->kept_token;
+	return seat->reader_token;
 }
 
 /* Sockets may be looked at before timers: it looks at the clock itself. */
@@ -309,6 +312,7 @@ evseats_forget_(struct evcluster *cluster)
 		seat->ready = seat->member = seat->unsure = false;
 		seat->reads = seat->writes = false;
 		seat->discarded = seat->recalled = false;
+		seat->kept_token = 0;
 		seat->seen = EVSEAT_UNSEEN;
 		seat->watching = seat->own_pending = false;
 		seat->own_watched[0] = '\0';

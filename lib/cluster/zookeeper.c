@@ -285,8 +285,8 @@ ask_client(struct zookeeper *zookeeper)
 
 	event_del(zookeeper->socket);
 	/* Where it fails it may have closed the socket that it names. */
-	if (zookeeper_interest(
-		zookeeper->handle, &fd, &interest, &timeout) != ZOK) {
+	if (zookeeper_interest(zookeeper->handle, &fd, &interest, &timeout) !=
+	    ZOK) {
 		fd = -1;
 		if (timeout.tv_sec == 0)
 			timeout.tv_usec = RETRY_US;
