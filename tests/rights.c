@@ -194,3 +194,34 @@ watch(struct seen *seen, struct evdeferred **d)
 	ck_assert_ptr_nonnull(*d);
 	see(*d, seen);
 }
+
+void
+enter(struct waiter *waiter, enum evrwlock_mode mode)
+{
+	want(waiter, mode);
+	settle();
+	ck_assert_int_eq(waiter->granted, 1);
+}
+
+void
+want_for(struct waiter *waiter, struct evowner *owner, enum evrwlock_mode mode)
+{
+	wait_with(waiter, evrwlock_acquire(lock, owner, mode), lock);
+	waiter->mode = mode;
+}
+
+void
+enter_for(struct waiter *waiter, struct evowner *owner, enum evrwlock_mode mode)
+{
+	want_for(waiter, owner, mode);
+	settle();
+	ck_assert_int_eq(waiter->granted, 1);
+}
+
+void
+check_failed(const struct waiter *waiter, int code)
+{
+	ck_assert_int_eq(waiter->failed, code);
+	ck_assert_int_eq(waiter->granted, 0);
+	ck_assert_int_eq(waiter->ended, 1);
+}

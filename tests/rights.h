@@ -47,4 +47,14 @@ void check_not_lost(uint64_t losses);
 /* Waits for a loss. */
 void watch(struct seen *seen, struct evdeferred **d);
 
+/* Gets the lock; wants it for an owner, and gets it. */
+void enter(struct waiter *waiter, enum evrwlock_mode mode);
+void want_for(
+    struct waiter *waiter, struct evowner *owner, enum evrwlock_mode mode);
+void enter_for(
+    struct waiter *waiter, struct evowner *owner, enum evrwlock_mode mode);
+
+/* That it was told of a failure, and of nothing else. */
+void check_failed(const struct waiter *waiter, int code);
+
 #endif
