@@ -27,6 +27,8 @@
  * nobody waits for does not pay for a million that share a lock.  The second part
  * goes once through each queue, and each hold, that the first has come to.
  */
+#include <assert.h>
+
 #include "owner-internal.h"
 #include "result-internal.h"
 #include "text-internal.h"
@@ -92,10 +94,13 @@ is_decided(struct search *search)
 	return false;
 }
 
+/* A search after the play finds nobody that the one before has not. */
 static bool
 is_stuck(const struct search *search, const struct evowner *owner)
 {
-	return owner->seen >= search->played && owner->unmet > 0;
+	assert(owner->seen >= search->played);
+	(void)search;
+	return owner->unmet > 0;
 }
 
 /* Queues an owner that the request waits for. */
@@ -345,7 +350,8 @@ find_for(struct search *search, struct evowner *waiter)
 	}
 }
 
-/* Does the owner wait for itself?  A choice is followed to all its ends. */
+/* Does the owner wait for itself?  A choice is followed to all its ends, and then nothing
+ * else decides. */
 static bool
 comes_back(struct search *search)
 {
@@ -357,13 +363,15 @@ comes_back(struct search *search)
 	find_for(search, owner);
 	for (at = search->first; at != NULL && !is_decided(search);
 	     at = at->queue_next) {
-		found |= at == owner;
-		if (found && !search->choice)
-			return true;
-		if (at != owner)
+		if (at != owner) {
 			find_for(search, at);
+			continue;
+		}
+		if (!search->choice)
+			return true;
+		found = search->awaited = true;
 	}
-	return found && !is_decided(search);
+	return found;
 }
 
 /*
@@ -385,6 +393,7 @@ is_room_for(const struct evlock *lock, enum evmode mode)
 	const size_t readers = lock->sides[EVMODE_READ].stuck;
 	const size_t upgradables = lock->sides[EVMODE_UPGRADABLE].stuck;
 	const struct evrequest *request;
+	size_t own;
 
 	if (lock->sides[EVMODE_WRITE].stuck > 0)
 		return false;
@@ -395,7 +404,8 @@ is_room_for(const struct evlock *lock, enum evmode mode)
 			   readers + upgradables < lock->limit) &&
 		       (mode == EVMODE_READ || upgradables == 0);
 	request = evrequest_of_(next_of(&lock->sides[mode]));
-	return request == NULL || readers <= evhold_count_reads_(request->hold);
+	own = request != NULL ? evhold_count_reads_(request->hold) : 0;
+	return readers <= own;
 }
 
 static bool

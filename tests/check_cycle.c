@@ -432,6 +432,128 @@ START_TEST(no_cycle_while_a_reader_can_leave)
 }
 END_TEST
 
+/* Nobody in particular waits to upgrade until ann, who waits for cid, has left: so cid
+ * can't read behind that. */
+START_TEST(a_cycle_behind_an_upgrade_of_nobody)
+{
+	struct evrwlock *fair = evrwlock_new(
+	    base, EVRWLOCK_FAIR | (_i % 2 == 0 ? 0 : EVRWLOCK_FAST));
+	struct waiter a, c, up;
+
+	ck_assert_ptr_nonnull(fair);
+	make_all(_i);
+	ck_assert_int_eq(evrwlock_try(fair, NULL, EVRWLOCK_UPGRADABLE), 0);
+	ck_assert_int_eq(evrwlock_try(fair, ann, EVRWLOCK_READ), 0);
+	take_mutex(mutex, cid);
+	wait_with(&up, evrwlock_upgrade(fair, NULL), fair);
+	want_mutex(&a, mutex, ann);
+	request(&c, fair, cid, EVRWLOCK_READ);
+	says(&c, "deadlock: cid waits to read a lock, held by ann; "
+		 "ann waits for door, held by cid");
+	leave(fair, ann, EVRWLOCK_READ);
+	ck_assert_int_eq(up.granted, 1);
+	ck_assert_int_eq(evrwlock_release(fair, NULL, EVRWLOCK_WRITE), 0);
+	ck_assert_int_eq(evrwlock_release(fair, NULL, EVRWLOCK_UPGRADABLE), 0);
+	evrwlock_free(fair);
+	free_waiters(&a, 1);
+	free_waiters(&c, 1);
+	done_all(&up, 1);
+}
+END_TEST
+
+/* ann has asked for the lock twice, and for a token.  When bob has left she gets them,
+ * whatever she wants to do, and leaves in turn: cid may wait for her. */
+START_TEST(no_cycle_through_one_that_has_asked_twice)
+{
+	static const enum evrwlock_mode modes[][2] = {
+	    {EVRWLOCK_READ, EVRWLOCK_READ}, {EVRWLOCK_WRITE, EVRWLOCK_READ}};
+	struct waiter w[4];
+
+	make_all(_i);
+	take_lock(0, bob, EVRWLOCK_WRITE);
+	take_token(bob);
+	take_token(cid);
+	take_mutex(mutex, ann);
+	request(&w[0], locks[0], ann, modes[_i / 2][0]);
+	request(&w[1], locks[0], ann, modes[_i / 2][1]);
+	want_token(&w[2], ann);
+	want_mutex(&w[3], mutex, cid);
+	ck_assert_int_eq(w[0].ended + w[1].ended + w[2].ended + w[3].ended, 0);
+	end_owner(&bob);
+	settle();
+	ck_assert_int_eq(w[0].granted + w[2].granted, 2);
+	end_owner(&ann);
+	settle();
+	ck_assert_int_eq(w[3].granted, 1);
+	done_all(w, 4);
+}
+END_TEST
+
+/* cid upgrades, and has a read besides that he was not told of: he does not wait for it. */
+START_TEST(no_cycle_through_a_read_of_ones_own)
+{
+	struct waiter a, c[3];
+
+	make_all(_i);
+	get(&c[0], locks[0], cid, EVRWLOCK_UPGRADABLE);
+	take_lock(0, bob, EVRWLOCK_READ);
+	request(&a, locks[0], ann, EVRWLOCK_WRITE);
+	request(&c[1], locks[0], cid, EVRWLOCK_READ);
+	wait_with(&c[2], evrwlock_upgrade(locks[0], cid), locks[0]);
+	settle();
+	ck_assert_int_eq(c[1].granted, 1);
+	ck_assert_int_eq(c[2].ended, 0);
+	leave(locks[0], bob, EVRWLOCK_READ);
+	ck_assert_int_eq(c[2].granted, 1);
+	end_owner(&cid);
+	settle();
+	ck_assert_int_eq(a.granted, 1);
+	free_waiters(&a, 1);
+	done_all(c, 3);
+}
+END_TEST
+
+/* ann and bob wait for each other since the limit was lowered, which could not be told.
+ * cid waits for ann, and for dan, who waits for a token of cid's or of nobody's. */
+START_TEST(a_deadlock_of_others_is_none_of_ones_own)
+{
+	struct evowner *dan = evowner_new(base, "dan");
+	struct waiter a, b, c[2], d;
+
+	ck_assert_ptr_nonnull(dan);
+	make_all(_i);
+	ck_assert_int_eq(evrwlock_set_reader_limit(locks[0], 2), 0);
+	take_lock(0, bob, EVRWLOCK_READ);
+	take_lock(0, NULL, EVRWLOCK_READ);
+	take_mutex(mutex, ann);
+	request(&a, locks[0], ann, EVRWLOCK_READ);
+	want_mutex(&b, mutex, bob);
+	ck_assert_int_eq(evrwlock_set_reader_limit(locks[0], 1), 0);
+	ck_assert_int_eq(evrwlock_reader_release(locks[0]), 0);
+	take_token(NULL);
+	take_token(cid);
+	take_mutex(second, dan);
+	want_mutex(&c[0], mutex, cid);
+	want_token(&d, dan);
+	want_mutex(&c[1], second, cid);
+	ck_assert_int_eq(
+	    a.ended + b.ended + c[0].ended + c[1].ended + d.ended, 0);
+	ck_assert_int_eq(evsemaphore_release(semaphore, NULL), 0);
+	settle();
+	ck_assert_int_eq(d.granted, 1);
+	end_owner(&dan);
+	settle();
+	ck_assert_int_eq(c[1].granted, 1);
+	end_owner(&bob);
+	settle();
+	ck_assert_int_eq(a.granted, 1);
+	free_waiters(&a, 1);
+	free_waiters(&b, 1);
+	free_waiters(&d, 1);
+	done_all(c, 2);
+}
+END_TEST
+
 /* The end of an owner gives back whatever it has, and takes it out of all queues. */
 START_TEST(end_of_an_owner_gives_all_kinds_back)
 {
@@ -566,6 +688,11 @@ main(void)
 	tcase_add_loop_test(
 	    tc, no_cycle_through_a_writer_that_came_later, 0, 2);
 	tcase_add_loop_test(tc, no_cycle_while_a_reader_can_leave, 0, 2);
+	tcase_add_loop_test(tc, a_cycle_behind_an_upgrade_of_nobody, 0, 2);
+	tcase_add_loop_test(
+	    tc, no_cycle_through_one_that_has_asked_twice, 0, 4);
+	tcase_add_loop_test(tc, no_cycle_through_a_read_of_ones_own, 0, 2);
+	tcase_add_loop_test(tc, a_deadlock_of_others_is_none_of_ones_own, 0, 2);
 	tcase_add_loop_test(tc, end_of_an_owner_gives_all_kinds_back, 0, 2);
 	tcase_add_loop_test(tc, deadlock_of_a_with_runs_nothing, 0, 2);
 	tcase_add_test(tc, cycle_behind_a_queue_of_many);
