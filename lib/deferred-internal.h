@@ -269,18 +269,20 @@ evdeferred_call_(
     struct evdeferred *d, evdeferred_callback_fn callback, void *arg)
 {
 	struct evdefer_base *base = d->base;
+	struct evresult result;
 
 	evdeferred_begin_(d);
-	d->u.result = callback(d->u.result.data, arg);
+	result = callback(d->u.result.data, arg);
+	d->u.result = result;
 	/* Mostly there is nothing else to do. */
-	if (evdeferred_is_empty_(d) && d->waiter == NULL &&
+	if (d->links == NULL && result.dispose == NULL && d->waiter == NULL &&
 	    d->flags == (EVDEFERRED_FIRED | EVDEFERRED_RUNNING)) {
 		d->flags = EVDEFERRED_FIRED;
 		evdefer_base_leave_(base);
 		return;
 	}
 	evdeferred_clear_(d, EVDEFERRED_CALLED_OFF);
-	d->u.result = evresult_take_(d->u.result);
+	d->u.result = evresult_take_(result);
 	evdeferred_run_on_(d);
 }
 

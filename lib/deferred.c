@@ -292,18 +292,54 @@ evdeferred_run_on_(struct evdeferred *d)
 	evdefer_base_leave_(base);
 }
 
-static inline void
-run(struct evdeferred *d)
+/* Goes on after a callback of a Deferred that is at work. */
+static EVDEFER_NOINLINE_ int
+run_rest(struct evdeferred *d)
 {
+	evdeferred_clear_(d, EVDEFERRED_CALLED_OFF);
+	d->u.result = evresult_take_(d->u.result);
+	evdeferred_run_on_(d);
+	return 0;
+}
+
+/* A loop of its own for links that are calls, which is most of what there is: it need
+ * not ask for all that may happen, only whether anything has.  0, for a function that
+ * ends with it. */
+static EVDEFER_NOINLINE_ int
+run_calls(struct evdeferred *d)
+{
+	const unsigned working = EVDEFERRED_FIRED | EVDEFERRED_RUNNING;
+	struct evdefer_base *base = d->base;
+	struct evresult result;
 	struct evlink link;
 
-	if (d->links != NULL && is_call(d)) {
+	evdeferred_begin_(d);
+	do {
 		link = evlink_pop_(d);
-		evdeferred_call_(d, link.callback, link.arg);
-		return;
-	}
+		result = link.callback(d->u.result.data, link.arg);
+		d->u.result = result;
+		if (d->flags != working || !evresult_is_plain_(result))
+			return run_rest(d);
+	} while (d->links != NULL && is_call(d));
+	if (d->links != NULL || d->waiter != NULL)
+		return run_rest(d);
+	d->flags = EVDEFERRED_FIRED;
+	evdefer_base_leave_(base);
+	return 0;
+}
+
+static EVDEFER_NOINLINE_ int
+run_others(struct evdeferred *d)
+{
 	evdeferred_begin_(d);
 	evdeferred_run_on_(d);
+	return 0;
+}
+
+static inline int
+run(struct evdeferred *d)
+{
+	return d->links != NULL && is_call(d) ? run_calls(d) : run_others(d);
 }
 
 void
@@ -462,17 +498,27 @@ fire_slowly(struct evdeferred *d, struct evresult result)
 	return 0;
 }
 
+/* For one that is nothing but new. */
+static inline int
+fire_plain(struct evdeferred *d, struct evresult result)
+{
+	evdefer_base_check_(d->base);
+	d->u.result = result;
+	d->flags = EVDEFERRED_FIRED;
+	if (d->links == NULL && d->waiter == NULL)
+		return 0;
+	if (!evdeferred_is_stack_full_(d))
+		return run(d);
+	queue(d);
+	return 0;
+}
+
 int
 evdeferred_fire(struct evdeferred *d, struct evresult result)
 {
-	const unsigned special = EVDEFERRED_FIRED | EVDEFERRED_PRIVATE |
-				 EVDEFERRED_CHAINED | EVDEFERRED_WATCHED;
-
-	if (d == NULL || (d->flags & special) || !evresult_is_plain_(result))
+	if (d == NULL || d->flags != 0 || !evresult_is_plain_(result))
 		return fire_slowly(d, result);
-	evdefer_base_check_(d->base);
-	evdeferred_fire_unwatched_(d, result);
-	return 0;
+	return fire_plain(d, result);
 }
 
 int

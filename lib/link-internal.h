@@ -64,9 +64,8 @@ evlink_append_(struct evdeferred *d)
 
 	if (last == NULL)
 		return NULL;
-	if (d->links == NULL) {
-		last->next = last;
-	} else {
+	last->next = last;
+	if (d->links != NULL) {
 		last->next = d->links->next;
 		d->links->next = last;
 	}

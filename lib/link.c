@@ -287,18 +287,20 @@ add_slowly(struct evdeferred *d, evdeferred_callback_fn callback,
 	return evlink_add_(d, &link);
 }
 
-int
-evdeferred_add_callbacks(struct evdeferred *d, evdeferred_callback_fn callback,
+/* Has it not fired, and is there memory for a link? */
+static inline bool
+can_append(const struct evdeferred *d)
+{
+	return !(d->flags & EVDEFERRED_FIRED) &&
+	       !evpool_is_empty_(&d->base->links);
+}
+
+static inline int
+append_pair(struct evdeferred *d, evdeferred_callback_fn callback,
     evdeferred_errback_fn errback, void *arg)
 {
-	struct evlink *link;
+	struct evlink *link = evlink_append_(d);
 
-	if (d == NULL || (callback == NULL && errback == NULL))
-		return evdefer_refuse_(EINVAL);
-	evdefer_base_check_(d->base);
-	if ((d->flags & EVDEFERRED_FIRED) || evpool_is_empty_(&d->base->links))
-		return add_slowly(d, callback, errback, arg);
-	link = evlink_append_(d);
 	link->type = NULL;
 	link->callback = callback;
 	link->errback = errback;
@@ -307,14 +309,30 @@ evdeferred_add_callbacks(struct evdeferred *d, evdeferred_callback_fn callback,
 }
 
 int
+evdeferred_add_callbacks(struct evdeferred *d, evdeferred_callback_fn callback,
+    evdeferred_errback_fn errback, void *arg)
+{
+	if (d == NULL || (callback == NULL && errback == NULL))
+		return evdefer_refuse_(EINVAL);
+	evdefer_base_check_(d->base);
+	if (!can_append(d))
+		return add_slowly(d, callback, errback, arg);
+	return append_pair(d, callback, errback, arg);
+}
+
+int
 evdeferred_add_callback(
     struct evdeferred *d, evdeferred_callback_fn callback, void *arg)
 {
+	if (d == NULL || callback == NULL)
+		return evdefer_refuse_(EINVAL);
+	evdefer_base_check_(d->base);
+	if (can_append(d))
+		return append_pair(d, callback, NULL, arg);
 	/* The usual case with a lock that was free, if it delivers fast. */
-	if (d != NULL && callback != NULL && calls_at_once(d) &&
-	    evresult_is_plain_(d->u.result))
+	if (calls_at_once(d) && evresult_is_plain_(d->u.result))
 		return call_at_once(d, callback, arg);
-	return evdeferred_add_callbacks(d, callback, NULL, arg);
+	return add_slowly(d, callback, NULL, arg);
 }
 
 int
