@@ -53,6 +53,15 @@ autotools_project() {
 		autoreconf --install && ./configure && make check
 }
 
+# Built where the client of the servers is.
+# shellcheck disable=SC2046
+cluster() {
+	$CC -Wall -Wextra -Werror "$sources/cluster.c" -o cluster \
+		$($PKG_CONFIG --cflags --libs evdefer-cluster) &&
+		./cluster &&
+		[ -f "$mandir/man3/evrwlock_new_in_cluster.3" ]
+}
+
 # list_links PAGE: those to other files.
 list_links() {
 	sed 's/](/\n](/g' "$1" | sed -n 's/^](\([^)#:]*\)[^):]*).*/\1/p'
@@ -99,6 +108,11 @@ fi
 try cplusplus
 try autotools_project
 try evlock
+if [ -f "$libdir/pkgconfig/evdefer-cluster.pc" ]; then
+	try cluster
+else
+	echo "installcheck: cluster: left out, libevdefer-cluster was not installed"
+fi
 try links
 echo "$passed passed, $failed failed"
 [ "$failed" -eq 0 ]
