@@ -293,6 +293,8 @@ pass(unsigned seconds)
 		pause_for(8000);
 		printf("release %" PRIu64 "\n", now());
 		release(side.lock, EVRWLOCK_WRITE);
+		/* Who asks in the same turn keeps it, for a while. */
+		pause_for(1000);
 	}
 	close_side(side);
 }
