@@ -121,6 +121,8 @@ static void
 take_right(struct evseat *seat, enum evright right)
 {
 	seat->right = right;
+	seat->token =
+	    right == EVRIGHT_WRITE ? seat->writer_token : seat->reader_token;
 	evmessages_watch_own_(seat);
 	evseat_set_right_(seat, right);
 }

@@ -52,6 +52,7 @@ struct evseat {
 	/* The lock's side. */
 	struct evneed need; /* as it was asked last */
 	enum evright right;
+	uint64_t token; /* of the right, as it came; also if that is lowered */
 	unsigned turns; /* of its own writers, one after the other */
 	bool recalled;	/* somebody wants to write elsewhere */
 	bool discarded; /* what is there was good for a right that is lost */

@@ -154,30 +154,27 @@ get_right_of_seat(struct evsource *source)
 	return seat_of(source)->right;
 }
 
+/* Not that of a node: which of these are there is not known for a while after the
+ * connection was lost, and that to which it stepped down is younger than those who wait. */
 static uint64_t
 get_token_of_seat(struct evsource *source)
 {
 	const struct evseat *seat = seat_of(source);
 
-	if (seat->right == EVRIGHT_NONE)
-		return 0;
-	if (seat->right == EVRIGHT_WRITE)
-		return seat->writer_token;
-	/* While it steps down, or the connection was lost over that. */
-	if (!seat->reads && seat->kept_token != 0)
-		return seat->kept_token;
-	return seat->reader_token;
+	return seat->right == EVRIGHT_NONE ? 0 : seat->token;
 }
 
-/* Sockets may be looked at before timers: it looks at the clock itself. */
+/* Sockets may be looked at before timers: it looks at the clock itself.  The other locks
+ * of the cluster are told soon. */
 static int
 check_seat(struct evsource *source)
 {
-	const struct evseat *seat = seat_of(source);
+	struct evseat *seat = seat_of(source);
 
 	if (seat->right == EVRIGHT_NONE || evsession_is_sure_(seat->cluster))
 		return 0;
 	evsession_look_soon_(seat->cluster);
+	evseat_lose_(seat);
 	return ESTALE;
 }
 
