@@ -38,10 +38,11 @@ struct zookeeper {
 	zhandle_t *handle;
 	struct event *socket; /* the one that the client wants to hear of */
 	struct event *again;  /* the client is to be asked what it wants */
-	evutil_socket_t fd;
-	unsigned inside; /* calls of the client */
+	evutil_socket_t fd;   /* -1 while it is not known */
+	unsigned inside;      /* calls of the client */
 	bool closed;
 	bool connected;
+	bool dropping; /* as soon as the socket is known again */
 	enum news news;
 	char why[128];
 };
@@ -214,11 +215,24 @@ watcher(zhandle_t *handle, int type, int state, const char *path, void *context)
 	zookeeper->connected = false;
 }
 
+/* Where it is connected, it would wait for the server to hear of it. */
+static void
+close_handle(zhandle_t *handle)
+{
+	struct timeval timeout;
+	int fd = -1, interest;
+
+	if (zoo_state(handle) == ZOO_CONNECTED_STATE &&
+	    zookeeper_interest(handle, &fd, &interest, &timeout) == ZOK)
+		shutdown(fd, SHUT_RDWR);
+	zookeeper_close(handle);
+}
+
 static void
 destroy(struct zookeeper *zookeeper)
 {
 	if (zookeeper->handle != NULL)
-		zookeeper_close(zookeeper->handle);
+		close_handle(zookeeper->handle);
 	if (zookeeper->socket != NULL)
 		event_free(zookeeper->socket);
 	if (zookeeper->again != NULL)
@@ -268,6 +282,9 @@ put_back(struct zookeeper *zookeeper, int fd, int interest,
 	if (interest & ZOOKEEPER_WRITE)
 		what |= EV_WRITE;
 	zookeeper->fd = fd;
+	if (zookeeper->dropping && fd != -1)
+		shutdown(fd, SHUT_RDWR);
+	zookeeper->dropping = false;
 	if (fd == -1)
 		what = EV_TIMEOUT;
 	if (event_assign(zookeeper->socket, event_get_base(zookeeper->again),
@@ -302,6 +319,8 @@ process(struct zookeeper *zookeeper, int events)
 {
 	zookeeper->inside++;
 	event_del(zookeeper->socket);
+	/* It may be closed in there, and its number be somebody else's. */
+	zookeeper->fd = -1;
 	zookeeper_process(zookeeper->handle, events);
 	while (zookeeper->news != NO_NEWS && !zookeeper->closed)
 		tell_news(zookeeper);
@@ -524,6 +543,8 @@ drop(struct evwire *wire, const char *why)
 	snprintf(zookeeper->why, sizeof(zookeeper->why), "%s", why);
 	if (zookeeper->fd != -1)
 		shutdown(zookeeper->fd, SHUT_RDWR);
+	else
+		zookeeper->dropping = true;
 }
 
 static void
@@ -532,7 +553,6 @@ close_wire(struct evwire *wire)
 	struct zookeeper *zookeeper = zookeeper_of(wire);
 
 	zookeeper->closed = true;
-	drop(wire, "");
 	if (zookeeper->inside == 0)
 		destroy(zookeeper);
 }
