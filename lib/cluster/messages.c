@@ -463,6 +463,7 @@ static void
 see_line(struct evseat *seat, const struct evwire_answer *answer)
 {
 	struct evnode_writer nearest = {.name = ""};
+	bool own = false;
 	size_t i;
 
 	seat->version = answer->version;
@@ -473,7 +474,10 @@ see_line(struct evseat *seat, const struct evwire_answer *answer)
 			find_own_in_line(seat, name);
 		else if (evnames_is_writer_(name))
 			compare_writer(seat, name, &nearest);
+		own |= strcmp(name, seat->writer.name) == 0;
 	}
+	/* An operator may have removed it. */
+	seat->writes &= own;
 	if (nearest.name[0] != '\0')
 		path_of(seat, "", nearest.name, seat->in_the_way);
 }

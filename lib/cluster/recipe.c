@@ -349,7 +349,8 @@ finish_look(struct evseat *seat)
 	const bool recalled = seat->in_the_way[0] != '\0';
 
 	if (seat->error == EVWIRE_NO_NODE)
-		seat->ready = seat->member = false;
+		seat->ready = seat->member = seat->reads = seat->writes = false;
+	lose_without_node(seat);
 	seat->seen = seat->error == EVWIRE_OK && !seat->missed ? seat->looking
 							       : EVSEAT_UNSEEN;
 	if (seat->looking != EVSEAT_READING || seat->error != EVWIRE_OK ||

@@ -113,6 +113,7 @@ struct fake_wire {
 	struct event event; /* the loop comes by */
 	struct event_base *loop;
 	unsigned long opened; /* a number for each; 0: this place is free */
+	unsigned long sent;   /* requests */
 	bool connected;
 	bool over; /* told that it has expired, or was refused */
 	bool dropping;

@@ -385,6 +385,7 @@ send_op(struct evwire *evwire, enum fake_op op, const char *path,
 	wire->queued++;
 	fake->sent[op]++;
 	fake->sent_all++;
+	wire->sent++;
 	memset(sent, 0, sizeof(*sent));
 	sent->op = op;
 	sent->request = request;
@@ -552,6 +553,7 @@ fake_wire_open(struct fake_wire *wire, const struct evwire_setting *setting,
 	wire->credentials[0] = '\0';
 	wire->session = NULL;
 	wire->queued = wire->watched = wire->applied = 0;
+	wire->sent = 0;
 	wire->instead = EVWIRE_OK;
 	event_assign(&wire->event, loop, -1, 0, come_by, wire);
 }

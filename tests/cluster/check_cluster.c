@@ -1,0 +1,514 @@
+/* SPDX-License-Identifier: MIT */
+/* Locks of a cluster while all is well. */
+#include "clusters.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include <evdefer/group.h>
+
+START_TEST(what_can_not_be_is_refused)
+{
+	static const char *const servers[] = {"", ",", "a,,b", ":2181",
+	    "a:", "a:0", "a:65536", "a:x", "[::1", "a b"};
+	static const char *const roots[] = {
+	    "", "x", "/", "/x/", "//x", "/x/.", "/../x"};
+	struct evcluster_options options = {0};
+	struct evdefer_base *none = NULL;
+	struct party a;
+	size_t i;
+
+	REFUSED_NULL(evcluster_new_on_(none, "a", NULL, fake_open), EINVAL);
+	REFUSED_NULL(evcluster_new_on_(base, NULL, NULL, fake_open), EINVAL);
+	for (i = 0; i < sizeof(servers) / sizeof(*servers); i++)
+		REFUSED_NULL(
+		    evcluster_new_on_(base, servers[i], NULL, fake_open),
+		    EINVAL);
+	for (i = 0; i < sizeof(roots) / sizeof(*roots); i++) {
+		options.root = roots[i];
+		REFUSED_NULL(
+		    evcluster_new_on_(base, "a", &options, fake_open), EINVAL);
+	}
+	options.root = NULL;
+	options.session_timeout_ms = -1;
+	REFUSED_NULL(evcluster_new_on_(base, "a", &options, fake_open), EINVAL);
+	options.session_timeout_ms = 0;
+	options.creator_only = true;
+	REFUSED_NULL(evcluster_new_on_(base, "a", &options, fake_open), EINVAL);
+	options.creator_only = false;
+	options.auth_scheme = "digest";
+	REFUSED_NULL(evcluster_new_on_(base, "a", &options, fake_open), EINVAL);
+	REFUSED_NULL(evcluster_connect(NULL), EINVAL);
+	REFUSED_NULL(evcluster_close(NULL), EINVAL);
+	evcluster_free(NULL);
+	ck_assert_int_eq(evcluster_get_state(NULL), EVCLUSTER_CLOSED);
+	make_party(&a, NULL, NULL);
+	ck_assert_int_eq(evcluster_get_state(a.cluster), EVCLUSTER_CLOSED);
+	end_party(&a);
+}
+END_TEST
+
+START_TEST(names_of_locks)
+{
+	static const char *const bad[] = {"", ".", "..", "a/b", "a\nb", "\x7f"};
+	char name[202];
+	struct party a;
+	size_t i;
+
+	make_party(&a, NULL, NULL);
+	REFUSED_NULL(evrwlock_new_in_cluster(NULL, "x", 0), EINVAL);
+	REFUSED_NULL(evrwlock_new_in_cluster(a.cluster, NULL, 0), EINVAL);
+	REFUSED_NULL(evrwlock_new_in_cluster(a.cluster, "x", 1U << 30), EINVAL);
+	REFUSED_NULL(
+	    evrwlock_new_in_cluster(a.cluster, "x", EVRWLOCK_FAIR), ENOTSUP);
+	for (i = 0; i < sizeof(bad) / sizeof(*bad); i++)
+		REFUSED_NULL(
+		    evrwlock_new_in_cluster(a.cluster, bad[i], 0), EINVAL);
+	memset(name, 'n', sizeof(name));
+	name[201] = '\0';
+	REFUSED_NULL(evrwlock_new_in_cluster(a.cluster, name, 0), EINVAL);
+	end_party(&a);
+}
+END_TEST
+
+/* The longest, and one of other letters. */
+START_TEST(a_name_is_used_as_it_is)
+{
+	char names[2][201] = {"", "\xc3\xa4 \xe2\x82\xac..."}, path[256];
+	struct waiter w;
+	struct party a;
+	int i;
+
+	memset(names[0], 'n', 200);
+	for (i = 0; i < 2; i++) {
+		open_party(&a, names[i]);
+		ck_assert_str_eq(evrwlock_get_name(a.lock), names[i]);
+		enter(&w, &a, WRITE);
+		snprintf(path, sizeof(path), "/evdefer/%s", names[i]);
+		ck_assert_ptr_nonnull(fake_find(fake, path));
+		ck_assert_int_eq(leave_it(&w, &a), 0);
+		end_party(&a);
+	}
+}
+END_TEST
+
+START_TEST(connecting_is_told)
+{
+	struct evdeferred *first, *second;
+	struct seen seen[2] = {{0}};
+	struct party a;
+
+	make_party(&a, "x", NULL);
+	first = evcluster_connect(a.cluster);
+	second = evcluster_connect(a.cluster);
+	see(first, &seen[0]);
+	see(second, &seen[1]);
+	fake_turn(fake);
+	ck_assert_int_eq(a.told[EVCLUSTER_CONNECTING], 1);
+	ck_assert(strstr(a.sentence, "127.0.0.1:2181") != NULL);
+	ck_assert_int_eq(seen[0].values, 0);
+	fake_run(fake);
+	ck_assert_int_eq(a.told[EVCLUSTER_CONNECTED], 1);
+	ck_assert_int_eq(seen[0].values, 1);
+	ck_assert_int_eq(seen[1].values, 1);
+	evdeferred_free(first);
+	evdeferred_free(second);
+	first = evcluster_connect(a.cluster);
+	seen[0].values = 0;
+	see(first, &seen[0]);
+	fake_run(fake);
+	ck_assert_int_eq(seen[0].values, 1);
+	evdeferred_free(first);
+	ck_assert_int_eq(a.told[EVCLUSTER_CONNECTED], 1);
+	end_party(&a);
+}
+END_TEST
+
+/* Who gives up waiting ends the wait, not the connection. */
+START_TEST(a_wait_for_the_connection_is_cancelled)
+{
+	struct evdeferred *d;
+	struct party a;
+
+	make_party(&a, "x", NULL);
+	d = evcluster_connect(a.cluster);
+	evdeferred_cancel(d);
+	evdeferred_free(d);
+	fake_run(fake);
+	ck_assert_int_eq(a.state, EVCLUSTER_CONNECTED);
+	end_party(&a);
+}
+END_TEST
+
+/* Acquires wait while no server is reached. */
+START_TEST(who_asks_before_the_connection_waits)
+{
+	struct waiter w, r;
+	struct party a;
+
+	fake->away = true;
+	make_party(&a, "x", NULL);
+	want_it(&w, &a, WRITE);
+	evdeferred_free(evcluster_connect(a.cluster));
+	fake_run(fake);
+	pass(TIMEOUT_MS);
+	want_it(&r, &a, READ);
+	REFUSED(evrwlock_try(a.lock, NULL, READ), EBUSY);
+	check_waits(&w);
+	fake->away = false;
+	fake_run(fake);
+	check_inside(&w);
+	check_waits(&r);
+	ck_assert_int_eq(leave_it(&w, &a), 0);
+	check_inside(&r);
+	ck_assert_int_eq(leave_it(&r, &a), 0);
+	end_party(&a);
+}
+END_TEST
+
+START_TEST(a_writer_is_alone)
+{
+	struct waiter w[2], r;
+	struct party a, b;
+	uint64_t token;
+
+	open_party(&a, "x");
+	open_party(&b, "x");
+	ck_assert_uint_eq(evrwlock_get_token(a.lock), 0);
+	enter(&w[0], &a, WRITE);
+	token = evrwlock_get_token(a.lock);
+	ck_assert_uint_gt(token, 0);
+	ck_assert_uint_eq(token, fake_find_like(fake, "/evdefer/x/w-")->czxid);
+	want_it(&w[1], &b, WRITE);
+	fake_run(fake);
+	want_it(&r, &a, READ);
+	fake_run(fake);
+	check_waits(&w[1]);
+	check_waits(&r);
+	REFUSED(evrwlock_try(b.lock, NULL, READ), EBUSY);
+	ck_assert_int_eq(leave_it(&w[0], &a), 0);
+	check_inside(&w[1]);
+	check_waits(&r);
+	ck_assert_uint_lt(token, evrwlock_get_token(b.lock));
+	ck_assert_uint_eq(evrwlock_get_token(a.lock), 0);
+	ck_assert_int_eq(evrwlock_check(b.lock), 0);
+	ck_assert_int_eq(leave_it(&w[1], &b), 0);
+	check_inside(&r);
+	ck_assert_int_eq(leave_it(&r, &a), 0);
+	end_party(&a);
+	end_party(&b);
+	ck_assert_ptr_null(fake_find_like(fake, "/evdefer/x/m-"));
+}
+END_TEST
+
+START_TEST(readers_share_until_a_writer_asks)
+{
+	struct waiter r[3], w;
+	struct party a, b, c;
+
+	open_party(&a, "x");
+	open_party(&b, "x");
+	open_party(&c, "x");
+	enter(&r[0], &a, READ);
+	enter(&r[1], &b, READ);
+	want_it(&w, &c, WRITE);
+	fake_run(fake);
+	check_waits(&w);
+	/* A writer that waits holds back those that come after it. */
+	want_it(&r[2], &a, READ);
+	fake_run(fake);
+	check_waits(&r[2]);
+	REFUSED(evrwlock_try(b.lock, NULL, READ), EBUSY);
+	ck_assert_int_eq(leave_it(&r[0], &a), 0);
+	check_waits(&w);
+	ck_assert_int_eq(leave_it(&r[1], &b), 0);
+	check_inside(&w);
+	check_waits(&r[2]);
+	ck_assert_int_eq(leave_it(&w, &c), 0);
+	check_inside(&r[2]);
+	ck_assert_int_eq(leave_it(&r[2], &a), 0);
+	end_party(&a);
+	end_party(&b);
+	end_party(&c);
+}
+END_TEST
+
+START_TEST(nothing_is_sent_under_a_kept_right_to_read)
+{
+	struct waiter r;
+	struct party a;
+	unsigned long sent;
+	int i;
+
+	open_party(&a, "x");
+	enter(&r, &a, READ);
+	ck_assert_int_eq(leave_it(&r, &a), 0);
+	sent = fake->sent_all;
+	for (i = 0; i < 1000; i++) {
+		ck_assert_int_eq(evrwlock_try(a.lock, NULL, READ), 0);
+		ck_assert_int_eq(evrwlock_reader_release(a.lock), 0);
+		fake_turn(fake);
+	}
+	enter(&r, &a, READ);
+	ck_assert_int_eq(leave_it(&r, &a), 0);
+	ck_assert_uint_eq(fake->sent_all, sent);
+	end_party(&a);
+}
+END_TEST
+
+START_TEST(a_kept_right_to_read_is_recalled)
+{
+	struct waiter r, w;
+	struct party a, b;
+
+	open_party(&a, "x");
+	open_party(&b, "x");
+	enter(&r, &a, READ);
+	ck_assert_int_eq(leave_it(&r, &a), 0);
+	ck_assert_uint_eq(fake_count(fake, "/evdefer/x/r/r-"), 1);
+	enter(&w, &b, WRITE);
+	ck_assert_uint_eq(fake_count(fake, "/evdefer/x/r/r-"), 0);
+	REFUSED(evrwlock_try(a.lock, NULL, READ), EBUSY);
+	ck_assert_int_eq(leave_it(&w, &b), 0);
+	end_party(&a);
+	end_party(&b);
+}
+END_TEST
+
+/* One that writes after another in the same process needs no more than its turn. */
+START_TEST(a_process_passes_the_lock_on_for_a_while)
+{
+	struct waiter w[EVGROUP_PASSES + 3], other;
+	struct party a, b;
+	int i, before = 0;
+
+	open_party(&a, "x");
+	open_party(&b, "x");
+	for (i = 0; i < EVGROUP_PASSES + 3; i++)
+		want_it(&w[i], &a, WRITE);
+	fake_run(fake);
+	want_it(&other, &b, WRITE);
+	fake_run(fake);
+	for (i = 0; i < EVGROUP_PASSES + 3; i++) {
+		if (w[i].granted == 0) {
+			check_inside(&other);
+			ck_assert_int_eq(leave_it(&other, &b), 0);
+			before = i;
+		}
+		check_inside(&w[i]);
+		ck_assert_int_eq(leave_it(&w[i], &a), 0);
+	}
+	ck_assert_int_ge(before, EVGROUP_PASSES);
+	ck_assert_int_le(before, EVGROUP_PASSES + 1);
+	end_party(&a);
+	end_party(&b);
+}
+END_TEST
+
+/* A departure wakes one that waits, and nobody else hears of it. */
+START_TEST(no_herd)
+{
+	struct waiter w[6];
+	struct party parties[6];
+	unsigned long sent[6];
+	int i, j;
+
+	for (i = 0; i < 6; i++) {
+		open_party(&parties[i], "x");
+		want_it(&w[i], &parties[i], WRITE);
+		fake_run(fake);
+	}
+	for (i = 0; i < 5; i++) {
+		for (j = 0; j < 6; j++)
+			sent[j] = fake->wires[parties[j].n].sent;
+		ck_assert_int_eq(leave_it(&w[i], &parties[i]), 0);
+		check_inside(&w[i + 1]);
+		for (j = i + 2; j < 6; j++)
+			ck_assert_uint_eq(
+			    fake->wires[parties[j].n].sent, sent[j]);
+	}
+	ck_assert_int_eq(leave_it(&w[5], &parties[5]), 0);
+	for (i = 0; i < 6; i++)
+		end_party(&parties[i]);
+}
+END_TEST
+
+/* Curator 796, 1138. */
+START_TEST(going_down_to_read_lets_no_writer_in)
+{
+	struct waiter w[2];
+	struct party a, b;
+	uint64_t token;
+
+	open_party(&a, "x");
+	open_party(&b, "x");
+	enter(&w[0], &a, WRITE);
+	token = evrwlock_get_token(a.lock);
+	want_it(&w[1], &b, WRITE);
+	fake_run(fake);
+	ck_assert_int_eq(evrwlock_downgrade(a.lock, NULL, WRITE, READ), 0);
+	w[0].mode = READ;
+	fake_turn(fake);
+	while (fake_find_like(fake, "/evdefer/x/r/r-") == NULL) {
+		check_waits(&w[1]);
+		ck_assert_ptr_nonnull(fake_find_like(fake, "/evdefer/x/w-"));
+		fake_answer(fake, a.n);
+	}
+	fake_run(fake);
+	check_waits(&w[1]);
+	ck_assert_int_eq(leave_it(&w[0], &a), 0);
+	check_inside(&w[1]);
+	ck_assert_uint_lt(token, evrwlock_get_token(b.lock));
+	ck_assert_int_eq(leave_it(&w[1], &b), 0);
+	end_party(&a);
+	end_party(&b);
+}
+END_TEST
+
+START_TEST(two_locks_of_one_name_are_one)
+{
+	struct waiter w, other, r[2];
+	struct party a, b;
+
+	open_party(&a, "x");
+	b = a;
+	b.lock = evrwlock_new_in_cluster(a.cluster, "x", 0);
+	ck_assert_ptr_nonnull(b.lock);
+	enter(&w, &a, WRITE);
+	want_it(&other, &b, WRITE);
+	fake_run(fake);
+	check_waits(&other);
+	ck_assert_int_eq(leave_it(&w, &a), 0);
+	check_inside(&other);
+	ck_assert_int_eq(leave_it(&other, &b), 0);
+	enter(&r[0], &a, READ);
+	enter(&r[1], &b, READ);
+	ck_assert_int_eq(leave_it(&r[0], &a), 0);
+	ck_assert_int_eq(leave_it(&r[1], &b), 0);
+	enter(&w, &b, WRITE);
+	ck_assert_int_eq(leave_it(&w, &b), 0);
+	evrwlock_free(b.lock);
+	end_party(&a);
+}
+END_TEST
+
+START_TEST(locks_of_other_names_and_roots_are_others)
+{
+	struct evcluster_options options = {.root = "/some/where"};
+	struct waiter w[3];
+	struct party a, b, c;
+
+	open_party(&a, "x");
+	open_party(&b, "y");
+	make_party(&c, "x", &options);
+	evdeferred_free(evcluster_connect(c.cluster));
+	enter(&w[0], &a, WRITE);
+	enter(&w[1], &b, WRITE);
+	enter(&w[2], &c, WRITE);
+	ck_assert_ptr_nonnull(fake_find(fake, "/some/where/x"));
+	ck_assert_int_eq(leave_it(&w[0], &a), 0);
+	ck_assert_int_eq(leave_it(&w[1], &b), 0);
+	ck_assert_int_eq(leave_it(&w[2], &c), 0);
+	end_party(&a);
+	end_party(&b);
+	end_party(&c);
+}
+END_TEST
+
+START_TEST(no_upgrades)
+{
+	struct waiter w;
+	struct party a;
+
+	open_party(&a, "x");
+	REFUSED_NULL(
+	    evrwlock_acquire(a.lock, NULL, EVRWLOCK_UPGRADABLE), ENOTSUP);
+	REFUSED(evrwlock_try(a.lock, NULL, EVRWLOCK_UPGRADABLE), ENOTSUP);
+	enter(&w, &a, WRITE);
+	REFUSED(evrwlock_downgrade(a.lock, NULL, WRITE, EVRWLOCK_UPGRADABLE),
+	    ENOTSUP);
+	ck_assert_int_eq(leave_it(&w, &a), 0);
+	end_party(&a);
+}
+END_TEST
+
+/* Nothing is left in the line of one that has gone, and the next one enters. */
+START_TEST(who_gives_up_leaves_the_line)
+{
+	struct waiter w[3];
+	struct party a, b, c;
+
+	open_party(&a, "x");
+	open_party(&b, "x");
+	open_party(&c, "x");
+	enter(&w[0], &a, WRITE);
+	want_it(&w[1], &b, WRITE);
+	fake_run(fake);
+	want_it(&w[2], &c, WRITE);
+	fake_run(fake);
+	evdeferred_cancel(w[1].d);
+	fake_run(fake);
+	ck_assert_int_eq(w[1].failed, ECANCELED);
+	evdeferred_free(w[1].d);
+	ck_assert_uint_eq(fake_count(fake, "/evdefer/x/w-"), 2);
+	ck_assert_int_eq(leave_it(&w[0], &a), 0);
+	check_inside(&w[2]);
+	ck_assert_int_eq(leave_it(&w[2], &c), 0);
+	end_party(&a);
+	end_party(&b);
+	end_party(&c);
+}
+END_TEST
+
+/* Netflix curator 307; and while somebody has it open, its version is not begun anew. */
+START_TEST(the_nodes_of_a_lock_go_with_the_last_that_has_it_open)
+{
+	struct waiter w;
+	struct party a, b;
+
+	open_party(&a, "x");
+	open_party(&b, "x");
+	enter(&w, &a, WRITE);
+	ck_assert_int_eq(leave_it(&w, &a), 0);
+	enter(&w, &b, WRITE);
+	ck_assert_int_eq(leave_it(&w, &b), 0);
+	end_party(&a);
+	fake_reap(fake);
+	ck_assert_ptr_nonnull(fake_find(fake, "/evdefer/x"));
+	/* The part for readers has gone, and comes again. */
+	enter(&w, &b, READ);
+	ck_assert_int_eq(leave_it(&w, &b), 0);
+	end_party(&b);
+	fake_reap(fake);
+	ck_assert_ptr_null(fake_find(fake, "/evdefer/x"));
+	ck_assert_ptr_nonnull(fake_find(fake, "/evdefer"));
+}
+END_TEST
+
+int
+main(void)
+{
+	Suite *suite = suite_create("cluster");
+	TCase *tc = add_cluster_case(suite, "cluster");
+
+	tcase_add_test(tc, what_can_not_be_is_refused);
+	tcase_add_test(tc, names_of_locks);
+	tcase_add_test(tc, a_name_is_used_as_it_is);
+	tcase_add_test(tc, connecting_is_told);
+	tcase_add_test(tc, a_wait_for_the_connection_is_cancelled);
+	tcase_add_test(tc, who_asks_before_the_connection_waits);
+	tcase_add_test(tc, a_writer_is_alone);
+	tcase_add_test(tc, readers_share_until_a_writer_asks);
+	tcase_add_test(tc, nothing_is_sent_under_a_kept_right_to_read);
+	tcase_add_test(tc, a_kept_right_to_read_is_recalled);
+	tcase_add_test(tc, a_process_passes_the_lock_on_for_a_while);
+	tcase_add_test(tc, no_herd);
+	tcase_add_test(tc, going_down_to_read_lets_no_writer_in);
+	tcase_add_test(tc, two_locks_of_one_name_are_one);
+	tcase_add_test(tc, locks_of_other_names_and_roots_are_others);
+	tcase_add_test(tc, no_upgrades);
+	tcase_add_test(tc, who_gives_up_leaves_the_line);
+	tcase_add_test(
+	    tc, the_nodes_of_a_lock_go_with_the_last_that_has_it_open);
+	return support_main(suite);
+}
