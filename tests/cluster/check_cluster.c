@@ -74,7 +74,7 @@ END_TEST
 /* The longest, and one of other letters. */
 START_TEST(a_name_is_used_as_it_is)
 {
-	char names[2][201] = {"", "\xc3\xa4 \xe2\x82\xac..."}, path[256];
+	char names[2][201] = {"", "\xc3\xa4 \xe2\x82\xac..."}, path[512];
 	struct waiter w;
 	struct party a;
 	int i;
