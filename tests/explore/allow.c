@@ -141,7 +141,7 @@ is_unknown_hold(const struct model *m, int lock)
 
 	for (c = 0; c < m->client_count; c++) {
 		client = &m->clients[c];
-		if ((client->paused || (m->grouped && client->requesting)) &&
+		if ((client->paused || client->requesting) &&
 		    client->lock == lock &&
 		    (client->phase == FIRED || client->phase == GRANTED))
 			return true;
