@@ -340,6 +340,9 @@ size_t evrwlock_get_reader_limit(const struct evrwlock *lock);
  * one that it has seen, and refuses those that are lower.
  *
  * On all other locks nothing is ever lost.
+ *
+ * Who gives such a right may know nothing of upgradable reads.  Then mode
+ * EVRWLOCK_UPGRADABLE is ENOTSUP in every call, and so are upgrades.
  */
 
 /**
