@@ -341,6 +341,26 @@ make_events(struct evdefer_base *base)
 	return error;
 }
 
+static void
+prepare_deferred(struct evpool *pool, void *object)
+{
+	struct evdeferred *d = object;
+
+	d->base = EVLIST_ELEMENT(pool, struct evdefer_base, deferreds);
+	d->waiter = NULL;
+	d->links = NULL;
+}
+
+static void
+init_deferreds(struct evdefer_base *base)
+{
+	const size_t size = sizeof(struct evdeferred);
+
+	evpool_init_prepared_(&base->deferreds,
+	    base->debug ? size + sizeof(struct evcreation) : size,
+	    offsetof(struct evdeferred, u), prepare_deferred);
+}
+
 struct evdefer_base *
 evdefer_base_new(struct event_base *event_base)
 {
@@ -368,7 +388,7 @@ evdefer_base_new(struct event_base *event_base)
 	base->plain = true;
 	base->due = EVALARM_NEVER;
 	base->priority = base->turn_priority = -1;
-	evpool_init_(&base->deferreds, sizeof(struct evdeferred));
+	init_deferreds(base);
 	evpool_init_(&base->links, sizeof(struct evlink));
 	evpool_init_(&base->results, sizeof(struct evresult_node));
 	evunhandled_init_(base);
@@ -455,8 +475,7 @@ evdefer_base_set_thread(struct evdefer_base *base)
 int
 evdefer_base_set_debug(struct evdefer_base *base, bool on)
 {
-	const size_t size = sizeof(struct evdeferred);
-	struct evpool *pool, other;
+	struct evpool *pool, before;
 
 	if (base == NULL)
 		return evdefer_refuse_(EINVAL);
@@ -468,13 +487,16 @@ evdefer_base_set_debug(struct evdefer_base *base, bool on)
 		return evdefer_refuse_(EBUSY);
 	if (on && !evcreation_works_())
 		return evdefer_refuse_(ENOTSUP);
-	/* What was reserved stays so. */
-	evpool_init_(&other, on ? size + sizeof(struct evcreation) : size);
-	if (evpool_reserve_(&other, pool->total) == -1)
-		return -1;
-	evpool_destroy_(pool);
-	*pool = other;
+	before = *pool;
 	base->debug = on;
+	init_deferreds(base);
+	/* What was reserved stays so. */
+	if (evpool_reserve_(pool, before.total) == -1) {
+		base->debug = !on;
+		*pool = before;
+		return -1;
+	}
+	evpool_destroy_(&before);
 	evdefer_base_set_plain_(base);
 	return 0;
 }

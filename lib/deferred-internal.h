@@ -87,7 +87,11 @@ struct evdeferred {
 			struct evlink *link;
 		} chain;
 	};
+	/* The next three are as they have to be in each that is free; NULL, the last
+	 * two.  All others are set when it is made. */
 	struct evdefer_base *base;
+	struct evdeferred *waiter; /* it gets our result, and owns us */
+	struct evlink *links; /* the last one, and it points to the first */
 	union {
 		/* Until it has fired. */
 		struct {
@@ -97,8 +101,6 @@ struct evdeferred {
 		/* From then on. */
 		struct evresult result;
 	} u;
-	struct evdeferred *waiter; /* it gets our result, and owns us */
-	struct evlink *links; /* the last one, and it points to the first */
 	uint32_t flags;
 	uint32_t ticket; /* for the producer's queue */
 };
@@ -186,9 +188,6 @@ evdeferred_make_(struct evdefer_base *base, unsigned flags)
 {
 	struct evdeferred *d = evpool_get_(&base->deferreds);
 
-	d->base = base;
-	d->waiter = NULL;
-	d->links = NULL;
 	d->flags = flags;
 	return d;
 }

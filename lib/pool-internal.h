@@ -52,6 +52,10 @@ struct evpool_slab {
 struct evpool {
 	struct evpool_slab *slabs; /* those with free objects */
 	struct evpool_block *blocks;
+	/* What of an object, from its second word on, is the same whenever it is free:
+	 * whoever gets one finds that there, and leaves it so.  NULL: nothing. */
+	void (*prepare)(struct evpool *pool, void *object);
+	size_t kept; /* where that ends */
 	size_t object_size;
 	size_t in_slab; /* objects in each slab */
 	size_t free_count;
@@ -62,6 +66,10 @@ struct evpool {
 /* The size has to be a multiple of that of a pointer, and much smaller than a slab.
  * Objects of 64 bytes are aligned to lines of the cache. */
 void evpool_init_(struct evpool *pool, size_t object_size);
+
+/* The same for one that prepares its objects, up to a member that is not the same. */
+void evpool_init_prepared_(struct evpool *pool, size_t object_size, size_t kept,
+    void (*prepare)(struct evpool *pool, void *object));
 
 void evpool_destroy_(struct evpool *pool);
 
@@ -93,12 +101,13 @@ evpool_get_(struct evpool *pool)
 			return NULL;
 		slab = pool->slabs;
 	}
+	pool->free_count--;
 	object = slab->free;
-	ASAN_UNPOISON_MEMORY_REGION(object, pool->object_size);
+	ASAN_UNPOISON_MEMORY_REGION(
+	    (char *)object + pool->kept, pool->object_size - pool->kept);
 	slab->free = object->next;
 	if (slab->free == NULL)
 		pool->slabs = slab->next;
-	pool->free_count--;
 	return object;
 }
 
@@ -116,7 +125,8 @@ evpool_put_(struct evpool *pool, void *memory)
 	object->next = slab->free;
 	slab->free = object;
 	pool->free_count++;
-	ASAN_POISON_MEMORY_REGION(object, pool->object_size);
+	ASAN_POISON_MEMORY_REGION(
+	    (char *)object + pool->kept, pool->object_size - pool->kept);
 }
 
 #endif

@@ -14,8 +14,18 @@ struct evpool_block {
 void
 evpool_init_(struct evpool *pool, size_t object_size)
 {
+	evpool_init_prepared_(
+	    pool, object_size, sizeof(struct evpool_object), NULL);
+}
+
+void
+evpool_init_prepared_(struct evpool *pool, size_t object_size, size_t kept,
+    void (*prepare)(struct evpool *pool, void *object))
+{
 	pool->slabs = NULL;
 	pool->blocks = NULL;
+	pool->prepare = prepare;
+	pool->kept = kept;
 	pool->object_size = object_size;
 	pool->in_slab =
 	    (EVPOOL_SLAB - sizeof(struct evpool_slab)) / object_size;
@@ -49,6 +59,8 @@ add_slab(struct evpool *pool, uintptr_t address)
 	((struct evpool_slab *)address)->free = NULL;
 	for (i = 0; i < pool->in_slab; i++) {
 		object -= pool->object_size;
+		if (pool->prepare != NULL)
+			pool->prepare(pool, (void *)object);
 		evpool_put_(pool, (void *)object);
 	}
 	pool->total += pool->in_slab;
