@@ -3,6 +3,8 @@
  * of all, and comes before the writers of all. */
 #include "groups.h"
 
+#include <string.h>
+
 static void
 upgrade_at(int site, struct waiter *waiter)
 {
@@ -423,6 +425,109 @@ START_TEST(the_reads_of_an_owner)
 }
 END_TEST
 
+/*
+ * What a report says of a member while the group is closed to all others that read.
+ */
+
+struct account {
+	char text[4096];
+	void (*before)(void); /* it is written; once */
+	struct evdeferred *d;
+};
+
+static int
+append(const char *text, size_t length, void *arg)
+{
+	struct account *account = arg;
+	void (*before)(void) = account->before;
+
+	account->before = NULL;
+	if (before != NULL)
+		before();
+	ck_assert_uint_lt(
+	    strlen(account->text) + length, sizeof(account->text));
+	strncat(account->text, text, length);
+	return 0;
+}
+
+static void
+report_at(int site, struct account *account)
+{
+	account->d = evdefer_base_report(
+	    sites[site].base, EVDEFER_REPORT_JSON, append, account);
+	ck_assert_ptr_nonnull(account->d);
+}
+
+static void
+may_read(struct account *account)
+{
+	ck_assert(evdeferred_has_fired(account->d));
+	ck_assert_ptr_nonnull(strstr(account->text, "\"right\":\"read\""));
+	evdeferred_free(account->d);
+}
+
+START_TEST(a_report_of_one_that_is_upgradable_before_a_writer)
+{
+	struct account account = {.text = ""};
+	struct waiter u, w;
+
+	make_group(_i);
+	want_at(0, &u, EVRWLOCK_UPGRADABLE);
+	look_all();
+	want_at(1, &w, EVRWLOCK_WRITE);
+	report_at(0, &account);
+	look_all();
+	may_read(&account);
+	leave_at(0, EVRWLOCK_UPGRADABLE);
+	ck_assert_int_eq(w.granted, 1);
+	leave_at(1, EVRWLOCK_WRITE);
+	free_waiters(&u, 1);
+	free_waiters(&w, 1);
+	nothing_left();
+}
+END_TEST
+
+static struct account after;
+static struct waiter late;
+
+/* The first writer leaves, the next comes, and nobody has looked yet. */
+static void
+pass_readers_by(void)
+{
+	ck_assert_int_eq(release_at(0, EVRWLOCK_WRITE), 0);
+	want_at(2, &late, EVRWLOCK_WRITE);
+	report_at(1, &after);
+}
+
+START_TEST(a_report_of_one_that_is_let_in_and_does_not_know_it)
+{
+	struct account account = {.before = pass_readers_by};
+	struct waiter w, r;
+
+	after.text[0] = '\0';
+	make_group(_i);
+	want_at(0, &w, EVRWLOCK_WRITE);
+	look_all();
+	want_at(1, &r, EVRWLOCK_READ);
+	look_all();
+	ck_assert_int_eq(w.granted, 1);
+	ck_assert_int_eq(r.granted, 0);
+	report_at(1, &account);
+	look_all();
+	may_read(&after);
+	evdeferred_free(account.d);
+	ck_assert_int_eq(r.granted, 1);
+	ck_assert_int_eq(late.granted, 0);
+	leave_at(1, EVRWLOCK_READ);
+	ck_assert_int_eq(late.granted, 1);
+	leave_at(2, EVRWLOCK_WRITE);
+	free_waiters(&w, 1);
+	free_waiters(&r, 1);
+	free_waiters(&late, 1);
+	nothing_left();
+}
+END_TEST
+
 int
 main(void)
 {
@@ -445,5 +550,9 @@ main(void)
 	tcase_add_loop_test(tc, one_that_was_told_gives_up, 0, 2);
 	tcase_add_loop_test(tc, the_end_of_a_lock_and_of_a_base, 0, 2);
 	tcase_add_loop_test(tc, the_reads_of_an_owner, 0, 2);
+	tcase_add_loop_test(
+	    tc, a_report_of_one_that_is_upgradable_before_a_writer, 0, 2);
+	tcase_add_loop_test(
+	    tc, a_report_of_one_that_is_let_in_and_does_not_know_it, 0, 2);
 	return support_main(suite);
 }
