@@ -191,10 +191,14 @@ evmessages_make_root_(struct evseat *seat)
 			   wire, path, EVWIRE_PERSISTENT, "", &seat->change));
 }
 
+/* The servers remove a container when its last child goes, and not before it had one: so
+ * that of the readers is made when somebody comes to read. */
 void
 evmessages_open_(struct evseat *seat)
 {
 	const struct who who = describe_process();
+	const bool reads =
+	    seat->need.right != EVRIGHT_WRITE || seat->need.reading > 0;
 	struct evwire *wire = seat->cluster->wire;
 	char path[EVNAMES_PATH];
 
@@ -202,8 +206,9 @@ evmessages_open_(struct evseat *seat)
 	count_sent(seat, wire->type->create(wire, seat->path, EVWIRE_CONTAINER,
 			     "", &seat->line));
 	path_of_readers(seat, path);
-	count_sent(seat, wire->type->create(
-			     wire, path, EVWIRE_CONTAINER, "", &seat->readers));
+	if (reads)
+		count_sent(seat, wire->type->create(wire, path,
+				     EVWIRE_CONTAINER, "", &seat->readers));
 	path_of_member(seat, path);
 	count_sent(seat, wire->type->create(wire, path, EVWIRE_EPHEMERAL,
 			     who.text, &seat->change));

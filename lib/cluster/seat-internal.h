@@ -59,7 +59,7 @@ struct evseat {
 	atomic_uchar ask_first;
 
 	/* What is there, on the servers. */
-	bool ready;  /* the nodes of the lock */
+	bool ready;  /* the nodes of the lock that it needs */
 	bool member; /* the one for itself */
 	bool reads, writes;
 	bool unsure;			     /* of all these */
@@ -143,7 +143,8 @@ void evseat_fail_(struct evseat *seat, int error);
 static inline bool
 evseat_is_wanted_(const struct evseat *seat)
 {
-	return !seat->gone && !seat->cluster->ended;
+	return !seat->gone && !seat->cluster->ended &&
+	       seat->cluster->aim != EVCLUSTER_RETURN;
 }
 
 /* Is anything of it there? */

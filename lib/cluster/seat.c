@@ -61,9 +61,13 @@ evseat_unuse_(struct evseat *seat)
 static void
 look_soon(struct evseat *seat)
 {
-	if (!seat->called)
-		seat->called =
-		    evcall_post_(seat->cluster->base, &seat->call) == 0;
+	struct evdefer_base *base = seat->cluster->base;
+
+	if (seat->called || evcall_post_(base, &seat->call) == -1)
+		return;
+	seat->called = true;
+	/* A loop that waits for nothing else would not come to it. */
+	evcalls_await_(base);
 }
 
 static void
@@ -83,6 +87,7 @@ look(void *arg)
 	struct evseat *seat = arg;
 
 	seat->called = false;
+	evcalls_await_no_more_(seat->cluster->base);
 	evseat_use_(seat);
 	fail_if_ended(seat);
 	evseat_go_on_(seat);
