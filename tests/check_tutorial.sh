@@ -1,11 +1,11 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
 #
-# Do README.md and docs/tutorial.md show the programs in docs/examples as they
-# are, and do these do what the text says?  A page links a program, then quotes it
-# in blocks ```c, each of which has to be lines of that file.  All that the program
-# prints is in the blocks ```text that follow: an address stands for any address, and
-# a place in a program, with how long something took, for any.
+# Do README.md and docs/tutorial.md show the programs in docs/examples, and those of
+# docs/cluster, as they are, and do the former do what the text says?  A page links a
+# program, then quotes it in blocks ```c, each of which has to be lines of that file.  All
+# that an example prints is in the blocks ```text that follow: an address stands for any
+# address, and a place in a program, with how long something took, for any.
 #
 # From the environment, as set by automake: srcdir, CC, CPPFLAGS, CFLAGS,
 # LDFLAGS, LIBS, EVDEFER_CFLAGS and EVDEFER_LIBS.  Without EVDEFER_LIBS the
@@ -65,7 +65,7 @@ check_page()
 		inside = 0
 		if (language == "c")
 			check_quote()
-		else if (language == "text" && program != "")
+		else if (language == "text" && is_example)
 			printf "%s", text >> (directory "/" program ".out")
 		next
 	}
@@ -77,9 +77,12 @@ check_page()
 		next
 	}
 	inside { text = text $0 "\n"; next }
-	match($0, /examples\/[a-z_]+\.c\)/) {
-		program = substr($0, RSTART + 9, RLENGTH - 12)
-		file = read_file(examples "/" program ".c")
+	match($0, /(examples|cluster)\/[a-z_]+\.c\)/) {
+		path = substr($0, RSTART, RLENGTH - 1)
+		file = read_file(examples "/../" path)
+		is_example = path ~ /^examples/
+		program = path
+		gsub(/.*\/|\.c$/, "", program)
 	}
 	' "$1"
 }
