@@ -262,6 +262,113 @@ START_TEST(a_downgrade_while_somebody_is_about_to_read)
 }
 END_TEST
 
+/* The lock has stayed alone, and is upgraded while others of its own read. */
+START_TEST(an_upgrade_while_somebody_is_about_to_read)
+{
+	struct waiter up;
+	int fd;
+
+	make_files(_i);
+	ck_assert_int_eq(evrwlock_writer_try(sites[0].lock), 0);
+	fd = hold_byte(F_WRLCK, BYTE_WRITERS + 1, 1);
+	ck_assert_int_ne(fd, -1);
+	ck_assert_int_eq(
+	    evrwlock_downgrade(sites[0].lock, NULL, WRITE, UPGRADABLE), 0);
+	ck_assert_int_eq(evrwlock_reader_try(sites[0].lock), 0);
+	REFUSED(evrwlock_try_upgrade(sites[0].lock, NULL), EBUSY);
+	upgrade_at(0, &up);
+	look_all();
+	ck_assert_int_eq(up.granted, 0);
+	close(fd);
+	leave_at(0, READ);
+	ck_assert_int_eq(up.granted, 1);
+	leave_at(0, WRITE);
+	leave_at(0, UPGRADABLE);
+	end(&up, 1);
+}
+END_TEST
+
+/* A reader elsewhere that has waited has WRITERS alone, for a moment.  _i / 2: one of
+ * its own reads as well. */
+START_TEST(an_upgrade_while_a_reader_is_about_to_enter)
+{
+	struct waiter up;
+	int fd;
+
+	make_files(_i);
+	ck_assert_int_eq(evrwlock_try(sites[0].lock, NULL, UPGRADABLE), 0);
+	if (_i / 2 == 1)
+		ck_assert_int_eq(evrwlock_reader_try(sites[0].lock), 0);
+	fd = hold_byte(F_WRLCK, BYTE_WRITERS, 1);
+	ck_assert_int_ne(fd, -1);
+	upgrade_at(0, &up);
+	look_until_blocked(1);
+	ck_assert_int_eq(up.granted, 0);
+	close(fd);
+	await_blocked(0);
+	if (_i / 2 == 1) {
+		look_all();
+		ck_assert_int_eq(up.granted, 0);
+		leave_at(0, READ);
+	}
+	await_end(0, &up);
+	ck_assert_int_eq(up.granted, 1);
+	leave_at(0, WRITE);
+	leave_at(0, UPGRADABLE);
+	end(&up, 1);
+}
+END_TEST
+
+START_TEST(readers_do_not_wait_for_one_to_be_upgradable)
+{
+	struct waiter u, r;
+	int fd;
+
+	make_files(_i);
+	ck_assert_int_eq(evrwlock_writer_try(sites[1].lock), 0);
+	fd = hold_byte(F_WRLCK, BYTE_WRITERS + 1, 1);
+	ck_assert_int_ne(fd, -1);
+	want_at(0, &r, READ);
+	want_at(0, &u, UPGRADABLE);
+	look_until_blocked(1);
+	leave_at(1, WRITE);
+	await_end(0, &r);
+	ck_assert_int_eq(r.granted, 1);
+	ck_assert_int_eq(u.granted, 0);
+	close(fd);
+	await_end(0, &u);
+	ck_assert_int_eq(u.granted, 1);
+	leave_at(0, READ);
+	leave_at(0, UPGRADABLE);
+	free_waiters(&r, 1);
+	end(&u, 1);
+}
+END_TEST
+
+START_TEST(a_writer_before_one_that_waits_to_be_upgradable)
+{
+	struct waiter u, w;
+	int fd;
+
+	make_files(_i);
+	fd = hold_byte(F_WRLCK, BYTE_WRITERS + 1, 1);
+	ck_assert_int_ne(fd, -1);
+	want_at(0, &u, UPGRADABLE);
+	look_until_blocked(1);
+	want_at(0, &w, WRITE);
+	look_all();
+	ck_assert_int_eq(w.granted, 1);
+	ck_assert_int_eq(u.granted, 0);
+	close(fd);
+	leave_at(0, WRITE);
+	await_end(0, &u);
+	ck_assert_int_eq(u.granted, 1);
+	leave_at(0, UPGRADABLE);
+	free_waiters(&w, 1);
+	end(&u, 1);
+}
+END_TEST
+
 START_TEST(what_cannot_be_waited_for)
 {
 	struct waiter u[2];
@@ -348,6 +455,14 @@ main(void)
 	tcase_add_loop_test(tc, downgrades, 0, 2);
 	tcase_add_loop_test(
 	    tc, a_downgrade_while_somebody_is_about_to_read, 0, 2);
+	tcase_add_loop_test(
+	    tc, an_upgrade_while_somebody_is_about_to_read, 0, 2);
+	tcase_add_loop_test(
+	    tc, an_upgrade_while_a_reader_is_about_to_enter, 0, 4);
+	tcase_add_loop_test(
+	    tc, readers_do_not_wait_for_one_to_be_upgradable, 0, 2);
+	tcase_add_loop_test(
+	    tc, a_writer_before_one_that_waits_to_be_upgradable, 0, 2);
 	tcase_add_loop_test(tc, what_cannot_be_waited_for, 0, 2);
 	tcase_add_loop_test(tc, an_upgrade_that_cannot_be_waited_for, 0, 2);
 	tcase_add_loop_test(tc, the_end_of_a_lock, 0, 2);
