@@ -43,7 +43,7 @@ static struct evdefer_base *base;
 static const char *servers, *name;
 static bool got_it;
 
-static void
+static _Noreturn void
 die(const char *what)
 {
 	fprintf(stderr, "bench: %s: %s\n", what, strerror(errno));
