@@ -133,6 +133,28 @@ expect 'a test that ends without a word: not 0' is "$status" 1
 expect 'a test that ends without a word: it is named' \
     says 'check_broken ended with status 3'
 
+# Two that wait for each other.
+for name in one two; do
+	cat > check_$name << END
+#!/bin/sh
+touch $name.is-there
+for try in \$(seq 1000); do
+	[ ! -e one.is-there ] || [ ! -e two.is-there ] || break
+	sleep 0.05
+done
+[ "\$try" -lt 1000 ] || exit 1
+echo "1 passed, 0 failed"
+END
+	chmod +x check_$name
+done
+run env TEST_JOBS=2 sh "$top/tests/run" check_one check_bad check_two check_good
+expect 'two at a time: they do run together' says 'check_two .* 1 passed'
+expect 'two at a time: the log has all, in their order' is \
+    "$(grep '^== ' check.log | tr -d '\n')" \
+    '== check_one== check_bad== check_two== check_good'
+expect 'two at a time: the sum' \
+    last_line_is '85%: Checks: 7, Failures: 1, Errors: 0'
+
 #
 # bootstrap, in a folder with a space
 #
