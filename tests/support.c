@@ -12,6 +12,7 @@ extern char **environ;
 
 struct event_base *loop;
 struct evdefer_base *base;
+_Thread_local unsigned support_marks;
 struct report report;
 char trace[256];
 
