@@ -6,7 +6,7 @@
 # installed.
 
 debian_libraries='libc6-dev libevent-dev check libhiredis-dev zlib1g-dev
-	uthash-dev libsodium-dev'
+	uthash-dev libsodium-dev systemtap-sdt-dev'
 
 codename() {
 	[ -r /etc/os-release ] &&
