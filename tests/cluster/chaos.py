@@ -12,6 +12,7 @@ import time
 
 sys.dont_write_bytecode = True  # the sources may be read-only
 
+import proxy
 import witness
 
 MEMBERS = 4
@@ -41,7 +42,8 @@ class Member:
         self.name = "%s.%d" % (machine, number)
         self.killed = False
         self.process = subprocess.Popen(
-            [os.environ["SERVERS_SH"], "in", machine, chaos.program, SERVERS,
+            [os.environ["SERVERS_SH"], "in", machine, chaos.program,
+             chaos.servers_for(machine),
              "%.0f" % (SESSION * 1000), chaos.keeper_path,
              str(chaos.random.randrange(1, 1 << 31))],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0)
@@ -94,11 +96,16 @@ class Chaos:
         self.deck = []
         self.log = open(os.path.join(out, "chaos.log"), "w")
         self.members = {"m%d" % (i + 1): None for i in range(MEMBERS)}
+        self.proxies = {m: None if CAN_CUT else proxy.Proxy(SERVERS)
+                        for m in self.members}
 
     def say(self, text):
         line = "chaos: %6.1f s: %s" % (time.monotonic() - self.begun, text)
         print(line, flush=True)
         print("%.3f %s" % (time.monotonic(), text), file=self.log, flush=True)
+
+    def servers_for(self, machine):
+        return SERVERS if CAN_CUT else self.proxies[machine].addresses
 
     def start_member(self, machine):
         self.numbers[machine] = self.numbers.get(machine, 0) + 1
@@ -154,9 +161,17 @@ class Chaos:
 
     def cut_member(self):
         member = self.pick(True)
-        servers("cut", member.machine)
+        self.let_through(member.machine, False)
         return "%s is cut off" % member.name, self.a_while(), \
-            lambda: servers("mend", member.machine)
+            lambda: self.let_through(member.machine, True)
+
+    def let_through(self, machine, lets):
+        if CAN_CUT:
+            servers("mend" if lets else "cut", machine)
+        elif lets:
+            self.proxies[machine].lets_through.set()
+        else:
+            self.proxies[machine].lets_through.clear()
 
     def server_of(self, member):
         """Which one has its session; anyone if that cannot be told."""
@@ -234,10 +249,10 @@ class Chaos:
                  lambda: self.stop_member(True), lambda: self.stop_member(True),
                  lambda: self.stop_member(False), self.kill_own,
                  self.kill_leader, self.pause_own, self.pause_leader,
-                 self.kill_all, self.pause_all, self.stop_and_kill]
+                 self.kill_all, self.pause_all, self.stop_and_kill,
+                 self.cut_member, self.cut_member]
         if CAN_CUT:
-            kinds += [self.cut_member, self.cut_member, self.part_servers,
-                      self.cut_leader]
+            kinds += [self.part_servers, self.cut_leader]
         return kinds
 
     def next_fault(self):
@@ -288,7 +303,8 @@ class Chaos:
 
     def run(self):
         if not CAN_CUT:
-            self.say("no network namespaces here: nobody is cut off")
+            self.say("no network namespaces here: members are cut off by a proxy, "
+                     "and servers left out")
         for machine in self.members:
             self.start_member(machine)
         self.say("all are inside after %.1f s" % self.all_go_on())

@@ -11,7 +11,8 @@
 # MEMBER is the program; what each has said is in OUT.  Ends with 0 if all held, 77 where
 # there is no java or python3.
 #
-# From the environment: CHAOS_SECONDS (60), CHAOS_SEED.
+# From the environment: CHAOS_SECONDS (60), CHAOS_SEED; CHAOS_NAMESPACES=no does without
+# network namespaces.
 set -euo pipefail
 
 case ${1-} in
@@ -32,5 +33,8 @@ member=$(cd "$(dirname "$1")" && pwd)/${1##*/}
 out=$(cd "$2" && pwd)
 seed=${CHAOS_SEED:-$RANDOM}
 echo "chaos: ${CHAOS_SECONDS:-60} s, CHAOS_SEED=$seed, logs in $out"
-SERVERS_CONTAINERS=2000 exec "$here/servers.sh" -n run 3 \
+namespaces=-n
+[ "${CHAOS_NAMESPACES-}" != no ] || namespaces=
+# shellcheck disable=SC2086 # none, or one
+SERVERS_CONTAINERS=2000 exec "$here/servers.sh" $namespaces run 3 \
 	python3 "$here/chaos.py" "$member" "$out" "${CHAOS_SECONDS:-60}" "$seed"
