@@ -3,6 +3,7 @@
 #include "reports.h"
 #include "waiters.h"
 
+#include <pthread.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -155,6 +156,66 @@ START_TEST(first_and_last_of_those_without_an_owner)
 }
 END_TEST
 
+/* The first thread of a process leaves memory behind, which is none of ours. */
+static void *
+do_nothing(void *arg)
+{
+	return arg;
+}
+
+static void
+warm_threads_up(void)
+{
+	pthread_t thread;
+
+	ck_assert_int_eq(pthread_create(&thread, NULL, do_nothing, NULL), 0);
+	pthread_join(thread, NULL);
+}
+
+static void *
+acquire_elsewhere(void *arg)
+{
+	evdefer_base_set_thread(base);
+	d[1] = evrwlock_acquire(lock, bob, EVRWLOCK_WRITE);
+	return arg;
+}
+
+/* Where the one that waits has come from, to the end of its line. */
+static void
+get_place(char place[512], const char *text, const char *words)
+{
+	const char *at = strstr(strstr(text, words), ", from ");
+
+	snprintf(place, 512, "%.*s", (int)strcspn(at, "\n"), at);
+}
+
+/* Few called there: nothing is shown of what is known of one with more callers. */
+START_TEST(places_of_another_thread)
+{
+	char places[2][512];
+	const char *text;
+	pthread_t thread;
+
+	if (!begin(_i))
+		return;
+	evrwlock_try(lock, NULL, EVRWLOCK_WRITE);
+	d[0] = evrwlock_acquire(lock, alice, EVRWLOCK_WRITE);
+	ck_assert_int_eq(
+	    pthread_create(&thread, NULL, acquire_elsewhere, NULL), 0);
+	pthread_join(thread, NULL);
+	evdefer_base_set_thread(base);
+	text = take_text();
+	check_line(text, "waiting  \"alice\": write", "0.000");
+	check_line(text, "waiting  \"bob\": write", "0.000");
+	get_place(places[0], text, "waiting  \"alice\": write");
+	get_place(places[1], text, "waiting  \"bob\": write");
+	ck_assert_str_ne(places[0], places[1]);
+	ck_assert_uint_gt(strlen(places[0]), strlen(places[1]));
+	evrwlock_release(lock, NULL, EVRWLOCK_WRITE);
+	end();
+}
+END_TEST
+
 START_TEST(graph_has_times_and_places)
 {
 	const char *text;
@@ -302,11 +363,13 @@ report_suite(void)
 	Suite *suite = suite_create("report_debug");
 	TCase *tcase = add_case(suite, "debug");
 
+	tcase_add_unchecked_fixture(tcase, warm_threads_up, NULL);
 	tcase_add_loop_test(tcase, holds_and_waits_are_timed, 0, 2);
 	tcase_add_loop_test(tcase, hold_begins_when_it_was_granted, 0, 2);
 	tcase_add_loop_test(tcase, owner_that_is_inside_several_times, 0, 2);
 	tcase_add_loop_test(
 	    tcase, first_and_last_of_those_without_an_owner, 0, 2);
+	tcase_add_loop_test(tcase, places_of_another_thread, 0, 2);
 	tcase_add_loop_test(tcase, graph_has_times_and_places, 0, 2);
 	tcase_add_loop_test(tcase, tokens_and_gets_are_timed, 0, 2);
 	tcase_add_loop_test(tcase, only_what_is_known_is_told, 0, 2);
