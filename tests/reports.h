@@ -8,7 +8,7 @@
 struct reader {
 	char text[32768]; /* as much of it as there is room for */
 	size_t length;	  /* of all of it */
-	size_t last; /* the same of the last piece */
+	size_t last;	  /* the same of the last piece */
 	size_t pieces;
 	size_t most;		/* that came in one turn */
 	size_t most_before;	/* bytes in one turn before its last piece */

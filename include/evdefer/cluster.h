@@ -45,8 +45,8 @@ enum evcluster_state {
 	EVCLUSTER_CLOSED,     /**< not connected yet, or no more */
 	EVCLUSTER_CONNECTING, /**< looks for a server, with a new session */
 	EVCLUSTER_CONNECTED,  /**< a server has the session */
-	EVCLUSTER_SUSPENDED,  /**< looks for a server that goes on with the session */
-	EVCLUSTER_EXPIRED     /**< the servers have ended the session; what it held is
+	EVCLUSTER_SUSPENDED, /**< looks for a server that goes on with the session */
+	EVCLUSTER_EXPIRED /**< the servers have ended the session; what it held is
 				   lost, and a new one is begun at once */
 };
 
@@ -151,17 +151,19 @@ struct evrwlock *evrwlock_new_in_cluster(
 
 /** One that holds a lock or waits for it, as the servers know it. */
 struct evcluster_entry {
-	const char *lock;   /**< its name */
-	const char *who;    /**< "host pid", as the process has given it */
-	bool writer;	    /**< or reader */
-	bool holding;	    /**< or waiting */
-	long long since_ms; /**< when, by the clock of the servers, since 1970 */
+	const char *lock; /**< its name */
+	const char *who;  /**< "host pid", as the process has given it */
+	bool writer;	  /**< or reader */
+	bool holding;	  /**< or waiting */
+	long long
+	    since_ms; /**< when, by the clock of the servers, since 1970 */
 };
 
 /** What evcluster_list() fires with. */
 struct evcluster_listing {
 	size_t count;
-	struct evcluster_entry entries[]; /**< by lock, then in the order of entering */
+	struct evcluster_entry
+	    entries[]; /**< by lock, then in the order of entering */
 };
 
 /**
