@@ -246,6 +246,67 @@ START_TEST(a_link_of_a_body_may_find_the_loss)
 }
 END_TEST
 
+/* A coroutine that waits twice, and may find the loss in between. */
+struct two_waits {
+	struct evcoro co;
+	struct evdeferred *waits[2];
+	bool finds;
+	int steps;
+	int cleanups;
+};
+
+static struct evresult
+wait_twice(struct evcoro *co, void *arg)
+{
+	struct two_waits *two = arg;
+
+	EVCORO_BEGIN(co);
+	EVCORO_AWAIT(co, two->waits[0]);
+	two->steps++;
+	if (two->finds)
+		lose();
+	EVCORO_AWAIT(co, two->waits[1]);
+	two->steps++;
+	EVCORO_FINALLY(co);
+	two->cleanups++;
+	EVCORO_END(co);
+}
+
+static struct evresult
+run_coroutine(void *arg)
+{
+	struct two_waits *two = arg;
+
+	return evresult_deferred(
+	    evcoro_start(base, &two->co, wait_twice, two, NULL));
+}
+
+START_TEST(a_body_may_be_a_coroutine)
+{
+	struct two_waits two = {.finds = _i < 2};
+	struct evdeferred *d;
+	struct seen seen = {0};
+
+	make_lock_with_rights(_i);
+	calls_off = 0;
+	two.waits[0] = to_cancel();
+	two.waits[1] = to_cancel();
+	d = with_by_name(lock, WRITE, run_coroutine, &two);
+	see(d, &seen);
+	settle();
+	evdeferred_callback(two.waits[0], NULL);
+	if (!two.finds)
+		lose();
+	ck_assert_int_eq(two.steps, 1);
+	ck_assert_int_eq(two.cleanups, 1);
+	ck_assert_int_eq(calls_off, 1);
+	check_lost_result(&seen);
+	check_not_lost(1);
+	evdeferred_free(d);
+	done(NULL, 0);
+}
+END_TEST
+
 START_TEST(a_cancel_that_a_body_has_not_taken_is_for_nobody_else)
 {
 	struct evdeferred *d, *after = fresh();
@@ -828,6 +889,7 @@ lost_with_suite(void)
 	tcase_add_loop_test(bodies, a_body_that_has_ended_is_not_lost, 0, 2);
 	tcase_add_loop_test(bodies, a_body_may_find_the_loss, 0, 4);
 	tcase_add_loop_test(bodies, a_link_of_a_body_may_find_the_loss, 0, 2);
+	tcase_add_loop_test(bodies, a_body_may_be_a_coroutine, 0, 4);
 	tcase_add_loop_test(bodies,
 	    a_cancel_that_a_body_has_not_taken_is_for_nobody_else, 0, 2);
 	tcase_add_loop_test(
