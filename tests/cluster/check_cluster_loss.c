@@ -216,6 +216,30 @@ START_TEST(nodes_of_a_lost_right_are_deleted_first)
 }
 END_TEST
 
+/* What the lost holder has sent and is under way must not pass for the next one's. */
+START_TEST(a_right_after_a_loss_has_another_token)
+{
+	struct waiter w;
+	struct party a;
+	uint64_t token;
+
+	open_party(&a, "x");
+	enter(&w, &a, WRITE);
+	token = evrwlock_get_token(a.lock);
+	fake->away = true;
+	fake_cut(fake, a.n, false);
+	pass(2L * THIRD_MS);
+	REFUSED(leave_it(&w, &a), ESTALE);
+	want_it(&w, &a, WRITE);
+	fake->away = false;
+	fake_run(fake);
+	check_inside(&w);
+	ck_assert_uint_lt(token, evrwlock_get_token(a.lock));
+	ck_assert_int_eq(leave_it(&w, &a), 0);
+	end_party(&a);
+}
+END_TEST
+
 START_TEST(who_waits_enters_again_with_a_new_session)
 {
 	struct waiter w[2], r;
@@ -509,6 +533,7 @@ main(void)
 	tcase_add_test(tc, a_late_answer_revives_nothing);
 	tcase_add_test(tc, a_body_is_cancelled_at_a_loss);
 	tcase_add_test(tc, nodes_of_a_lost_right_are_deleted_first);
+	tcase_add_test(tc, a_right_after_a_loss_has_another_token);
 	tcase_add_test(tc, who_waits_enters_again_with_a_new_session);
 	tcase_add_test(tc, a_kept_right_goes_silently);
 	tcase_add_test(tc, a_create_without_an_answer_is_found);

@@ -170,7 +170,7 @@ check_version(const struct work *work, const char *path, int32_t version)
 
 	if (node == NULL)
 		return EVWIRE_NO_NODE;
-	if (node->version != version)
+	if (version != -1 && node->version != version)
 		return EVWIRE_BAD_VERSION;
 	return may(work->fake, node, work->creator);
 }

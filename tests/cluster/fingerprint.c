@@ -305,5 +305,8 @@ world_fingerprint(void)
 	for (i = 0; i < WORLD_PROCESSES; i++)
 		mix_process(&world.processes[i]);
 	mix(world.processes[0].write_token > world.processes[1].write_token);
+	for (i = 0; i < WORLD_PROCESSES; i++)
+		mix(world.processes[i].write_token >
+		    world.processes[i].lost_token);
 	return hash;
 }

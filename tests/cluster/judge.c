@@ -66,7 +66,7 @@ judge_grant(struct request *request)
 		world_failed("somebody writes without a token");
 	if (token <= other->write_token)
 		world_failed("a token is not higher than those before");
-	if (token < process->write_token)
+	if (token < process->write_token || token <= process->lost_token)
 		world_failed("a token is lower than one before");
 	process->write_token = token;
 }

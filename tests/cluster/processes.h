@@ -29,7 +29,8 @@ struct process {
 	struct evrwlock *lock;
 	struct evdeferred *lost;
 	struct request requests[WORLD_REQUESTS];
-	uint64_t write_token; /* the highest that it had */
+	uint64_t write_token; /* the highest that it had, */
+	uint64_t lost_token;  /* and lost */
 };
 
 struct world {

@@ -26,14 +26,16 @@ static const char *const names[WORLD_KINDS] = {"wants to read",
     "goes from writing to reading", "does not want it any more",
     "finds a server", "is answered", "has its next change executed",
     "has its server catch up by one", "loses its server",
-    "is stopped for a third of the timeout", "late", "expires", "reaped"};
+    "is cut off until its session has ended",
+    "is stopped until its session has ended", "time", "late", "expires",
+    "reaped"};
 
 const char *
 world_name(struct world_step step)
 {
 	static char name[96];
 
-	if (step.kind == WORLD_TIME && step.n == WORLD_PROCESSES)
+	if (step.kind == WORLD_TIME)
 		return "a third of the timeout passes";
 	if (step.kind == WORLD_REAP)
 		return "the servers remove empty containers";
@@ -58,9 +60,9 @@ const struct world_step world_steps[] = {BOTH(WORLD_READ), BOTH(WORLD_WRITE),
     BOTH(WORLD_RELEASE_READ), BOTH(WORLD_RELEASE_WRITE), BOTH(WORLD_DOWNGRADE),
     BOTH(WORLD_CANCEL), BOTH(WORLD_CONNECT), BOTH(WORLD_ANSWER),
     BOTH(WORLD_EXECUTE), BOTH(WORLD_CATCH_UP), BOTH(WORLD_LOSE),
-    BOTH(WORLD_TIME), {WORLD_TIME, 2}, BOTH(WORLD_LATE), {WORLD_LATE, 2},
-    {WORLD_LATE, 3}, BOTH(WORLD_EXPIRE), {WORLD_EXPIRE, 2}, {WORLD_EXPIRE, 3},
-    {WORLD_REAP, 0}};
+    BOTH(WORLD_CUT_OFF), BOTH(WORLD_STOP), {WORLD_TIME, 0}, BOTH(WORLD_LATE),
+    {WORLD_LATE, 2}, {WORLD_LATE, 3}, BOTH(WORLD_EXPIRE), {WORLD_EXPIRE, 2},
+    {WORLD_EXPIRE, 3}, {WORLD_REAP, 0}};
 const size_t world_step_count = sizeof(world_steps) / sizeof(*world_steps);
 
 /*
@@ -136,6 +138,7 @@ note_lost(void *value, void *arg)
 	if (process->lost == NULL ||
 	    evdeferred_add_callback(process->lost, note_lost, process) == -1)
 		abort();
+	process->lost_token = process->write_token;
 	return evresult_value(NULL);
 }
 
@@ -156,7 +159,7 @@ start_process(struct process *process)
 	if (process->lost == NULL ||
 	    evdeferred_add_callback(process->lost, note_lost, process) == -1)
 		abort();
-	process->write_token = 0;
+	process->write_token = process->lost_token = 0;
 	for (i = 0; i < WORLD_REQUESTS; i++) {
 		process->requests[i].process = process;
 		process->requests[i].phase = IDLE;
@@ -277,6 +280,14 @@ cancel(struct process *process)
 	evdeferred_cancel(find_request(process, WAITING, -1)->d);
 }
 
+static const struct fake_session *
+session_of(const struct process *process)
+{
+	const int n = process_wire(process);
+
+	return n != -1 ? world.fake->wires[n].session : NULL;
+}
+
 /*
  * What is possible.
  */
@@ -313,6 +324,10 @@ process_allows(struct process *process, enum world_kind kind)
 		return find_request(process, HOLDING, EVRWLOCK_WRITE) != NULL;
 	case WORLD_CANCEL:
 		return find_request(process, WAITING, -1) != NULL;
+	case WORLD_CUT_OFF:
+	case WORLD_STOP:
+		return session_of(process) != NULL &&
+		       session_of(process)->alive;
 	default:
 		return fake_allows(
 		    kinds[kind - WORLD_CONNECT], process_wire(process));
@@ -342,16 +357,41 @@ world_allows(struct world_step step)
  */
 
 static void
-pass_time(int stopped)
+answer_all(const struct process *process)
 {
+	const int n = process_wire(process);
+
+	while (n != -1 && fake_allows(FAKE_ANSWER, n))
+		fake_do(world.fake, (struct fake_step){FAKE_ANSWER, n});
+}
+
+/* For as long as the session lasts, in which the other one is well. */
+static void
+go_missing(struct process *process, bool stopped)
+{
+	const struct fake_session *session = session_of(process);
 	int i;
 
-	if (stopped < WORLD_PROCESSES)
-		fake_remove_loop(world.fake, world.processes[stopped].loop);
+	if (stopped)
+		fake_remove_loop(world.fake, process->loop);
+	else if (fake_allows(FAKE_LOSE, process_wire(process)))
+		fake_do(world.fake,
+		    (struct fake_step){FAKE_LOSE, process_wire(process)});
+	for (i = 0; i < 3; i++) {
+		clock_advance(THIRD_MS);
+		fake_turn(world.fake);
+		answer_all(&world.processes[!process->number]);
+	}
+	fake_do(world.fake, (struct fake_step){FAKE_EXPIRE,
+				(int)(session - world.fake->sessions)});
+	fake_add_loop(world.fake, process->loop);
+}
+
+static void
+pass_time(void)
+{
 	clock_advance(THIRD_MS);
 	fake_turn(world.fake);
-	for (i = 0; i < WORLD_PROCESSES; i++)
-		fake_add_loop(world.fake, world.processes[i].loop);
 }
 
 static void
@@ -376,6 +416,10 @@ do_to_process(struct process *process, enum world_kind kind)
 	case WORLD_CANCEL:
 		cancel(process);
 		break;
+	case WORLD_CUT_OFF:
+	case WORLD_STOP:
+		go_missing(process, kind == WORLD_STOP);
+		return;
 	default:
 		fake_do(
 		    world.fake, (struct fake_step){kinds[kind - WORLD_CONNECT],
@@ -390,7 +434,7 @@ do_step(struct world_step step)
 {
 	switch (step.kind) {
 	case WORLD_TIME:
-		pass_time(step.n);
+		pass_time();
 		break;
 	case WORLD_LATE:
 		fake_do(world.fake, (struct fake_step){FAKE_LATE, step.n});
@@ -458,6 +502,14 @@ start_both_read(void)
 }
 
 static void
+start_one_writes_alone(void)
+{
+	settle();
+	acquire(&world.processes[0], EVRWLOCK_WRITE);
+	settle();
+}
+
+static void
 start_one_writes(void)
 {
 	settle();
@@ -496,7 +548,7 @@ start_at_the_last_number(void)
 
 const struct world_setting world_settings[] = {
     {"neither is connected", start_fresh}, {"nobody wants it", start_idle},
-    {"both read", start_both_read},
+    {"both read", start_both_read}, {"one writes", start_one_writes_alone},
     {"one writes, the other wants to", start_one_writes},
     {"one reads, the other wants to write", start_one_reads_one_wants_to_write},
     {"one writes, the other wants to read", start_one_writes_one_wants_to_read},

@@ -32,8 +32,10 @@ enum world_kind {
 	WORLD_EXECUTE,
 	WORLD_CATCH_UP,
 	WORLD_LOSE,
-	/* A third of the timeout passes, in which process n is stopped; none for 2. */
-	WORLD_TIME,
+	/* It is cut off, or stopped, until its session has ended; the other is well. */
+	WORLD_CUT_OFF,
+	WORLD_STOP,
+	WORLD_TIME, /* a third of the timeout passes */
 	/* To session n of the fake. */
 	WORLD_LATE,
 	WORLD_EXPIRE,
