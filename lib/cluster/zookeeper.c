@@ -275,7 +275,9 @@ static void
 put_back(struct zookeeper *zookeeper, int fd, int interest,
     const struct timeval *timeout)
 {
-	short what = EV_PERSIST;
+	/* Once: libevent would add a lasting one again by itself, before its call, and the
+	 * socket may be closed by then. */
+	short what = 0;
 
 	if (interest & ZOOKEEPER_READ)
 		what |= EV_READ;

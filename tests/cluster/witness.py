@@ -19,11 +19,11 @@ class Keeper:
 
         class Handler(socketserver.StreamRequestHandler):
             def handle(self):
-                for line in self.rfile:
-                    try:
+                try:
+                    for line in self.rfile:
                         self.wfile.write(keeper.answer(*line.decode().split()))
-                    except OSError:
-                        return
+                except OSError:
+                    return  # a member was killed
 
         class Server(socketserver.ThreadingUnixStreamServer):
             daemon_threads = True
