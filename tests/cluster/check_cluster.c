@@ -365,6 +365,43 @@ START_TEST(going_down_to_read_lets_no_writer_in)
 }
 END_TEST
 
+/* Between the two lists that are looked at: it is in one of them at least. */
+START_TEST(going_down_to_read_is_seen)
+{
+	struct waiter w[2];
+	struct party a, b;
+	int answers;
+
+	for (answers = 0; answers < 4; answers++) {
+		int i;
+
+		open_party(&a, "x");
+		open_party(&b, "x");
+		enter(&w[1], &b, READ);
+		ck_assert_int_eq(leave_it(&w[1], &b), 0);
+		enter(&w[0], &a, WRITE);
+		want_it(&w[1], &b, WRITE);
+		while (fake->wires[b.n].queue[0].op != FAKE_LINE_UP)
+			fake_answer(fake, b.n);
+		for (i = 0; i < answers; i++)
+			fake_answer(fake, b.n);
+		ck_assert_int_eq(
+		    evrwlock_downgrade(a.lock, NULL, WRITE, READ), 0);
+		w[0].mode = READ;
+		fake_turn(fake);
+		while (fake->wires[a.n].queued > 0)
+			fake_answer(fake, a.n);
+		fake_run(fake);
+		check_waits(&w[1]);
+		ck_assert_int_eq(leave_it(&w[0], &a), 0);
+		check_inside(&w[1]);
+		ck_assert_int_eq(leave_it(&w[1], &b), 0);
+		end_party(&a);
+		end_party(&b);
+	}
+}
+END_TEST
+
 START_TEST(two_locks_of_one_name_are_one)
 {
 	struct waiter w, other, r[2];
@@ -504,6 +541,7 @@ main(void)
 	tcase_add_test(tc, a_process_passes_the_lock_on_for_a_while);
 	tcase_add_test(tc, no_herd);
 	tcase_add_test(tc, going_down_to_read_lets_no_writer_in);
+	tcase_add_test(tc, going_down_to_read_is_seen);
 	tcase_add_test(tc, two_locks_of_one_name_are_one);
 	tcase_add_test(tc, locks_of_other_names_and_roots_are_others);
 	tcase_add_test(tc, no_upgrades);

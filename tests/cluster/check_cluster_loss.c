@@ -379,6 +379,36 @@ START_TEST(a_release_without_an_answer_is_repeated)
 }
 END_TEST
 
+/* No right is left to whom it was lowered for, and who left meanwhile. */
+START_TEST(a_step_down_that_did_not_come_to_be)
+{
+	struct waiter w, other, r;
+	struct party a, b;
+
+	open_party(&a, "x");
+	open_party(&b, "x");
+	enter(&w, &a, WRITE);
+	want_it(&other, &b, WRITE);
+	fake_run(fake);
+	ck_assert_int_eq(evrwlock_downgrade(a.lock, NULL, WRITE, READ), 0);
+	fake_turn(fake);
+	ck_assert_int_eq(evrwlock_release(a.lock, NULL, READ), 0);
+	evdeferred_free(w.d);
+	fake_cut(fake, a.n, false);
+	fake_run(fake);
+	check_inside(&other);
+	REFUSED(evrwlock_try(a.lock, NULL, READ), EBUSY);
+	want_it(&r, &a, READ);
+	fake_run(fake);
+	check_waits(&r);
+	ck_assert_int_eq(leave_it(&other, &b), 0);
+	check_inside(&r);
+	ck_assert_int_eq(leave_it(&r, &a), 0);
+	end_party(&a);
+	end_party(&b);
+}
+END_TEST
+
 /* A server that hangs is left for another one, before the right is lost. */
 START_TEST(a_server_that_hangs_is_left)
 {
@@ -540,6 +570,7 @@ main(void)
 	tcase_add_test(
 	    tc, a_create_without_an_answer_is_removed_if_nobody_wants_it);
 	tcase_add_test(tc, a_release_without_an_answer_is_repeated);
+	tcase_add_test(tc, a_step_down_that_did_not_come_to_be);
 	tcase_add_test(tc, a_server_that_hangs_is_left);
 	tcase_add_test(tc, a_stale_grant_is_withdrawn);
 	tcase_add_test(tc, a_node_that_an_operator_deletes);
