@@ -377,8 +377,8 @@ START_TEST(going_down_to_read_is_seen)
 
 		open_party(&a, "x");
 		open_party(&b, "x");
-		enter(&w[1], &b, READ);
-		ck_assert_int_eq(leave_it(&w[1], &b), 0);
+		enter(&w[0], &a, READ);
+		ck_assert_int_eq(leave_it(&w[0], &a), 0);
 		enter(&w[0], &a, WRITE);
 		want_it(&w[1], &b, WRITE);
 		while (fake->wires[b.n].queue[0].op != FAKE_LINE_UP)
