@@ -277,8 +277,10 @@ START_TEST(the_end_comes_while_a_state_is_told)
 	d = evcluster_connect(a.cluster);
 	see(d, &seen);
 	fake_run(fake);
-	if (a.cluster != NULL && calls == 0)
+	if (a.cluster != NULL && calls == 0) {
+		ck_assert_ptr_nonnull(fake->wires[0].session);
 		fake_end(fake, 0);
+	}
 	if (a.cluster != NULL && calls == 0)
 		evdeferred_free(evcluster_close(a.cluster));
 	fake_run(fake);
