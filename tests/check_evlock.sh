@@ -294,12 +294,12 @@ wait "$reader"
 #
 
 "$evlock" --help | sed -n 's/^  \(-.\), \(--[a-z]*\).*/\1 \2/p' >options
-expect 'the help has options' is "$(wc -l <options | tr -d ' ')" 7
+expect 'the help has options' is "$(wc -l <options | tr -d ' ')" 10
 while read -r short long; do
 	expect "$page: has $short and $long" grep -q \
 		"^\.It Fl ${short#-} .*Fl .-${long#--}" "$page"
 done <options
-expect "$page: has no others" is "$(grep -c '^\.It Fl' "$page")" 7
+expect "$page: has no others" is "$(grep -c '^\.It Fl' "$page")" 10
 if command -v "${MANDOC:-mandoc}" >/dev/null 2>&1; then
 	expect "$page: mandoc complains" "${MANDOC:-mandoc}" -Tlint -W warning \
 		"$page"
