@@ -341,6 +341,9 @@ finish_removal(struct evseat *seat, bool *there)
 	if (!seat->reads)
 		seat->recalled = false;
 	tidy(seat);
+	/* Those who read may be let in, who could not be beside one who writes. */
+	if (seat->right == EVRIGHT_READ)
+		evseat_set_right_(seat, EVRIGHT_READ);
 }
 
 static void

@@ -409,6 +409,29 @@ START_TEST(a_step_down_that_did_not_come_to_be)
 }
 END_TEST
 
+/* One who gives up writing, and one who comes to read, while no server is there. */
+START_TEST(who_reads_beside_one_that_gave_up_writing)
+{
+	struct waiter r[2], w;
+	struct party a;
+
+	open_party(&a, "x");
+	enter(&r[0], &a, READ);
+	want_it(&w, &a, WRITE);
+	fake_run(fake);
+	check_waits(&w);
+	fake_cut(fake, a.n, false);
+	evdeferred_cancel(w.d);
+	want_it(&r[1], &a, READ);
+	fake_run(fake);
+	check_inside(&r[1]);
+	ck_assert_int_eq(leave_it(&r[0], &a), 0);
+	ck_assert_int_eq(leave_it(&r[1], &a), 0);
+	evdeferred_free(w.d);
+	end_party(&a);
+}
+END_TEST
+
 /* A server that hangs is left for another one, before the right is lost. */
 START_TEST(a_server_that_hangs_is_left)
 {
@@ -571,6 +594,7 @@ main(void)
 	    tc, a_create_without_an_answer_is_removed_if_nobody_wants_it);
 	tcase_add_test(tc, a_release_without_an_answer_is_repeated);
 	tcase_add_test(tc, a_step_down_that_did_not_come_to_be);
+	tcase_add_test(tc, who_reads_beside_one_that_gave_up_writing);
 	tcase_add_test(tc, a_server_that_hangs_is_left);
 	tcase_add_test(tc, a_stale_grant_is_withdrawn);
 	tcase_add_test(tc, a_node_that_an_operator_deletes);
