@@ -64,8 +64,8 @@ struct evsource_type {
 
 	/* The rest is for rights that may be lost; NULL where none is. */
 
-	/* The token of the right to write that is there, or 0.  It grows with each
-	 * grant of that right, over all that have a say. */
+	/* The token of the right that is there, or 0.  Over all that have a say, a
+	 * writer's is higher than all before it, and a reader's than no later one. */
 	uint64_t (*get_token)(struct evsource *source);
 	/* 0, or ESTALE: what those that are inside have is lost.  If it finds that out
 	 * by itself, it may call evsource_lose_(). */

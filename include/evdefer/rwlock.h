@@ -346,9 +346,10 @@ size_t evrwlock_get_reader_limit(const struct evrwlock *lock);
  */
 
 /**
- * @return the token of the right to write: it grows with each grant of that right,
- *   over all processes.  0 if that is not there, or lost, or the lock has no tokens;
- *   and for NULL.  O(1).
+ * @return the token of the right that is there: over all processes each writer's is
+ *   higher than those of all that were inside before, and a reader's is not higher than
+ *   that of any writer after it.  0 if there is no right, or it is lost, or the lock has
+ *   no tokens; and for NULL.  O(1).
  */
 uint64_t evrwlock_get_token(const struct evrwlock *lock);
 
