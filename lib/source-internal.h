@@ -64,8 +64,9 @@ struct evsource_type {
 
 	/* The rest is for rights that may be lost; NULL where none is. */
 
-	/* The token of the right that is there, or 0.  Over all that have a say, a
-	 * writer's is higher than all before it, and a reader's than no later one. */
+	/* The token of the right that is there, or 0.  Over all that have a say a
+	 * writer's is higher than all before it, and a reader's not higher than that of
+	 * any writer after it. */
 	uint64_t (*get_token)(struct evsource *source);
 	/* 0, or ESTALE: what those that are inside have is lost.  If it finds that out
 	 * by itself, it may call evsource_lose_(). */
