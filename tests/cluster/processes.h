@@ -35,7 +35,8 @@ struct process {
 
 struct world {
 	struct fake *fake;
-	unsigned long serial; /* of the last request */
+	unsigned long serial;  /* of the last request */
+	bool numbers_run_over; /* a request to write may be refused */
 	struct process processes[WORLD_PROCESSES];
 };
 

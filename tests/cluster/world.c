@@ -203,21 +203,13 @@ note_granted(void *value, void *arg)
 	return evresult_value(NULL);
 }
 
-static bool
-numbers_are_used_up(void)
-{
-	const struct tree_node *lock = fake_find(world.fake, "/evdefer/x");
-
-	return lock != NULL && lock->children == INT32_MAX;
-}
-
 static struct evresult
 note_failed(struct evfailure *failure, void *arg)
 {
 	struct request *request = arg;
 
 	if (evfailure_get_code(failure) != ECANCELED &&
-	    (evfailure_get_code(failure) != EPROTO || !numbers_are_used_up()))
+	    (evfailure_get_code(failure) != EPROTO || !world.numbers_run_over))
 		world_failed(evfailure_get_message(failure));
 	request->phase = IDLE;
 	evdeferred_free(request->d);
@@ -543,6 +535,7 @@ static void
 start_at_the_last_number(void)
 {
 	start_idle();
+	world.numbers_run_over = true;
 	fake_set_counter(world.fake, "/evdefer/x", INT32_MAX - 1);
 }
 
@@ -562,6 +555,7 @@ world_begin(const struct world_setting *setting)
 	int i;
 
 	world.fake = fake_start();
+	world.numbers_run_over = false;
 	for (i = 0; i < WORLD_PROCESSES; i++)
 		start_process(&world.processes[i]);
 	setting->start();
