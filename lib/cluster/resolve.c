@@ -174,6 +174,13 @@ add_address(struct search *search, const char *address)
 }
 
 static void
+write_address(char *text, size_t size, const char *host, const char *port)
+{
+	snprintf(text, size, strchr(host, ':') != NULL ? "[%s]:%s" : "%s:%s",
+	    host, port);
+}
+
+static void
 add_found(struct search *search, const struct evutil_addrinfo *found)
 {
 	char host[64], port[PORT_SIZE + 2], address[ADDRESS_SIZE];
@@ -183,9 +190,7 @@ add_found(struct search *search, const struct evutil_addrinfo *found)
 			sizeof(host), port, sizeof(port),
 			NI_NUMERICHOST | NI_NUMERICSERV) != 0)
 			continue;
-		snprintf(address, sizeof(address),
-		    strchr(host, ':') != NULL ? "[%s]:%s" : "%s:%s", host,
-		    port);
+		write_address(address, sizeof(address), host, port);
 		add_address(search, address);
 	}
 }
@@ -233,19 +238,19 @@ open_dns(struct event_base *event_base)
 	return dns;
 }
 
-/* Found out without a question, if it is an address. */
+/* An address is one without a question, and without memory. */
 static bool
 add_numeric(struct search *search, const struct server *server)
 {
-	const struct evutil_addrinfo hints = {.ai_family = AF_UNSPEC,
-	    .ai_socktype = SOCK_STREAM,
-	    .ai_flags = EVUTIL_AI_NUMERICHOST | EVUTIL_AI_NUMERICSERV};
-	struct evutil_addrinfo *found;
+	char text[HOST_SIZE + PORT_SIZE + 4];
+	struct sockaddr_storage address;
+	int size = sizeof(address);
 
-	if (evutil_getaddrinfo(server->host, server->port, &hints, &found) != 0)
+	write_address(text, sizeof(text), server->host, server->port);
+	if (evutil_parse_sockaddr_port(
+		text, (struct sockaddr *)&address, &size) != 0)
 		return false;
-	add_found(search, found);
-	evutil_freeaddrinfo(found);
+	add_address(search, text);
 	return true;
 }
 

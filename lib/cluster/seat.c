@@ -302,26 +302,31 @@ evseats_fail_(struct evcluster *cluster, int error, const char *sentence)
 	}
 }
 
+static void
+forget_nodes(struct evseat *seat)
+{
+	seat->ready = seat->member = seat->unsure = false;
+	seat->reads = seat->writes = false;
+	seat->discarded = seat->recalled = false;
+	seat->kept_token = 0;
+	seat->seen = EVSEAT_UNSEEN;
+	seat->watching = seat->own_pending = false;
+	seat->own_watched[0] = '\0';
+	seat->pending = 0;
+	seat->step = EVSEAT_NOTHING;
+}
+
+/* One whose lock is gone goes: where the base is closed, no loop comes to it. */
 void
 evseats_forget_(struct evcluster *cluster)
 {
-	struct evlist *at;
-	struct evseat *seat;
+	struct evlist *at, *next;
 
-	FOR_EACH_SEAT(at, cluster)
-	{
-		seat = seat_at(at);
-		seat->ready = seat->member = seat->unsure = false;
-		seat->reads = seat->writes = false;
-		seat->discarded = seat->recalled = false;
-		seat->kept_token = 0;
-		seat->seen = EVSEAT_UNSEEN;
-		seat->watching = seat->own_pending = false;
-		seat->own_watched[0] = '\0';
-		seat->pending = 0;
-		seat->step = EVSEAT_NOTHING;
-		/* One whose lock is gone goes. */
-		look_soon(seat);
+	for (at = cluster->seats.next; at != &cluster->seats; at = next) {
+		next = at->next;
+		forget_nodes(seat_at(at));
+		look_soon(seat_at(at));
+		collect_seat(seat_at(at));
 	}
 }
 

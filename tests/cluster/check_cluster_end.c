@@ -232,10 +232,19 @@ free_it_all(struct party *party)
 }
 
 static void
+start_closing(struct party *party)
+{
+	struct evdeferred *d = evcluster_close(party->cluster);
+
+	ck_assert_ptr_nonnull(d);
+	evdeferred_free(d);
+}
+
+static void
 close_it(struct party *party)
 {
 	calls++;
-	evdeferred_free(evcluster_close(party->cluster));
+	start_closing(party);
 }
 
 static void (*const ways[])(struct party *) = {free_it_all, close_it};
@@ -282,7 +291,7 @@ START_TEST(the_end_comes_while_a_state_is_told)
 		fake_end(fake, 0);
 	}
 	if (a.cluster != NULL && calls == 0)
-		evdeferred_free(evcluster_close(a.cluster));
+		start_closing(&a);
 	fake_run(fake);
 	ck_assert_int_eq(calls, 1);
 	clock_advance(1000);
@@ -338,7 +347,7 @@ START_TEST(the_end_comes_while_a_result_is_told)
 		    d, end_in_value, end_in_failure, (void *)way);
 	fake_run(fake);
 	if (_i / 2 == 1 && calls == 0)
-		evdeferred_free(evcluster_close(a.cluster));
+		start_closing(&a);
 	fake_run(fake);
 	ck_assert_int_eq(leave_it(&w, &b), 0);
 	ck_assert_int_eq(calls, 1);
