@@ -185,8 +185,8 @@ evmessages_make_root_(struct evseat *seat)
 	char path[EVNAMES_PATH];
 
 	begin(seat, EVSEAT_MAKE_ROOT);
-	seat->root_made = end != NULL ? (size_t)(end - root) : strlen(root);
-	snprintf(path, sizeof(path), "%.*s", (int)seat->root_made, root);
+	seat->root_asked = end != NULL ? (size_t)(end - root) : strlen(root);
+	snprintf(path, sizeof(path), "%.*s", (int)seat->root_asked, root);
 	send_one(seat, wire->type->create(
 			   wire, path, EVWIRE_PERSISTENT, "", &seat->change));
 }

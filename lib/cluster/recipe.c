@@ -311,8 +311,7 @@ finish_open(struct evseat *seat)
 static void
 finish_make_root(struct evseat *seat)
 {
-	if (seat->error != EVWIRE_OK)
-		seat->root_made = 0;
+	seat->root_made = seat->error == EVWIRE_OK ? seat->root_asked : 0;
 	seat->rootless = seat->root_made < strlen(seat->cluster->options.root);
 }
 

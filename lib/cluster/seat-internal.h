@@ -83,7 +83,8 @@ struct evseat {
 	bool missed;		 /* something has changed meanwhile */
 	bool pausing;		 /* until the next look at the time */
 	bool rootless;
-	size_t root_made; /* length of what is there */
+	size_t root_made;  /* length of what is there, */
+	size_t root_asked; /* and with what is asked for */
 	struct evwire_request change, line, readers;
 	/* Beside: watches the node of its right. */
 	struct evwire_request own;

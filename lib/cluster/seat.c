@@ -305,7 +305,8 @@ evseats_fail_(struct evcluster *cluster, int error, const char *sentence)
 static void
 forget_nodes(struct evseat *seat)
 {
-	seat->ready = seat->member = seat->unsure = false;
+	seat->ready = seat->member = seat->unsure = seat->rootless = false;
+	seat->root_made = 0;
 	seat->reads = seat->writes = false;
 	seat->discarded = seat->recalled = false;
 	seat->kept_token = 0;

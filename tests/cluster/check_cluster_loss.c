@@ -330,6 +330,25 @@ START_TEST(a_create_without_an_answer_is_found)
 }
 END_TEST
 
+/* What is there of it is not known: it is made from its beginning. */
+START_TEST(a_root_that_is_made_without_an_answer)
+{
+	struct waiter w;
+	struct party a;
+	int i;
+
+	open_party(&a, "x");
+	want_it(&w, &a, WRITE);
+	for (i = 0; i < _i / 2; i++)
+		fake_answer(fake, a.n);
+	fake_cut(fake, a.n, _i % 2 == 1);
+	fake_run(fake);
+	check_inside(&w);
+	ck_assert_int_eq(leave_it(&w, &a), 0);
+	end_party(&a);
+}
+END_TEST
+
 /* The same, of one who gives up meanwhile: nothing is left behind. */
 START_TEST(a_create_without_an_answer_is_removed_if_nobody_wants_it)
 {
@@ -590,6 +609,7 @@ main(void)
 	tcase_add_test(tc, who_waits_enters_again_with_a_new_session);
 	tcase_add_test(tc, a_kept_right_goes_silently);
 	tcase_add_test(tc, a_create_without_an_answer_is_found);
+	tcase_add_loop_test(tc, a_root_that_is_made_without_an_answer, 0, 12);
 	tcase_add_test(
 	    tc, a_create_without_an_answer_is_removed_if_nobody_wants_it);
 	tcase_add_test(tc, a_release_without_an_answer_is_repeated);
