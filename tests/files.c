@@ -100,7 +100,7 @@ await_end(int site, const struct waiter *waiter)
 /* A line is "1: OFDLCK ADVISORY WRITE -1 fe:00:4711 0 0"; for a request that waits
  * there is "->" after the first word. */
 static int
-count_locks(bool waiting)
+count_once(bool waiting)
 {
 	FILE *file = fopen("/proc/locks", "r");
 	char line[256], inode[32];
@@ -117,6 +117,20 @@ count_locks(bool waiting)
 				 (strstr(line, "->") != NULL) == waiting;
 	}
 	fclose(file);
+	return count;
+}
+
+/* It is read by pieces, between which locks of other processes come and go: a line may
+ * be in two of them, or in none. */
+static int
+count_locks(bool waiting)
+{
+	int count, again = count_once(waiting);
+
+	do {
+		count = again;
+		again = count_once(waiting);
+	} while (again != count);
 	return count;
 }
 
