@@ -390,6 +390,29 @@ START_TEST(cancel_of_a_queued_one_takes_effect_when_it_runs)
 }
 END_TEST
 
+static struct evdeferred *chained;
+
+static struct evresult
+chain_fired(void)
+{
+	d = evdeferred_succeed(base, NULL);
+	ck_assert_int_eq(evdeferred_chain(d, chained), 0);
+	ck_assert_int_eq(seen.values, 0);
+	return evresult_value(NULL);
+}
+
+START_TEST(chain_of_a_fired_one_runs_when_the_stack_is_not_full_any_more)
+{
+	seen = (struct seen){0};
+	chained = evdeferred_new(base, NULL, NULL);
+	see(chained, &seen);
+	deep(chain_fired);
+	ck_assert_int_eq(seen.values, 1);
+	evdeferred_free(d);
+	evdeferred_free(chained);
+}
+END_TEST
+
 /* More of them than one call runs, so that the loop has the rest. */
 static struct evdeferred *many[700];
 
@@ -901,6 +924,8 @@ main(void)
 	    tc, timeout_after_a_cancel_that_was_answered_is_a_timeout, 0, 2);
 	tcase_add_loop_test(
 	    tc, timeout_that_is_added_after_a_cancel_is_a_timeout, 0, 2);
+	tcase_add_test(
+	    tc, chain_of_a_fired_one_runs_when_the_stack_is_not_full_any_more);
 	tcase_add_test(tc, cancel_of_one_that_has_its_result_is_forgotten);
 	tcase_add_test(tc, timeout_function_is_told_of_a_timeout);
 	tcase_add_test(
