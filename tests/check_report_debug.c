@@ -363,7 +363,6 @@ report_suite(void)
 	Suite *suite = suite_create("report_debug");
 	TCase *tcase = add_case(suite, "debug");
 
-	tcase_add_unchecked_fixture(tcase, warm_threads_up, NULL);
 	tcase_add_loop_test(tcase, holds_and_waits_are_timed, 0, 2);
 	tcase_add_loop_test(tcase, hold_begins_when_it_was_granted, 0, 2);
 	tcase_add_loop_test(tcase, owner_that_is_inside_several_times, 0, 2);
@@ -382,5 +381,6 @@ report_suite(void)
 int
 main(void)
 {
+	warm_threads_up();
 	return support_main(report_suite());
 }
