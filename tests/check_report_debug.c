@@ -168,8 +168,9 @@ warm_threads_up(void)
 {
 	pthread_t thread;
 
-	ck_assert_int_eq(pthread_create(&thread, NULL, do_nothing, NULL), 0);
-	pthread_join(thread, NULL);
+	/* Before any test runs: a thread that is missing shows there. */
+	if (pthread_create(&thread, NULL, do_nothing, NULL) == 0)
+		pthread_join(thread, NULL);
 }
 
 static void *
