@@ -648,6 +648,23 @@ START_TEST(a_description_says_that_it_is_lost)
 }
 END_TEST
 
+START_TEST(who_waits_is_told_the_reason_of_the_source)
+{
+	struct waiter p;
+
+	make_lock_with_rights(_i);
+	allow(EVRIGHT_NONE);
+	want(&p, WRITE);
+	rights->source.error = EACCES;
+	rights->source.reason = "nobody may";
+	evwaitqueue_fail_(rights->source.queue);
+	settle();
+	check_failed(&p, EACCES);
+	ck_assert_str_eq(p.message, "nobody may");
+	done(&p, 1);
+}
+END_TEST
+
 static Suite *
 lost_suite(void)
 {
@@ -699,6 +716,8 @@ lost_suite(void)
 	tcase_add_loop_test(
 	    closed, a_base_can_be_closed_while_it_is_lost, 0, 2);
 	tcase_add_loop_test(closed, a_right_can_be_lost_on_a_closed_base, 0, 2);
+	tcase_add_loop_test(
+	    closed, who_waits_is_told_the_reason_of_the_source, 0, 2);
 	return suite;
 }
 

@@ -287,6 +287,42 @@ START_TEST(deferred_of_another_base_is_einval)
 }
 END_TEST
 
+static struct evdeferred *waits, *inside;
+
+static struct evresult
+wait_for_inside(void *value, void *arg)
+{
+	(void)value;
+	(void)arg;
+	return evresult_deferred(inside);
+}
+
+static struct evresult
+have_it_waited_for(void *value, void *arg)
+{
+	evdeferred_callback(waits, value);
+	return evresult_value(arg);
+}
+
+/* _i: whether the link runs when it is added, or when it is fired. */
+START_TEST(chain_waits_for_one_whose_only_link_runs)
+{
+	struct seen seen = {0};
+
+	waits = fresh();
+	evdeferred_add_callback(waits, wait_for_inside, NULL);
+	see(waits, &seen);
+	inside = fresh();
+	if (_i == 0)
+		evdeferred_callback(inside, NULL);
+	evdeferred_add_callback(inside, have_it_waited_for, &seen);
+	if (_i == 1)
+		evdeferred_callback(inside, NULL);
+	ck_assert_ptr_eq(seen.value, &seen);
+	evdeferred_free(waits);
+}
+END_TEST
+
 int
 main(void)
 {
@@ -310,6 +346,7 @@ main(void)
 	tcase_add_test(tc, loop_of_two_waits_is_edeadlk);
 	tcase_add_test(tc, loop_of_three_waits_is_edeadlk);
 	tcase_add_test(tc, deferred_given_twice_is_einval);
+	tcase_add_loop_test(tc, chain_waits_for_one_whose_only_link_runs, 0, 2);
 	tcase_add_test(tc, deferred_of_another_base_is_einval);
 	return support_main(suite);
 }
