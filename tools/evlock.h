@@ -7,6 +7,7 @@
 
 #include <evdefer.h>
 
+struct evcluster;
 struct event_base;
 
 /* As of timeout(1), env(1) and the shell. */
@@ -35,8 +36,9 @@ struct run {
 	struct event_base *loop;
 	struct evdefer_base *base;
 	struct evrwlock *lock;
-	struct evdeferred *ended; /* fires when the command has */
-	sigset_t mask;		  /* as it was, for the command */
+	struct evcluster *cluster; /* that is listed */
+	struct evdeferred *ended;  /* fires when the command has */
+	sigset_t mask;		   /* as it was, for the command */
 	int status;
 };
 

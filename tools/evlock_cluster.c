@@ -171,13 +171,6 @@ ignore_signals(struct event **events)
 	}
 }
 
-static struct evresult
-on_connected(void *value, void *arg)
-{
-	(void)arg;
-	return evresult_value(value);
-}
-
 void
 run_in_cluster(struct run *run)
 {
@@ -195,7 +188,7 @@ run_in_cluster(struct run *run)
 		    run->options->name);
 	} else if (lock == NULL) {
 		complain("cannot start", errno);
-	} else if (connect_cluster(run, cluster, on_connected)) {
+	} else if (connect_cluster(run, cluster, NULL)) {
 		watch_signals(run, signals);
 		run_with(run, lock);
 		ignore_signals(signals);
@@ -236,16 +229,15 @@ on_listing(void *value, void *arg)
 	return evresult_value(NULL);
 }
 
-static struct evcluster *listed;
-
 static struct evresult
 start_listing(void *value, void *arg)
 {
-	struct evdeferred *d = evcluster_list(listed);
+	struct run *run = arg;
+	struct evdeferred *d = evcluster_list(run->cluster);
 
 	(void)value;
 	if (d != NULL &&
-	    evdeferred_add_callbacks(d, on_listing, on_refused, arg) == -1) {
+	    evdeferred_add_callbacks(d, on_listing, on_refused, run) == -1) {
 		evdeferred_free(d);
 		d = NULL;
 	}
@@ -259,7 +251,7 @@ list_cluster(struct run *run)
 
 	if (cluster == NULL)
 		return;
-	listed = cluster;
+	run->cluster = cluster;
 	if (connect_cluster(run, cluster, start_listing))
 		event_base_dispatch(run->loop);
 	close_cluster(run, cluster);
