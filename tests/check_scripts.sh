@@ -2,8 +2,9 @@
 # SPDX-License-Identifier: MIT
 #
 # The scripts that people run: each says what it is for when it is asked, and
-# bootstrap and run, on which the others stand, do what they promise.  Nothing is
-# installed and nothing built: the tools that bootstrap calls are stand-ins.
+# bootstrap and run, on which the others stand, version and history do what they
+# promise.  Nothing is installed and nothing built: the tools that bootstrap calls
+# are stand-ins.
 
 set -u
 
@@ -264,6 +265,56 @@ expect 'without libevent: names it' says 'missing.*: .*libevent-dev'
 bootstrap nonsense
 expect 'what is unknown: 2' is "$status" 2
 expect 'what is unknown: says how it is called' says '^usage:'
+
+#
+# version and history, in a tree of three commits
+#
+
+version_is()
+{
+	run sh "$top/build-aux/version" .
+	expect "version: $1" is "$(cat "$out")" "$1"
+}
+
+commit()
+{
+	git -c user.name=Ada -c user.email=ada@example.org commit -q \
+	    --allow-empty -m "$1"
+}
+
+mkdir -p "$tmp/tree/build-aux" "$tmp/dist"
+cd "$tmp/tree" || exit 1
+cp "$top/build-aux/version" "$top/build-aux/history" build-aux
+printf 'What changed.\n\n1.2.0 (unreleased)\n  o Better.\n\n1.1.0 (2001-02-03)\n' \
+    > ChangeLog
+version_is 1.2.0.dev0
+if command -v git > /dev/null 2>&1; then
+	git init -q . 2> /dev/null
+	commit 'The first'
+	git tag v1.1.0
+	version_is 1.1.0
+	commit 'The second'
+	commit 'The third'
+	version_is 1.2.0.dev3
+	run sh build-aux/history .
+	expect 'history: authors' is "$(cat "$out")" 'Ada <ada@example.org>'
+	run sh build-aux/history . "$tmp/dist" 1.2.0.dev2
+	expect 'history of another version: 1' is "$status" 1
+	run sh build-aux/history . "$tmp/dist" 1.2.0.dev3
+	expect 'history: 0' is "$status" 0
+	cp "$tmp/dist/ChangeLog" "$out"
+	expect 'history: begins with the releases' \
+	    is "$(sed -n 3p "$out")" '1.2.0 (unreleased)'
+	expect 'history: the commits behind them' says '[*] The second'
+	expect 'history: none of the release before' silent_about 'The first'
+	cp "$tmp/dist/.tarball-version" .
+	version_is 1.2.0.dev3
+fi
+if [ -e "$top/.git" ]; then
+	sh "$top/build-aux/history" "$top" > "$out"
+	expect 'AUTHORS has all of the history' \
+	    is "$(grep -cvxFf "$top/AUTHORS" "$out")" 0
+fi
 
 echo "$passed passed, $failed failed"
 [ "$failed" -eq 0 ]
