@@ -30,4 +30,7 @@ void evmessages_watch_own_(struct evseat *seat);
 bool evmessages_is_own_writer_(const struct evseat *seat, const char *path);
 bool evmessages_is_own_reader_(const struct evseat *seat, const char *path);
 
+/* Is it the node of anybody that reads? */
+bool evmessages_is_reader_(const struct evseat *seat, const char *path);
+
 #endif

@@ -74,6 +74,16 @@ evmessages_is_own_reader_(const struct evseat *seat, const char *path)
 	return strcmp(own, path) == 0;
 }
 
+bool
+evmessages_is_reader_(const struct evseat *seat, const char *path)
+{
+	char readers[EVNAMES_PATH];
+
+	path_of_readers(seat, readers);
+	return strncmp(path, readers, strlen(readers)) == 0 &&
+	       path[strlen(readers)] == '/';
+}
+
 #define HOST_SIZE 65
 
 struct who {
@@ -348,7 +358,7 @@ evmessages_watch_own_(struct evseat *seat)
 
 	if (seat->own_pending)
 		return;
-	if (seat->right == EVRIGHT_WRITE)
+	if (seat->right == EVRIGHT_WRITE || seat->right == EVRIGHT_NONE)
 		path_of_writer(seat, seat->own_watched);
 	else
 		path_of_reader(seat, seat->own_watched);

@@ -210,10 +210,20 @@ open_lock(struct evseat *seat)
 		evmessages_open_(seat);
 }
 
+/* Those that read go on to do so while nobody is in line: if its node is gone, it waits for
+ * ever. */
+static bool
+waits_for_reader(const struct evseat *seat)
+{
+	return seat->right == EVRIGHT_NONE && seat->writes &&
+	       seat->seen == EVSEAT_TO_WRITE &&
+	       evmessages_is_reader_(seat, seat->in_the_way);
+}
+
 static bool
 is_watching_own(const struct evseat *seat)
 {
-	if (seat->right == EVRIGHT_WRITE)
+	if (seat->right == EVRIGHT_WRITE || waits_for_reader(seat))
 		return evmessages_is_own_writer_(seat, seat->own_watched);
 	return seat->right == EVRIGHT_NONE || !seat->reads ||
 	       evmessages_is_own_reader_(seat, seat->own_watched);

@@ -535,6 +535,31 @@ START_TEST(a_node_that_an_operator_deletes)
 }
 END_TEST
 
+/* Who keeps the right to read has seen nobody in line, and goes on to keep it: so who
+ * waits for it has to notice that its own node is gone. */
+START_TEST(a_writer_without_its_node_does_not_wait_for_a_kept_right)
+{
+	struct waiter w[2];
+	struct party a, b;
+
+	open_party(&a, "x");
+	open_party(&b, "x");
+	enter(&w[1], &b, READ);
+	ck_assert_int_eq(leave_it(&w[1], &b), 0);
+	want_it(&w[0], &a, WRITE);
+	fake_turn(fake);
+	while (fake->wires[a.n].queued > 0)
+		fake_answer(fake, a.n);
+	check_waits(&w[0]);
+	fake_delete(fake, fake_find_like(fake, "/evdefer/x/w-")->path);
+	fake_run(fake);
+	check_inside(&w[0]);
+	ck_assert_int_eq(leave_it(&w[0], &a), 0);
+	end_party(&a);
+	end_party(&b);
+}
+END_TEST
+
 /* The one that was waited for goes between the look and the watch. */
 START_TEST(no_wake_up_is_lost_between_look_and_watch)
 {
@@ -618,6 +643,8 @@ main(void)
 	tcase_add_test(tc, a_server_that_hangs_is_left);
 	tcase_add_test(tc, a_stale_grant_is_withdrawn);
 	tcase_add_test(tc, a_node_that_an_operator_deletes);
+	tcase_add_test(
+	    tc, a_writer_without_its_node_does_not_wait_for_a_kept_right);
 	tcase_add_test(tc, no_wake_up_is_lost_between_look_and_watch);
 	tcase_add_test(tc, a_message_that_can_not_be_sent);
 	return support_main(suite);
