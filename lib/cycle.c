@@ -67,6 +67,8 @@ is_awaited_at(const struct search *search, const struct evhold *hold)
 {
 	const struct evlock *lock = hold->lock;
 
+	if (evhold_is_idle_(hold))
+		return false;
 	if (hold != search->request->hold)
 		return evlock_waiting_(lock) > 0;
 	/* Where it only waits, and for nothing else, those behind it wait for the same
@@ -509,6 +511,8 @@ let_go(struct search *search, struct evowner *owner)
 	for (node = owner->holds.next; node != &owner->holds;
 	     node = node->next) {
 		hold = EVLIST_ELEMENT(node, struct evhold, owner_node);
+		if (evhold_is_idle_(hold))
+			continue;
 		for (mode = EVMODE_READ; mode < EVMODES; mode++)
 			hold->lock->sides[mode].stuck -= hold->inside.of[mode];
 		let_in_all(search, hold->lock);
@@ -602,6 +606,9 @@ describe(struct evowner *owner)
 static bool
 closes_cycle(struct search *search)
 {
+	/* Mostly it has only what it asks for, and nobody waits for it there. */
+	if (is_decided(search) || is_decided(search))
+		return false;
 	if (!comes_back(search))
 		return false;
 	if (!search->choice)

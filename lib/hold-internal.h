@@ -1,31 +1,38 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * A hold is all that one owner has to do with one lock: how often it is inside, and
- * its requests that are not over.  A hash table of the base finds it.
+ * its requests that are not over.
+ *
+ * The last one of an owner stays with it when it is over, idle, for the next acquire:
+ * mostly that is of the same lock, and otherwise the hold becomes one of the other lock.
+ * So what an idle one says of its lock may only be compared: the lock may be gone.  Those
+ * that are not the last are found by a hash table of the base.
  */
 #ifndef EVDEFER_HOLD_INTERNAL_H
 #define EVDEFER_HOLD_INTERNAL_H
 
-#include "lock-internal.h"
+#include "request-internal.h"
 
 struct evcounts {
 	size_t of[EVMODES]; /* by evmode */
 };
 
 struct evhold {
-	struct evlist owner_node; /* in owner->holds */
-	struct evlist lock_node;  /* in lock->holders while it is inside */
-	struct evhold *next;	  /* in the hash table */
+	/* NULL if nothing is left of it but its own request. */
 	struct evowner *owner;
 	struct evlock *lock;
 	/* Does not count what has been granted after a wait, until it is
 	 * delivered. */
 	struct evcounts inside;
 	struct evcounts received; /* of these, known to the owner */
+	struct evlist lock_node;  /* in lock->holders while it is inside */
+	struct evrequest own;	  /* as long as no other is needed */
+	struct evlist owner_node; /* in owner->holds */
+	struct evhold *next;	  /* in the hash table */
 	/* Requests by their state, the oldest first. */
 	struct evlist waiting[EVMODES_WAITING];
-	struct evlist granted;
-	struct evlist delivered; /* or lent, taken or kept since */
+	/* Or lent, taken or kept since.  Its own is here only since then. */
+	struct evlist delivered;
 	struct evtrail *trails;
 };
 
@@ -44,15 +51,19 @@ struct evholds {
 /* Finds or makes those of a base.  NULL with ENOMEM. */
 struct evholds *evholds_of_(struct evdefer_base *base);
 
-/* NULL if they have nothing to do with each other. */
-struct evhold *evhold_find_(
+/* One that is in the hash table, or NULL. */
+struct evhold *evhold_look_up_(
     const struct evlock *lock, const struct evowner *owner);
 
-/* Makes one that evhold_find_() did not find.  NULL with ENOMEM. */
+/* Makes one that evowner_find_hold_() did not find, the last of the owner from now on.
+ * NULL with ENOMEM. */
 struct evhold *evhold_new_(struct evlock *lock, struct evowner *owner);
 
-/* Frees a hold that nothing is left of. */
+/* Frees a hold if nothing is left of it, unless its owner keeps it. */
 void evhold_tidy_(struct evhold *hold);
+
+/* Frees one that has no owner any more, nor a request. */
+void evhold_put_(struct evholds *holds, struct evhold *hold);
 
 static inline bool
 evhold_is_inside_(const struct evhold *hold)
@@ -67,8 +78,21 @@ evhold_is_inside_(const struct evhold *hold)
 bool evhold_is_waiting_(const struct evhold *hold);
 
 /* Counts one more or one less inside. */
-void evhold_enter_(struct evhold *hold, enum evmode mode);
-void evhold_exit_(struct evhold *hold, enum evmode mode);
+static inline void
+evhold_enter_(struct evhold *hold, enum evmode mode)
+{
+	if (!evhold_is_inside_(hold))
+		evlist_append_(&hold->lock->holders, &hold->lock_node);
+	hold->inside.of[mode]++;
+}
+
+static inline void
+evhold_exit_(struct evhold *hold, enum evmode mode)
+{
+	hold->inside.of[mode]--;
+	if (!evhold_is_inside_(hold))
+		evlist_remove_(&hold->lock_node);
+}
 
 /* With debugging: where the owner has asked for what it has entered by now.  NULL stands
  * for a try, which is still under way. */

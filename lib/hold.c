@@ -7,6 +7,7 @@
 #include "trail-internal.h"
 
 #define FIRST_SIZE 64
+#define ALIGNED_SIZE ((sizeof(struct evhold) + 63) / 64 * 64)
 
 static size_t
 hash(const struct evlock *lock, const struct evowner *owner)
@@ -66,7 +67,8 @@ init_holds(struct evdefer_base_part *part)
 {
 	struct evholds *holds = EVLIST_ELEMENT(part, struct evholds, part);
 
-	evpool_init_(&holds->pool, sizeof(struct evhold));
+	/* What is used most lies in two lines of the cache. */
+	evpool_init_(&holds->pool, ALIGNED_SIZE);
 	evpool_init_(&holds->requests, sizeof(struct evrequest));
 }
 
@@ -91,7 +93,7 @@ evholds_of_(struct evdefer_base *base)
 }
 
 struct evhold *
-evhold_find_(const struct evlock *lock, const struct evowner *owner)
+evhold_look_up_(const struct evlock *lock, const struct evowner *owner)
 {
 	const struct evholds *holds = owner->table;
 	struct evhold *hold;
@@ -104,30 +106,76 @@ evhold_find_(const struct evlock *lock, const struct evowner *owner)
 	return hold;
 }
 
-struct evhold *
-evhold_new_(struct evlock *lock, struct evowner *owner)
+/* The last one of its owner, when another takes its place. */
+static int
+put_into_table(struct evhold *hold)
 {
-	struct evholds *holds = owner->table;
-	struct evhold *hold;
+	struct evholds *holds = hold->owner->table;
 
 	if (grow_table(holds) == -1)
-		return NULL;
-	hold = evpool_get_(&holds->pool);
+		return -1;
+	insert(holds, hold);
+	holds->count++;
+	return 0;
+}
+
+static void
+take_from_table(struct evhold *hold)
+{
+	struct evholds *holds = hold->owner->table;
+	struct evhold **at = bucket(holds, hold->lock, hold->owner);
+
+	while (*at != hold)
+		at = &(*at)->next;
+	*at = hold->next;
+	holds->count--;
+}
+
+static struct evhold *
+make_hold(struct evowner *owner)
+{
+	struct evhold *hold = evpool_get_(&owner->table->pool);
+
 	if (hold == NULL)
 		return NULL;
 	hold->owner = owner;
-	hold->lock = lock;
 	hold->inside = hold->received = (struct evcounts){{0}};
 	hold->trails = NULL;
+	evrequest_init_(&hold->own, owner->table, true);
 	evlist_append_(&owner->holds, &hold->owner_node);
 	evlist_init_(&hold->waiting[EVMODE_READ]);
 	evlist_init_(&hold->waiting[EVMODE_UPGRADABLE]);
 	evlist_init_(&hold->waiting[EVMODE_WRITE]);
 	evlist_init_(&hold->waiting[EVMODE_UPGRADE]);
-	evlist_init_(&hold->granted);
 	evlist_init_(&hold->delivered);
-	insert(holds, hold);
-	holds->count++;
+	return hold;
+}
+
+static struct evhold *
+replace_last(struct evowner *owner)
+{
+	struct evhold *last = owner->last;
+
+	if (last != NULL && put_into_table(last) == -1)
+		return NULL;
+	owner->last = make_hold(owner);
+	if (owner->last != NULL)
+		return owner->last;
+	if (last != NULL)
+		take_from_table(last);
+	owner->last = last;
+	return NULL;
+}
+
+struct evhold *
+evhold_new_(struct evlock *lock, struct evowner *owner)
+{
+	struct evhold *hold = owner->last;
+
+	if (hold == NULL || !evhold_is_idle_(hold))
+		hold = replace_last(owner);
+	if (hold != NULL)
+		hold->lock = lock;
 	return hold;
 }
 
@@ -153,41 +201,42 @@ evhold_is_waiting_(const struct evhold *hold)
 }
 
 void
-evhold_tidy_(struct evhold *hold)
+evhold_put_(struct evholds *holds, struct evhold *hold)
+{
+	evpool_put_(&holds->pool, hold);
+}
+
+/* As long as a result names its own request, or a function has that, the memory stays. */
+static void
+drop_hold(struct evhold *hold)
 {
 	struct evholds *holds = hold->owner->table;
-	struct evhold **at;
 
-	if (evhold_is_inside_(hold) ||
-	    (hold->owner->request_count > 0 && evhold_is_waiting_(hold)))
+	evlist_remove_(&hold->owner_node);
+	if (hold->own.refs == 0) {
+		evhold_put_(holds, hold);
+		return;
+	}
+	hold->owner = NULL;
+	evdefer_base_use_(holds->part.base);
+}
+
+void
+evhold_tidy_(struct evhold *hold)
+{
+	if (!evhold_is_idle_(hold))
 		return;
 	if (hold->trails != NULL) {
 		forget_trails(hold);
 		return;
 	}
-	at = bucket(holds, hold->lock, hold->owner);
-	while (*at != hold)
-		at = &(*at)->next;
-	*at = hold->next;
-	holds->count--;
-	evlist_remove_(&hold->owner_node);
-	evpool_put_(&holds->pool, hold);
-}
-
-void
-evhold_enter_(struct evhold *hold, enum evmode mode)
-{
-	if (!evhold_is_inside_(hold))
-		evlist_append_(&hold->lock->holders, &hold->lock_node);
-	hold->inside.of[mode]++;
-}
-
-void
-evhold_exit_(struct evhold *hold, enum evmode mode)
-{
-	hold->inside.of[mode]--;
-	if (!evhold_is_inside_(hold))
-		evlist_remove_(&hold->lock_node);
+	if (evhold_is_kept_(hold))
+		return;
+	if (hold == hold->owner->last)
+		hold->owner->last = NULL;
+	else
+		take_from_table(hold);
+	drop_hold(hold);
 }
 
 void

@@ -277,14 +277,23 @@ add_slowly(struct evdeferred *d, evdeferred_callback_fn callback,
 	const struct evlink link = {
 	    .callback = callback, .errback = errback, .arg = arg};
 
-	/* A grant that is received is a plain value from then on. */
-	if (callback != NULL && calls_at_once(d) &&
-	    evresult_is_grant_(d->u.result) &&
-	    !evresult_is_taken_back_(d->u.result)) {
-		d->u.result = evresult_value(evresult_receive_(d->u.result));
-		return call_at_once(d, callback, arg);
-	}
 	return evlink_add_(d, &link);
+}
+
+/* The same for what may be a grant.  One that is received is a plain value from then
+ * on. */
+static EVDEFER_NOINLINE_ int
+call_with_grant(
+    struct evdeferred *d, evdeferred_callback_fn callback, void *arg)
+{
+	struct evgrant *grant = d->u.result.data;
+
+	if (!evresult_is_grant_(d->u.result) || grant->value == NULL)
+		return add_slowly(d, callback, NULL, arg);
+	evdefer_base_check_(d->base);
+	d->u.result = evresult_value(grant->type->receive(grant));
+	evdeferred_call_(d, callback, arg);
+	return 0;
 }
 
 /* Has it not fired, and is there memory for a link? */
@@ -330,9 +339,11 @@ evdeferred_add_callback(
 	if (can_append(d))
 		return append_pair(d, callback, NULL, arg);
 	/* The usual case with a lock that was free, if it delivers fast. */
-	if (calls_at_once(d) && evresult_is_plain_(d->u.result))
+	if (!calls_at_once(d))
+		return add_slowly(d, callback, NULL, arg);
+	if (evresult_is_plain_(d->u.result))
 		return call_at_once(d, callback, arg);
-	return add_slowly(d, callback, NULL, arg);
+	return call_with_grant(d, callback, arg);
 }
 
 int

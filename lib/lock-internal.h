@@ -353,6 +353,20 @@ int evlock_downgrade_anonymous_(
 
 struct evdeferred *evlock_acquire_(
     struct evlock *lock, struct evowner *owner, enum evmode mode);
+
+/* The same for a plain lock where nobody has to wait that is not inside. */
+struct evdeferred *evlock_enter_for_(
+    struct evlock *lock, struct evowner *owner, enum evmode mode);
+
+static inline struct evdeferred *
+evlock_acquire_for_(struct evlock *lock, struct evowner *owner,
+    enum evmode mode, bool (*must_wait)(struct evlock *lock, enum evmode mode))
+{
+	if (evwaitqueue_is_plain_(&lock->queue) && !must_wait(lock, mode))
+		return evlock_enter_for_(lock, owner, mode);
+	return evlock_acquire_(lock, owner, mode);
+}
+
 int evlock_try_(struct evlock *lock, struct evowner *owner, enum evmode mode);
 int evlock_release_(
     struct evlock *lock, struct evowner *owner, enum evmode mode);

@@ -12,7 +12,7 @@
  */
 #include "body-internal.h"
 #include "observed-internal.h"
-#include "request-internal.h"
+#include "hold-internal.h"
 #include "rwlock-internal.h"
 
 /*

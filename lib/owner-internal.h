@@ -4,9 +4,10 @@
 
 #include <evdefer/owner.h>
 
-#include "request-internal.h"
+#include "hold-internal.h"
 
 struct evowner {
+	struct evhold *last; /* that was made; maybe idle, and maybe NULL */
 	struct evlist holds;
 	struct evlist requests; /* not delivered */
 	size_t request_count;
@@ -23,5 +24,31 @@ struct evowner {
 	uint64_t number; /* among those of the base */
 	char *name;
 };
+
+/* Is it only kept, for the next acquire? */
+static inline bool
+evhold_is_idle_(const struct evhold *hold)
+{
+	return !evhold_is_inside_(hold) &&
+	       (hold->owner->request_count == 0 || !evhold_is_waiting_(hold));
+}
+
+/* Whatever is left of it, is it kept? */
+static inline bool
+evhold_is_kept_(const struct evhold *hold)
+{
+	return hold == hold->owner->last && !hold->owner->freed;
+}
+
+/* NULL, or an idle one, if they have nothing to do with each other. */
+static inline struct evhold *
+evowner_find_hold_(const struct evowner *owner, const struct evlock *lock)
+{
+	struct evhold *last = owner->last;
+
+	if (last != NULL && last->lock == lock)
+		return last;
+	return evhold_look_up_(lock, owner);
+}
 
 #endif

@@ -45,6 +45,8 @@ take_back_delivered(struct evowner *owner)
 	for (node = owner->holds.next; node != &owner->holds;
 	     node = node->next) {
 		hold = EVLIST_ELEMENT(node, struct evhold, owner_node);
+		if (hold->own.state == EVREQUEST_DELIVERED)
+			evrequest_take_back_(&hold->own);
 		while (!evlist_empty_(&hold->delivered))
 			evrequest_take_back_(EVLIST_ELEMENT(
 			    hold->delivered.next, struct evrequest, node));
@@ -104,6 +106,9 @@ evowner_free(struct evowner *owner)
 	evdefer_base_check_(base);
 	owner->freed = true;
 	take_back_delivered(owner);
+	/* From here on none that is idle is kept. */
+	if (owner->last != NULL)
+		evhold_tidy_(owner->last);
 	stop_waiting(owner);
 	while (!evlist_empty_(&owner->holds))
 		give_all_back(EVLIST_ELEMENT(

@@ -3,12 +3,18 @@
  * A request is one acquire of an owner's, from the call until a callback receives
  * the grant.  When it has been delivered it travels down the chain as the value, and
  * to dispose of it releases the lock.
+ *
+ * Mostly an owner has one of them at a lock at a time.  That one is a part of its hold,
+ * so that it takes neither memory nor much to make; those beside it are from a pool.
  */
 #ifndef EVDEFER_REQUEST_INTERNAL_H
 #define EVDEFER_REQUEST_INTERNAL_H
 
-#include "hold-internal.h"
+#include "lock-internal.h"
 #include "result-internal.h"
+
+struct evhold;
+struct evholds;
 
 enum evrequest_state {
 	/* Was put into the queue of the lock.  Its ticket tells whether it has been
@@ -31,19 +37,31 @@ enum evrequest_state {
 
 struct evrequest {
 	struct evgrant grant;
-	struct evlist node;	    /* in the list of the hold for its state */
-	struct evlist owner_node;   /* in owner->requests until delivered */
-	struct evlist blocker_node; /* in lock->blockers, see cycle.c */
-	struct evhold *hold;	    /* NULL if it was taken back or is over, */
-	struct evlock *lock;	    /* which may be gone then */
-	struct evholds *holds;
-	struct evdeferred *d; /* until it is delivered */
-	uint64_t let_in;      /* the search of cycle.c that has done so */
+	struct evhold *hold; /* NULL if it was taken back or is over, */
+	struct evlock *lock; /* which may be gone then; of one that waits */
 	enum evmode mode;
 	enum evrequest_state state;
 	/* By its Deferred or the result, and by a function that it is lent to. */
 	unsigned refs;
+	bool is_part;		    /* of its hold */
+	struct evlist node;	    /* in the list of the hold for its state */
+	struct evlist owner_node;   /* in owner->requests until delivered */
+	struct evlist blocker_node; /* in lock->blockers, see cycle.c */
+	struct evholds *holds;
+	struct evdeferred *d; /* until it is delivered */
+	uint64_t let_in;      /* the search of cycle.c that has done so */
 };
+
+/* For new memory. */
+static inline void
+evrequest_init_(struct evrequest *request, struct evholds *holds, bool is_part)
+{
+	request->refs = 0;
+	request->state = EVREQUEST_OVER;
+	request->is_part = is_part;
+	request->holds = holds;
+	evlist_init_(&request->node);
+}
 
 /* What a Deferred that was not delivered is for; NULL if that is no request. */
 static inline struct evrequest *

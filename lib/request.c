@@ -10,8 +10,6 @@
 #include "observed-internal.h"
 #include "owner-internal.h"
 
-static const struct evgrant_type grant_type;
-
 /*
  * From state to state.
  */
@@ -19,13 +17,15 @@ static const struct evgrant_type grant_type;
 static inline struct evlist *
 list_of(struct evrequest *request, enum evrequest_state state)
 {
-	if (request->hold == NULL || state == EVREQUEST_OVER)
+	const bool is_nowhere =
+	    state == EVREQUEST_GRANTED || state == EVREQUEST_OVER ||
+	    (state == EVREQUEST_DELIVERED && request->is_part);
+
+	if (request->hold == NULL || is_nowhere)
 		return NULL;
-	if (state >= EVREQUEST_DELIVERED)
-		return &request->hold->delivered;
-	return state == EVREQUEST_GRANTED
-		   ? &request->hold->granted
-		   : &request->hold->waiting[request->mode];
+	return state == EVREQUEST_WAITING
+		   ? &request->hold->waiting[request->mode]
+		   : &request->hold->delivered;
 }
 
 void
@@ -43,14 +43,23 @@ move_to(struct evrequest *request, enum evrequest_state state)
 	struct evlist *to = list_of(request, state);
 
 	request->state = state;
-	if (to == from)
-		return;
-	if (to == NULL) {
+	if (state == EVREQUEST_OVER) {
 		evrequest_take_back_(request);
 		return;
 	}
+	if (to == from)
+		return;
 	evlist_remove_(&request->node);
-	evlist_append_(to, &request->node);
+	if (to != NULL)
+		evlist_append_(to, &request->node);
+}
+
+static const struct evgrant_type grant_of_owner;
+
+static struct evhold *
+hold_around(struct evrequest *request)
+{
+	return EVLIST_ELEMENT(request, struct evhold, own);
 }
 
 static void
@@ -60,7 +69,12 @@ unref_request(struct evrequest *request)
 
 	if (--request->refs > 0)
 		return;
-	evpool_put_(&holds->requests, request);
+	if (!request->is_part)
+		evpool_put_(&holds->requests, request);
+	else if (hold_around(request)->owner == NULL)
+		evhold_put_(holds, hold_around(request));
+	else
+		return;
 	evdefer_base_unuse_(holds->part.base);
 }
 
@@ -95,26 +109,46 @@ add_blocker(struct evrequest *request)
 		evlist_append_(&lock->blockers, &request->blocker_node);
 }
 
-/* NULL with ENOMEM. */
-static inline struct evrequest *
-new_request(struct evhold *hold, enum evmode mode, enum evrequest_state state)
+/* One beside that of the hold.  NULL with ENOMEM. */
+static EVDEFER_NOINLINE_ struct evrequest *
+make_request(struct evholds *holds)
 {
-	struct evholds *holds = hold->owner->table;
 	struct evrequest *request = evpool_get_(&holds->requests);
 
 	if (request == NULL)
 		return NULL;
 	evdefer_base_use_(holds->part.base);
-	request->grant.type = &grant_type;
+	evrequest_init_(request, holds, false);
+	request->grant.type = &grant_of_owner;
+	return request;
+}
+
+static inline void
+begin_request(struct evrequest *request, struct evhold *hold, enum evmode mode,
+    enum evrequest_state state)
+{
 	request->grant.value = hold->lock;
 	request->hold = hold;
-	request->lock = hold->lock;
-	request->holds = holds;
 	request->mode = mode;
 	request->state = state;
-	request->let_in = 0;
 	request->refs = 1;
-	evlist_append_(list_of(request, state), &request->node);
+}
+
+/* NULL with ENOMEM. */
+static inline struct evrequest *
+new_request(struct evhold *hold, enum evmode mode, enum evrequest_state state)
+{
+	struct evrequest *request = &hold->own;
+	struct evlist *list;
+
+	if (request->refs > 0)
+		request = make_request(hold->owner->table);
+	if (request == NULL)
+		return NULL;
+	begin_request(request, hold, mode, state);
+	list = list_of(request, state);
+	if (list != NULL)
+		evlist_append_(list, &request->node);
 	return request;
 }
 
@@ -127,7 +161,9 @@ new_wait(struct evhold *hold, enum evmode mode, enum evrequest_state state)
 
 	if (request == NULL)
 		return NULL;
+	request->lock = hold->lock;
 	request->lock->queue.users++;
+	request->let_in = 0;
 	evlist_init_(&request->blocker_node);
 	if (++owner->request_count == 2)
 		add_blocker(first_request(owner));
@@ -344,22 +380,43 @@ cancel_request(struct evdeferred *d, void *arg)
  * What was delivered, as a value.
  */
 
-static struct evrequest *
+static inline struct evrequest *
 request_of(struct evgrant *grant)
 {
 	return EVLIST_ELEMENT(grant, struct evrequest, grant);
+}
+
+/* Is it the hold's own, and has nothing been done with it since it was delivered?  Then
+ * it is in no list, and its end is to be free for the next acquire. */
+static inline bool
+is_nothing_else(const struct evrequest *request)
+{
+	return request->is_part && request->refs == 1 &&
+	       request->state == EVREQUEST_DELIVERED && request->hold != NULL;
+}
+
+static EVDEFER_NOINLINE_ void *
+receive_slowly(struct evrequest *request)
+{
+	void *lock = request->grant.value;
+
+	if (request->hold != NULL)
+		request->hold->received.of[request->mode]++;
+	end_request(request);
+	return lock;
 }
 
 static void *
 receive_grant(struct evgrant *grant)
 {
 	struct evrequest *request = request_of(grant);
-	void *lock = grant->value;
 
-	if (request->hold != NULL)
-		request->hold->received.of[request->mode]++;
-	end_request(request);
-	return lock;
+	if (!is_nothing_else(request))
+		return receive_slowly(request);
+	request->hold->received.of[request->mode]++;
+	request->refs = 0;
+	request->state = EVREQUEST_OVER;
+	return grant->value;
 }
 
 static void *
@@ -375,27 +432,41 @@ get_grant_value(struct evgrant *grant)
 	return grant->value;
 }
 
-static int
+static inline int
 give_back(struct evhold *hold, enum evmode mode)
 {
 	struct evlock *lock = hold->lock;
 	const struct evowner *owner = hold->owner;
 
 	evhold_exit_(hold, mode);
-	evhold_tidy_(hold);
+	if (hold->trails != NULL || !evhold_is_kept_(hold))
+		evhold_tidy_(hold);
 	return evlock_leave_(lock, owner, mode);
 }
 
-static void
-dispose_grant(struct evgrant *grant)
+static EVDEFER_NOINLINE_ void
+dispose_slowly(struct evrequest *request)
 {
-	struct evrequest *request = request_of(grant);
 	struct evhold *hold = request->hold;
 	const enum evmode mode = request->mode;
 
 	end_request(request);
 	if (hold != NULL)
 		give_back(hold, mode);
+}
+
+static void
+dispose_grant(struct evgrant *grant)
+{
+	struct evrequest *request = request_of(grant);
+
+	if (!is_nothing_else(request)) {
+		dispose_slowly(request);
+		return;
+	}
+	request->refs = 0;
+	request->state = EVREQUEST_OVER;
+	give_back(request->hold, request->mode);
 }
 
 static void
@@ -425,8 +496,8 @@ pass_on_grant(struct evgrant *grant)
 	move_to(request_of(grant), EVREQUEST_DELIVERED);
 }
 
-static const struct evgrant_type grant_type = {receive_grant, get_grant_value,
-    dispose_grant, lend_grant, end_loan, pass_on_grant};
+static const struct evgrant_type grant_of_owner = {receive_grant,
+    get_grant_value, dispose_grant, lend_grant, end_loan, pass_on_grant};
 
 /*
  * Acquiring.
@@ -500,7 +571,8 @@ answer_one_known(
 static enum evanswer
 answer_owner(struct evlock *lock, const struct evhold *hold, enum evmode mode)
 {
-	if (hold == NULL || lock->type->answer_holder == NULL)
+	if (hold == NULL || evhold_is_idle_(hold) ||
+	    lock->type->answer_holder == NULL)
 		return answer_newcomer(lock, mode);
 	return answer_one_known(lock, hold, mode);
 }
@@ -616,6 +688,45 @@ refuse_owner(struct evlock *lock, const struct evowner *owner, enum evmode mode,
 	return evlock_refuse_(lock, owner, mode, EVFAILURE_UPGRADE, EDEADLK);
 }
 
+/* NULL with ENOMEM. */
+static struct evhold *
+new_hold(struct evlock *lock, struct evowner *owner)
+{
+	struct evhold *hold = evhold_new_(lock, owner);
+
+	if (hold != NULL)
+		hold->own.grant.type = &grant_of_owner;
+	return hold;
+}
+
+/* Has the last hold of the owner nothing to do, nor its request? */
+static inline bool
+is_free_for(const struct evhold *hold, const struct evlock *lock)
+{
+	return hold != NULL && hold->lock == lock && hold->own.refs == 0 &&
+	       !evhold_is_inside_(hold);
+}
+
+struct evdeferred *
+evlock_enter_for_(struct evlock *lock, struct evowner *owner, enum evmode mode)
+{
+	struct evhold *hold = owner->last;
+	struct evdeferred *d;
+
+	evdefer_base_check_(owner->base);
+	if (!is_free_for(hold, lock) || owner->request_count > 0 ||
+	    owner->base != lock->queue.base ||
+	    !evwaitqueue_plain_delivers_now_(&lock->queue))
+		return evlock_acquire_(lock, owner, mode);
+	d = evdeferred_make_(lock->queue.base, EVDEFERRED_FIRED);
+	begin_request(&hold->own, hold, mode, EVREQUEST_DELIVERED);
+	d->u.result = evresult_of_kind_(EVRESULT_GRANT, &hold->own.grant);
+	hold->inside.of[mode] = 1;
+	evlist_append_(&lock->holders, &hold->lock_node);
+	evlock_enter_(lock, mode);
+	return d;
+}
+
 struct evdeferred *
 evlock_acquire_(struct evlock *lock, struct evowner *owner, enum evmode mode)
 {
@@ -629,12 +740,12 @@ evlock_acquire_(struct evlock *lock, struct evowner *owner, enum evmode mode)
 		return evlock_refuse_(
 		    lock, owner, mode, EVFAILURE_SHUT_DOWN, ESHUTDOWN);
 	evlock_catch_up_(lock);
-	hold = evhold_find_(lock, owner);
+	hold = evowner_find_hold_(owner, lock);
 	answer = answer_owner(lock, hold, mode);
 	if (answer >= EVANSWER_DEADLOCK)
 		return refuse_owner(lock, owner, mode, answer);
 	if (hold == NULL)
-		hold = evhold_new_(lock, owner);
+		hold = new_hold(lock, owner);
 	d = hold != NULL ? answer_request(hold, mode, answer) : NULL;
 	if (d == NULL)
 		evlock_forgo_(lock);
@@ -651,13 +762,13 @@ try_to_enter_for(struct evlock *lock, struct evowner *owner, enum evmode mode,
 	if (!evwaitqueue_is_open_(&lock->queue) || owner->freed)
 		return ESHUTDOWN;
 	evlock_catch_up_(lock);
-	*hold = evhold_find_(lock, owner);
+	*hold = evowner_find_hold_(owner, lock);
 	answer = answer_owner(lock, *hold, mode);
 	if (answer == EVANSWER_WAIT || answer == EVANSWER_UPGRADE)
 		return EBUSY;
 	if (answer >= EVANSWER_DEADLOCK)
 		return answer == EVANSWER_LOST ? ESTALE : EDEADLK;
-	if (*hold == NULL && (*hold = evhold_new_(lock, owner)) == NULL)
+	if (*hold == NULL && (*hold = new_hold(lock, owner)) == NULL)
 		return ENOMEM;
 	return 0;
 }
@@ -729,17 +840,41 @@ take_hold(struct evhold *hold, enum evmode mode)
 	return true;
 }
 
-int
-evlock_release_(struct evlock *lock, struct evowner *owner, enum evmode mode)
+static EVDEFER_NOINLINE_ int
+release_slowly(struct evlock *lock, struct evowner *owner, enum evmode mode)
 {
 	struct evhold *hold;
 
 	if (check_owner(lock, owner) == -1)
 		return -1;
-	hold = evhold_find_(lock, owner);
+	hold = evowner_find_hold_(owner, lock);
 	if (hold == NULL || !take_hold(hold, mode))
 		return evdefer_refuse_(EPERM);
 	return give_back(hold, mode);
+}
+
+/* Has the owner received it, with its last hold, and keeps that? */
+static inline bool
+is_simple(
+    const struct evhold *hold, const struct evlock *lock, enum evmode mode)
+{
+	return hold != NULL && hold->lock == lock &&
+	       hold->received.of[mode] > 0 && hold->trails == NULL &&
+	       !hold->owner->freed;
+}
+
+/* Without a frame where that is so. */
+int
+evlock_release_(struct evlock *lock, struct evowner *owner, enum evmode mode)
+{
+	struct evhold *hold = owner->last;
+
+	evdefer_base_check_(owner->base);
+	if (owner->base != lock->queue.base || !is_simple(hold, lock, mode))
+		return release_slowly(lock, owner, mode);
+	hold->received.of[mode]--;
+	evhold_exit_(hold, mode);
+	return evlock_leave_(lock, owner, mode);
 }
 
 /*
@@ -750,7 +885,7 @@ evlock_release_(struct evlock *lock, struct evowner *owner, enum evmode mode)
 static bool
 asks_to_write(const struct evlock *lock, const struct evowner *owner)
 {
-	const struct evhold *hold = evhold_find_(lock, owner);
+	const struct evhold *hold = evowner_find_hold_(owner, lock);
 
 	/* One that is closed, or being freed, says so. */
 	return !evwaitqueue_is_open_(&lock->queue) || owner->freed ||
@@ -789,7 +924,7 @@ evlock_downgrade_(struct evlock *lock, struct evowner *owner, enum evmode from,
 
 	if (check_owner(lock, owner) == -1)
 		return -1;
-	hold = evhold_find_(lock, owner);
+	hold = evowner_find_hold_(owner, lock);
 	if (hold == NULL || !take_hold(hold, from))
 		return evdefer_refuse_(EPERM);
 	evhold_enter_(hold, to);

@@ -8,7 +8,7 @@
 #ifndef EVDEFER_RULES_INTERNAL_H
 #define EVDEFER_RULES_INTERNAL_H
 
-#include "request-internal.h"
+#include "hold-internal.h"
 
 static inline bool
 evrules_must_wait_to_read_(const struct evlock *lock)

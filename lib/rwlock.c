@@ -314,24 +314,36 @@ lacks_upgradable(const struct evrwlock *lock)
 	       lock->lock.source->type->no_upgradable;
 }
 
+/* 0, or why it is refused. */
+static inline int
+find_fault(const struct evrwlock *lock, enum evrwlock_mode mode)
+{
+	if (lock == NULL || (unsigned)mode > EVRWLOCK_WRITE)
+		return EINVAL;
+	if (mode == EVRWLOCK_UPGRADABLE && lacks_upgradable(lock))
+		return ENOTSUP;
+	return 0;
+}
+
 static inline int
 check_form(const struct evrwlock *lock, enum evrwlock_mode mode)
 {
-	if (lock == NULL || (unsigned)mode > EVRWLOCK_WRITE)
-		return evdefer_refuse_(EINVAL);
-	if (mode == EVRWLOCK_UPGRADABLE && lacks_upgradable(lock))
-		return evdefer_refuse_(ENOTSUP);
-	return 0;
+	const int fault = find_fault(lock, mode);
+
+	return fault != 0 ? evdefer_refuse_(fault) : 0;
 }
 
 struct evdeferred *
 evrwlock_acquire(
     struct evrwlock *lock, struct evowner *owner, enum evrwlock_mode mode)
 {
-	if (check_form(lock, mode) == -1)
-		return NULL;
+	const int fault = find_fault(lock, mode);
+
+	if (fault != 0)
+		return evdefer_refuse_new_(fault);
 	if (owner != NULL)
-		return evlock_acquire_(&lock->lock, owner, (enum evmode)mode);
+		return evlock_acquire_for_(
+		    &lock->lock, owner, (enum evmode)mode, evrules_must_wait_);
 	return acquire(lock, (enum evmode)mode);
 }
 
@@ -350,8 +362,10 @@ int
 evrwlock_release(
     struct evrwlock *lock, struct evowner *owner, enum evrwlock_mode mode)
 {
-	if (check_form(lock, mode) == -1)
-		return -1;
+	const int fault = find_fault(lock, mode);
+
+	if (fault != 0)
+		return evdefer_refuse_(fault);
 	if (owner != NULL)
 		return evlock_release_(&lock->lock, owner, (enum evmode)mode);
 	return release(lock, (enum evmode)mode);
@@ -420,8 +434,11 @@ evrwlock_with(struct evrwlock *lock, struct evowner *owner,
     enum evrwlock_mode mode, const struct timeval *patience,
     evdeferred_body_fn body, void *arg)
 {
-	if (check_form(lock, mode) == -1 ||
-	    evwaitqueue_check_with_(&lock->lock.queue, patience, body) == -1)
+	const int fault = find_fault(lock, mode);
+
+	if (fault != 0)
+		return evdefer_refuse_new_(fault);
+	if (evwaitqueue_check_with_(&lock->lock.queue, patience, body) == -1)
 		return NULL;
 	if (lock->lock.source != NULL &&
 	    evsource_may_be_lost_(lock->lock.source))

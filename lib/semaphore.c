@@ -83,7 +83,8 @@ evsemaphore_acquire(struct evsemaphore *semaphore, struct evowner *owner)
 	if (semaphore == NULL)
 		return evdefer_refuse_new_(EINVAL);
 	if (owner != NULL)
-		return evlock_acquire_(&semaphore->lock, owner, MODE);
+		return evlock_acquire_for_(
+		    &semaphore->lock, owner, MODE, must_wait_for_token);
 	return evlock_acquire_anonymous_(
 	    &semaphore->lock, MODE, must_wait_for_token);
 }

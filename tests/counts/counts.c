@@ -21,7 +21,7 @@
 static struct event_base *loop;
 static struct evdefer_base *base;
 static struct evrwlock *fast, *lock, *member;
-static struct evowner *owner;
+static struct evowner *owner, *owners[OPERATIONS];
 static struct evdeferred *waiting[OPERATIONS];
 static const struct timeval minute = {60, 0};
 static int called, expected;
@@ -90,6 +90,22 @@ read_for_owner(void *value, void *arg)
 {
 	called++;
 	evrwlock_release(value, arg, EVRWLOCK_READ);
+	return evresult_value(NULL);
+}
+
+static struct evresult
+write_for_owner(void *value, void *arg)
+{
+	called++;
+	evrwlock_release(value, arg, EVRWLOCK_WRITE);
+	return evresult_value(NULL);
+}
+
+static struct evresult
+hold_it(void *arg)
+{
+	(void)arg;
+	called++;
 	return evresult_value(NULL);
 }
 
@@ -237,6 +253,38 @@ read_for_owner_fast(void)
 }
 
 static void
+write_for_owner_fast(void)
+{
+	struct evdeferred *d;
+	int i;
+
+	for (i = 0; i < OPERATIONS; i++) {
+		d = evrwlock_acquire(fast, owner, EVRWLOCK_WRITE);
+		evdeferred_add_callback(d, write_for_owner, owner);
+		evdeferred_free(d);
+	}
+}
+
+static void
+with_reader(void)
+{
+	int i;
+
+	for (i = 0; i < OPERATIONS; i++)
+		evdeferred_free(evrwlock_with_reader(fast, hold_it, NULL));
+}
+
+static void
+with_reader_for_owner(void)
+{
+	int i;
+
+	for (i = 0; i < OPERATIONS; i++)
+		evdeferred_free(evrwlock_with(
+		    fast, owner, EVRWLOCK_READ, NULL, hold_it, NULL));
+}
+
+static void
 try_read(void)
 {
 	int i;
@@ -367,6 +415,31 @@ enqueue_readers(void)
 }
 
 static void
+enqueue_owners(void)
+{
+	int i;
+
+	for (i = 0; i < OPERATIONS; i++) {
+		waiting[i] = evrwlock_acquire(lock, owners[i], EVRWLOCK_READ);
+		evdeferred_add_callback(waiting[i], read_for_owner, owners[i]);
+	}
+}
+
+static void
+hold_and_enqueue_owners(void)
+{
+	hold();
+	enqueue_owners();
+}
+
+static void
+count_and_enqueue_owners(void)
+{
+	enqueue_owners();
+	called += OPERATIONS; /* by let_all_in() */
+}
+
+static void
 grant_loop(void)
 {
 	evrwlock_writer_release(lock);
@@ -455,15 +528,20 @@ static const struct path {
     {"read-fast-traced", begin_tracing, read_fast, end_tracing},
     {"write-fast", NULL, write_fast, NULL},
     {"read-fast-owner", NULL, read_for_owner_fast, NULL},
+    {"write-fast-owner", NULL, write_for_owner_fast, NULL},
+    {"with-reader", NULL, with_reader, NULL},
+    {"with-reader-owner", NULL, with_reader_for_owner, NULL},
     {"read-try", NULL, try_read, NULL},
     {"read-loop", NULL, read_loop, NULL},
     {"write-loop", NULL, write_loop, NULL},
     {"read-loop-batch", NULL, read_loop_batch, NULL},
     {"enqueue", hold, enqueue_readers, let_all_in},
+    {"enqueue-owners", hold, count_and_enqueue_owners, let_all_in},
     {"grant-read-loop", hold_and_enqueue_readers, grant_loop, let_go},
     {"grant-write-loop", hold_and_enqueue_writers, grant_loop, let_go},
     {"grant-read-fast", hold_and_enqueue_fast_readers, grant_fast, let_go},
     {"grant-write-fast", hold_and_enqueue_fast_writers, grant_fast, let_go},
+    {"grant-owners-loop", hold_and_enqueue_owners, grant_loop, let_go},
     {"cancel", hold_and_enqueue_to_cancel, cancel, let_go},
     {"acquire-with-timeout", hold, acquire_with_timeout, cancel_all},
 };
@@ -486,6 +564,28 @@ run(const struct path *path, bool counted)
 		path->after();
 }
 
+static void
+make_owners(void)
+{
+	int i;
+
+	owner = evowner_new(base, "owner");
+	for (i = 0; i < OPERATIONS; i++)
+		owners[i] = evowner_new(base, "one of many");
+	if (owner == NULL || owners[OPERATIONS - 1] == NULL)
+		stop("no memory");
+}
+
+static void
+free_owners(void)
+{
+	int i;
+
+	evowner_free(owner);
+	for (i = 0; i < OPERATIONS; i++)
+		evowner_free(owners[i]);
+}
+
 int
 main(void)
 {
@@ -497,9 +597,9 @@ main(void)
 	fast = evrwlock_new(base, EVRWLOCK_FAST);
 	lock = evrwlock_new(base, 0);
 	member = evrwlock_new_in_group(group, base, EVRWLOCK_FAST);
-	owner = evowner_new(base, "owner");
-	if (fast == NULL || lock == NULL || member == NULL || owner == NULL)
+	if (fast == NULL || lock == NULL || member == NULL)
 		stop("no memory");
+	make_owners();
 	if (!RUNNING_ON_VALGRIND)
 		stop("to be run under callgrind, by tests/counts/run");
 	printf("operations %d\n", OPERATIONS);
@@ -508,7 +608,7 @@ main(void)
 		run(&paths[i], false); /* the pools grow, once */
 		run(&paths[i], true);
 	}
-	evowner_free(owner);
+	free_owners();
 	evrwlock_free(lock);
 	evrwlock_free(fast);
 	evrwlock_free(member);
