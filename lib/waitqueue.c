@@ -233,5 +233,7 @@ evwaitqueue_with_(struct evwaitqueue *queue, struct evdeferred *acquired,
 	const struct evlink link = {
 	    .type = &evlink_with_, .body = body, .arg = arg};
 
+	if (acquired != NULL && evdeferred_run_with_(acquired, body, arg))
+		return acquired;
 	return evwaitqueue_with_link_(queue, acquired, patience, &link);
 }

@@ -1,27 +1,77 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The link of a body that has a value, a grant say, for as long as it runs: the
- * value is disposed of when the result of the body is there.
+ * A body that has a value, a grant say, for as long as it runs: the value is disposed of
+ * when the result of the body is there.
  */
 #include "with-internal.h"
 
 #include "link-internal.h"
 
 static void
+push_end(struct evdeferred *d, struct evresult held)
+{
+	const struct evlink finally = {.type = &evlink_finally_,
+	    .arg = held.data,
+	    .dispose = held.dispose};
+
+	evlink_push_(d, &finally);
+}
+
+static void
 run_body(const struct evlink *link, struct evdeferred *d)
 {
-	struct evlink finally = {.type = &evlink_finally_};
-
 	if (evresult_is_failure_(d->u.result))
 		return;
-	finally.arg = d->u.result.data;
-	finally.dispose = d->u.result.dispose;
-	d->u.result = evresult_value(NULL);
-	evlink_push_(d, &finally);
+	push_end(d, evlink_take_(d));
 	d->u.result = evresult_take_(link->body(link->arg));
 }
 
 const struct evlink_type evlink_with_ = {run_body, NULL};
+
+/*
+ * One that nobody has yet, and that has its value: the body runs without a link.  Memory
+ * for that of its end is kept meanwhile, for one that is not over by then.
+ */
+
+static EVDEFER_NOINLINE_ void
+await_body(struct evdeferred *d, struct evresult held, struct evresult result)
+{
+	d->u.result = evresult_value(NULL);
+	push_end(d, held);
+	d->u.result = evresult_take_(result);
+	evdeferred_set_(d, EVDEFERRED_RUNNING);
+	evdeferred_run_on_(d);
+}
+
+static void
+run_body_at_once(struct evdeferred *d, evdeferred_body_fn body, void *arg)
+{
+	struct evdefer_base *base = d->base;
+	const struct evresult held = d->u.result;
+	void *memory = evpool_get_(&base->links);
+	struct evresult result;
+
+	evdefer_base_enter_(base);
+	result = body(arg);
+	evpool_put_(&base->links, memory);
+	if (!evresult_is_plain_(result)) {
+		await_body(d, held, result);
+		return;
+	}
+	d->u.result = result;
+	evresult_dispose(held);
+	evdefer_base_leave_(base);
+}
+
+bool
+evdeferred_run_with_(struct evdeferred *d, evdeferred_body_fn body, void *arg)
+{
+	if (d->flags != EVDEFERRED_FIRED || evresult_is_failure_(d->u.result) ||
+	    evdeferred_is_stack_full_(d) || evpool_is_empty_(&d->base->links))
+		return false;
+	run_body_at_once(d, body, arg);
+	return true;
+}
 
 int
 evdeferred_add_with_(struct evdeferred *d, evdeferred_body_fn body, void *arg)
