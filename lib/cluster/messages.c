@@ -155,7 +155,7 @@ list_line(struct evseat *seat, bool watch)
 	struct evwire *wire = seat->cluster->wire;
 
 	seat->in_the_way[0] = '\0';
-	seat->watching = false;
+	seat->watching = seat->clear = false;
 	count_sent(
 	    seat, wire->type->list(wire, seat->path, watch, &seat->line));
 }
@@ -213,6 +213,8 @@ evmessages_open_(struct evseat *seat)
 	char path[EVNAMES_PATH];
 
 	begin(seat, EVSEAT_OPEN);
+	seat->seen = EVSEAT_UNSEEN;
+	seat->clear = false;
 	count_sent(seat, wire->type->create(wire, seat->path, EVWIRE_CONTAINER,
 			     "", &seat->line));
 	path_of_readers(seat, path);
@@ -250,19 +252,28 @@ send_join(struct evseat *seat, const char *left)
 {
 	const struct who who = describe_process();
 	struct evwire *wire = seat->cluster->wire;
-	char readers[EVNAMES_PATH], path[EVNAMES_PATH];
+	char readers[EVNAMES_PATH], path[EVNAMES_PATH], member[EVNAMES_PATH];
+	const struct evwire_join join = {.checked = seat->path,
+	    .version = seat->version,
+	    .there = member,
+	    .left = left,
+	    .path = path,
+	    .data = who.text,
+	    .beside = readers};
 
 	path_of_readers(seat, readers);
 	path_of_reader(seat, path);
-	send_one(seat, wire->type->join(wire, seat->path, seat->version, left,
-			   readers, path, who.text, &seat->change));
+	path_of_member(seat, member);
+	send_one(seat, wire->type->join(wire, &join, &seat->change));
 }
 
+/* What it has seen is good for one try. */
 void
 evmessages_join_(struct evseat *seat)
 {
 	begin(seat, EVSEAT_JOIN);
-	seat->kept_token = 0;
+	seat->clear = false;
+	seat->reader_token = 0;
 	send_join(seat, NULL);
 }
 
@@ -272,8 +283,9 @@ evmessages_step_down_(struct evseat *seat)
 	char left[EVNAMES_PATH];
 
 	begin(seat, EVSEAT_STEP_DOWN);
-	if (seat->writer_token != 0)
-		seat->kept_token = seat->writer_token;
+	/* What it has written with: the node is younger than those that wait to write, and
+	 * they are to have higher ones. */
+	seat->reader_token = seat->token;
 	path_of_writer(seat, left);
 	send_join(seat, left);
 }
@@ -414,8 +426,6 @@ take_change(struct evseat *seat, const struct evwire_answer *answer)
 		take_place(seat, answer);
 	else if (seat->step == EVSEAT_JOIN)
 		seat->reader_token = answer->zxid;
-	else if (seat->step == EVSEAT_STEP_DOWN)
-		seat->reader_token = seat->kept_token;
 	else if (seat->step == EVSEAT_GET_TOKEN)
 		take_token(seat, answer);
 	else if (seat->step == EVSEAT_WATCH)
@@ -463,6 +473,7 @@ compare_writer(
 
 	if (seat->writes && strcmp(name, seat->writer.name) == 0)
 		return;
+	seat->clear = false;
 	if (!evnames_read_writer_(name, &writer)) {
 		note_error(seat, EVWIRE_BAD);
 		return;
@@ -482,6 +493,7 @@ see_line(struct evseat *seat, const struct evwire_answer *answer)
 	size_t i;
 
 	seat->version = answer->version;
+	seat->clear = seat->step != EVSEAT_FIND;
 	for (i = 0; i < answer->count; i++) {
 		const char *name = answer->names[i];
 

@@ -11,6 +11,15 @@
  * not, then in one go it creates a node r-, if the version of the lock is what it was when
  * it looked.
  *
+ * It need not look right then: whoever comes to write makes another version.  So once there
+ * was a moment at which a version was the lock's and nobody was in line, nobody is for as
+ * long as that is the version.  The same holds if it was in line alone, and has left: thus
+ * who reads after it has written looks no more.  There must have been no other w- at all,
+ * not even behind its own.  And a version must not come twice, as it would if the lock were
+ * removed and made anew: what keeps it is the member's node, which nobody makes but the
+ * step that forgets what was seen.  If it is there still, then it was there all the while,
+ * and so was the lock; so the same go asks for it too.  Where the try fails, it looks.
+ *
  * So nobody comes to read once there is a w-: those that read, and those that came to
  * write before, become only fewer.  What is seen late can hold somebody up, and never lets
  * anybody in.  And no change is missed: who is watched was there when that was asked, or
@@ -193,10 +202,10 @@ go_on_reading(struct evseat *seat)
 static void
 go_on_to_read(struct evseat *seat)
 {
-	if (seat->seen != EVSEAT_TO_READ)
-		evmessages_look_(seat, EVSEAT_TO_READ);
-	else if (seat->in_the_way[0] == '\0')
+	if (seat->clear)
 		evmessages_join_(seat);
+	else if (seat->seen != EVSEAT_TO_READ)
+		evmessages_look_(seat, EVSEAT_TO_READ);
 	else if (!seat->watching)
 		evmessages_watch_(seat);
 }
@@ -278,7 +287,7 @@ static void
 forget_what_was_seen(struct evseat *seat)
 {
 	seat->seen = EVSEAT_UNSEEN;
-	seat->watching = false;
+	seat->watching = seat->clear = false;
 	seat->missed = true;
 }
 
@@ -304,8 +313,6 @@ finish_find(struct evseat *seat)
 {
 	seat->unsure = false;
 	seat->writer_token = 0;
-	if (seat->right == EVRIGHT_NONE)
-		seat->reader_token = seat->kept_token;
 	tidy(seat);
 	lose_without_node(seat);
 }

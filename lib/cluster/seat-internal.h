@@ -64,14 +64,12 @@ struct evseat {
 	bool reads, writes;
 	bool unsure;			     /* of all these */
 	uint64_t reader_token, writer_token; /* 0: to be asked for */
-	/* What it has written with, if it has stepped down since: the node is younger
-	 * than those that wait to write, and they are to have higher ones. */
-	uint64_t kept_token;
 	struct evnode_writer writer;
 
 	/* What was seen. */
 	enum evseat_view seen;
-	int32_t version;
+	int32_t version; /* of the lock, */
+	bool clear;	 /* at which none but itself wants to write */
 	char in_the_way[EVNAMES_PATH]; /* empty: nobody */
 	bool watching;		       /* who is in the way */
 

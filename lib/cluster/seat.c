@@ -309,9 +309,8 @@ forget_nodes(struct evseat *seat)
 	seat->root_made = 0;
 	seat->reads = seat->writes = false;
 	seat->discarded = seat->recalled = false;
-	seat->kept_token = 0;
 	seat->seen = EVSEAT_UNSEEN;
-	seat->watching = seat->own_pending = false;
+	seat->watching = seat->clear = seat->own_pending = false;
 	seat->own_watched[0] = '\0';
 	seat->pending = 0;
 	seat->step = EVSEAT_NOTHING;
@@ -339,7 +338,8 @@ evseats_look_again_(struct evcluster *cluster)
 	FOR_EACH_SEAT(at, cluster)
 	{
 		seat_at(at)->seen = EVSEAT_UNSEEN;
-		seat_at(at)->watching = seat_at(at)->pausing = false;
+		seat_at(at)->watching = seat_at(at)->clear = false;
+		seat_at(at)->pausing = false;
 		seat_at(at)->missed = true;
 		look_soon(seat_at(at));
 	}

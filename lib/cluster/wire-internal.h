@@ -55,6 +55,18 @@ struct evwire_answer {
 	size_t length;
 };
 
+/* What a join is to do.  Without left, the two conditions are to hold; with left, that node
+ * is removed in the same go instead. */
+struct evwire_join {
+	const char *checked; /* is still of this version, */
+	int32_t version;
+	const char *there; /* and this one has not gone */
+	const char *left;
+	const char *path; /* the ephemeral node that it creates */
+	const char *data;
+	const char *beside; /* the data of this one it sets */
+};
+
 /* A request; the memory is whose who sends, until it was answered. */
 struct evwire_request {
 	void (*answered)(
@@ -107,12 +119,9 @@ struct evwire_type {
 	int (*line_up)(struct evwire *wire, const char *parent,
 	    const char *prefix, const char *data,
 	    struct evwire_request *request);
-	/* In one: creates an ephemeral node, and sets the data of beside, if the version
-	 * of checked is still this one.  With left it does not check, but removes that
-	 * node in the same go. */
-	int (*join)(struct evwire *wire, const char *checked, int32_t version,
-	    const char *left, const char *beside, const char *path,
-	    const char *data, struct evwire_request *request);
+	/* All in one, or nothing of it. */
+	int (*join)(struct evwire *wire, const struct evwire_join *join,
+	    struct evwire_request *request);
 	int (*remove)(struct evwire *wire, const char *path,
 	    struct evwire_request *request);
 	/* Says who this is, on every connection from now on. */

@@ -57,7 +57,7 @@ struct zookeeper {
 struct pending {
 	struct zookeeper *zookeeper;
 	struct evwire_request *request;
-	zoo_op_result_t results[3];
+	zoo_op_result_t results[4];
 	struct Stat stat;
 	char created[NAME_SIZE];
 };
@@ -495,24 +495,26 @@ send_line_up(struct evwire *wire, const char *parent, const char *prefix,
 }
 
 static int
-send_join(struct evwire *wire, const char *checked, int32_t version,
-    const char *left, const char *beside, const char *path, const char *data,
+send_join(struct evwire *wire, const struct evwire_join *join,
     struct evwire_request *request)
 {
 	struct pending *pending = new_pending(wire, request);
-	zoo_op_t ops[3];
+	zoo_op_t ops[4];
+	int count = 0;
 
 	if (pending == NULL)
 		return -1;
-	if (left != NULL)
-		zoo_delete_op_init(&ops[0], left, -1);
-	else
-		zoo_check_op_init(&ops[0], checked, version);
-	zoo_create_op_init(&ops[1], path, data, (int)strlen(data),
-	    acl_of(pending), ZOO_EPHEMERAL, pending->created,
-	    sizeof(pending->created));
-	zoo_set_op_init(&ops[2], beside, "", 0, -1, &pending->stat);
-	return sent(pending, zoo_amulti(handle_of(pending), 3, ops,
+	if (join->left != NULL) {
+		zoo_delete_op_init(&ops[count++], join->left, -1);
+	} else {
+		zoo_check_op_init(&ops[count++], join->checked, join->version);
+		zoo_check_op_init(&ops[count++], join->there, -1);
+	}
+	zoo_create_op_init(&ops[count++], join->path, join->data,
+	    (int)strlen(join->data), acl_of(pending), ZOO_EPHEMERAL,
+	    pending->created, sizeof(pending->created));
+	zoo_set_op_init(&ops[count++], join->beside, "", 0, -1, &pending->stat);
+	return sent(pending, zoo_amulti(handle_of(pending), count, ops,
 				 pending->results, answer_change, pending));
 }
 

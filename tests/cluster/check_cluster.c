@@ -275,6 +275,89 @@ START_TEST(a_kept_right_to_read_is_recalled)
 }
 END_TEST
 
+/* The process has written, so that it keeps no right, and there is a node for readers. */
+static void
+write_once(struct party *party)
+{
+	struct waiter w;
+
+	enter(&w, party, READ);
+	ck_assert_int_eq(leave_it(&w, party), 0);
+	enter(&w, party, WRITE);
+	ck_assert_int_eq(leave_it(&w, party), 0);
+}
+
+START_TEST(who_reads_after_it_has_written_does_not_look)
+{
+	struct waiter r;
+	struct party a;
+
+	open_party(&a, "x");
+	write_once(&a);
+	want_it(&r, &a, READ);
+	ck_assert_uint_eq(fake->wires[a.n].queued, 1);
+	ck_assert_int_eq(fake->wires[a.n].queue[0].op, FAKE_JOIN);
+	fake_answer(fake, a.n);
+	check_inside(&r);
+	ck_assert_int_eq(leave_it(&r, &a), 0);
+	end_party(&a);
+}
+END_TEST
+
+/* It tries once, and looks then. */
+START_TEST(who_came_to_write_meanwhile_is_seen)
+{
+	struct waiter r, w;
+	struct party a, b;
+	unsigned long joins;
+
+	open_party(&a, "x");
+	open_party(&b, "x");
+	write_once(&a);
+	enter(&w, &b, WRITE);
+	joins = fake->sent[FAKE_JOIN];
+	want_it(&r, &a, READ);
+	fake_run(fake);
+	check_waits(&r);
+	ck_assert_uint_eq(fake->sent[FAKE_JOIN], joins + 1);
+	pass(TIMEOUT_MS);
+	check_waits(&r);
+	ck_assert_uint_eq(fake->sent[FAKE_JOIN], joins + 1);
+	ck_assert_int_eq(leave_it(&w, &b), 0);
+	check_inside(&r);
+	ck_assert_uint_eq(fake->sent[FAKE_JOIN], joins + 2);
+	ck_assert_int_eq(leave_it(&r, &a), 0);
+	end_party(&a);
+	end_party(&b);
+}
+END_TEST
+
+START_TEST(who_was_in_line_beside_it_is_not_forgotten)
+{
+	struct waiter r, w[2];
+	struct party a, b;
+
+	open_party(&a, "x");
+	open_party(&b, "x");
+	write_once(&b);
+	enter(&w[1], &b, WRITE);
+	want_it(&w[0], &a, WRITE);
+	fake_run(fake);
+	evdeferred_cancel(w[0].d);
+	evdeferred_free(w[0].d);
+	fake_run(fake);
+	want_it(&r, &a, READ);
+	ck_assert_int_eq(fake->wires[a.n].queue[0].op, FAKE_LIST);
+	fake_run(fake);
+	check_waits(&r);
+	ck_assert_int_eq(leave_it(&w[1], &b), 0);
+	check_inside(&r);
+	ck_assert_int_eq(leave_it(&r, &a), 0);
+	end_party(&a);
+	end_party(&b);
+}
+END_TEST
+
 /* One that writes after another in the same process needs no more than its turn. */
 START_TEST(a_process_passes_the_lock_on_for_a_while)
 {
@@ -538,6 +621,9 @@ main(void)
 	tcase_add_test(tc, readers_share_until_a_writer_asks);
 	tcase_add_test(tc, nothing_is_sent_under_a_kept_right_to_read);
 	tcase_add_test(tc, a_kept_right_to_read_is_recalled);
+	tcase_add_test(tc, who_reads_after_it_has_written_does_not_look);
+	tcase_add_test(tc, who_came_to_write_meanwhile_is_seen);
+	tcase_add_test(tc, who_was_in_line_beside_it_is_not_forgotten);
 	tcase_add_test(tc, a_process_passes_the_lock_on_for_a_while);
 	tcase_add_test(tc, no_herd);
 	tcase_add_test(tc, going_down_to_read_lets_no_writer_in);

@@ -560,6 +560,38 @@ START_TEST(a_writer_without_its_node_does_not_wait_for_a_kept_right)
 }
 END_TEST
 
+/* The version begins anew, and comes to where it was: somebody writes by then. */
+START_TEST(a_lock_that_was_made_anew)
+{
+	struct waiter w[2];
+	struct party parties[2];
+	int i;
+
+	for (i = 0; i < 2; i++) {
+		open_party(&parties[i], "x");
+		enter(&w[i], &parties[i], READ);
+		ck_assert_int_eq(leave_it(&w[i], &parties[i]), 0);
+		enter(&w[i], &parties[i], WRITE);
+		ck_assert_int_eq(fake_find(fake, "/evdefer/x")->version, 1);
+		if (i == 1)
+			break;
+		ck_assert_int_eq(leave_it(&w[i], &parties[i]), 0);
+		fake_delete(fake, "/evdefer/x");
+		fake_run(fake);
+	}
+	want_it(&w[0], &parties[0], READ);
+	ck_assert_int_eq(fake->wires[parties[0].n].queue[0].op, FAKE_JOIN);
+	fake_run(fake);
+	check_waits(&w[0]);
+	check_inside(&w[1]);
+	ck_assert_int_eq(leave_it(&w[1], &parties[1]), 0);
+	check_inside(&w[0]);
+	ck_assert_int_eq(leave_it(&w[0], &parties[0]), 0);
+	end_party(&parties[0]);
+	end_party(&parties[1]);
+}
+END_TEST
+
 /* The one that was waited for goes between the look and the watch. */
 START_TEST(no_wake_up_is_lost_between_look_and_watch)
 {
@@ -645,6 +677,7 @@ main(void)
 	tcase_add_test(tc, a_node_that_an_operator_deletes);
 	tcase_add_test(
 	    tc, a_writer_without_its_node_does_not_wait_for_a_kept_right);
+	tcase_add_test(tc, a_lock_that_was_made_anew);
 	tcase_add_test(tc, no_wake_up_is_lost_between_look_and_watch);
 	tcase_add_test(tc, a_message_that_can_not_be_sent);
 	return support_main(suite);

@@ -207,11 +207,16 @@ line_up(struct client *c, const char *parent, const char *prefix)
 static struct reply
 join(struct client *c, int32_t version, const char *left, const char *path)
 {
+	const struct evwire_join join = {.checked = "/l",
+	    .version = version,
+	    .there = "/l/here",
+	    .left = left,
+	    .path = path,
+	    .data = "me",
+	    .beside = "/l/r"};
 	struct reply reply;
 
-	ck_assert_int_eq(c->wire->type->join(c->wire, "/l", version, left,
-			     "/l/r", path, "me", to(&reply)),
-	    0);
+	ck_assert_int_eq(c->wire->type->join(c->wire, &join, to(&reply)), 0);
 	fake_run(fake);
 	ck_assert_int_ne(reply.came, 0);
 	return reply;
@@ -338,6 +343,8 @@ START_TEST(a_join_is_done_whole_or_not_at_all)
 	create(&a, "/l", EVWIRE_CONTAINER);
 	ck_assert_int_eq(join(&a, 0, NULL, "/l/r/a").error, EVWIRE_NO_NODE);
 	create(&a, "/l/r", EVWIRE_CONTAINER);
+	ck_assert_int_eq(join(&a, 0, NULL, "/l/r/a").error, EVWIRE_NO_NODE);
+	create(&a, "/l/here", EVWIRE_EPHEMERAL);
 	ck_assert_int_eq(join(&a, 1, NULL, "/l/r/a").error, EVWIRE_BAD_VERSION);
 	ck_assert_ptr_null(fake_find(fake, "/l/r/a"));
 	ck_assert_int_eq(fake_find(fake, "/l/r")->version, 0);

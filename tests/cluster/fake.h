@@ -76,6 +76,7 @@ struct fake_request {
 	    [TREE_PATH]; /* join: of the new node; line_up: up to the number */
 	char other[TREE_PATH]; /* line_up: the parent; join: beside */
 	char left[TREE_PATH];  /* join: checked, or what is left */
+	char there[TREE_PATH]; /* join: what is checked as well */
 	char data[TREE_DATA];
 	enum evwire_kind kind;
 	int32_t version;

@@ -183,6 +183,8 @@ join(const struct work *work, const struct fake_request *request)
 	error = request->leaves
 		    ? add_remove(work, request->left)
 		    : check_version(work, request->left, request->version);
+	if (error == EVWIRE_OK && !request->leaves)
+		error = check_version(work, request->there, -1);
 	if (error == EVWIRE_OK)
 		error = add_create(
 		    work, request->path, request->data, EVWIRE_EPHEMERAL);

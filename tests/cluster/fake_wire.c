@@ -465,19 +465,21 @@ wire_line_up(struct evwire *wire, const char *parent, const char *prefix,
 }
 
 static int
-wire_join(struct evwire *wire, const char *checked, int32_t version,
-    const char *left, const char *beside, const char *path, const char *data,
+wire_join(struct evwire *wire, const struct evwire_join *join,
     struct evwire_request *request)
 {
-	struct fake_request *sent = send_op(wire, FAKE_JOIN, path, request);
+	struct fake_request *sent =
+	    send_op(wire, FAKE_JOIN, join->path, request);
 
 	if (sent == NULL)
 		return -1;
-	sent->leaves = left != NULL;
-	sent->version = version;
-	fake_text(sent->left, TREE_PATH, sent->leaves ? left : checked);
-	fake_text(sent->other, TREE_PATH, beside);
-	fake_text(sent->data, TREE_DATA, data);
+	sent->leaves = join->left != NULL;
+	sent->version = join->version;
+	fake_text(
+	    sent->left, TREE_PATH, sent->leaves ? join->left : join->checked);
+	fake_text(sent->there, TREE_PATH, join->there);
+	fake_text(sent->other, TREE_PATH, join->beside);
+	fake_text(sent->data, TREE_DATA, join->data);
 	return 0;
 }
 
