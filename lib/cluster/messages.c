@@ -267,12 +267,10 @@ send_join(struct evseat *seat, const char *left)
 	send_one(seat, wire->type->join(wire, &join, &seat->change));
 }
 
-/* What it has seen is good for one try. */
 void
 evmessages_join_(struct evseat *seat)
 {
 	begin(seat, EVSEAT_JOIN);
-	seat->clear = false;
 	seat->reader_token = 0;
 	send_join(seat, NULL);
 }

@@ -336,6 +336,8 @@ static void
 finish_join(struct evseat *seat, bool stepped_down)
 {
 	seat->seen = EVSEAT_UNSEEN;
+	/* One try: then it looks. */
+	seat->clear &= seat->error == EVWIRE_OK;
 	if (seat->error == EVWIRE_OK) {
 		seat->reads = true;
 		if (stepped_down)

@@ -304,6 +304,30 @@ START_TEST(who_reads_after_it_has_written_does_not_look)
 }
 END_TEST
 
+/* A writer of its own has had the right given back, and has not lined up. */
+START_TEST(who_reads_again_does_not_look)
+{
+	struct waiter r, w;
+	struct party a;
+
+	open_party(&a, "x");
+	write_once(&a);
+	enter(&r, &a, READ);
+	ck_assert_int_eq(leave_it(&r, &a), 0);
+	want_it(&w, &a, WRITE);
+	evdeferred_cancel(w.d);
+	evdeferred_free(w.d);
+	fake_run(fake);
+	ck_assert_uint_eq(fake_count(fake, "/evdefer/x/r/r-"), 0);
+	want_it(&r, &a, READ);
+	ck_assert_int_eq(fake->wires[a.n].queue[0].op, FAKE_JOIN);
+	fake_run(fake);
+	check_inside(&r);
+	ck_assert_int_eq(leave_it(&r, &a), 0);
+	end_party(&a);
+}
+END_TEST
+
 /* It tries once, and looks then. */
 START_TEST(who_came_to_write_meanwhile_is_seen)
 {
@@ -622,6 +646,7 @@ main(void)
 	tcase_add_test(tc, nothing_is_sent_under_a_kept_right_to_read);
 	tcase_add_test(tc, a_kept_right_to_read_is_recalled);
 	tcase_add_test(tc, who_reads_after_it_has_written_does_not_look);
+	tcase_add_test(tc, who_reads_again_does_not_look);
 	tcase_add_test(tc, who_came_to_write_meanwhile_is_seen);
 	tcase_add_test(tc, who_was_in_line_beside_it_is_not_forgotten);
 	tcase_add_test(tc, a_process_passes_the_lock_on_for_a_while);
