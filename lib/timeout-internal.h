@@ -6,15 +6,16 @@
  *
  * These are not timers of libevent.  libevent counts from its last poll, so that
  * what is asked for late in a callback would end early, and it runs equal timers in
- * any order.  Those of a base are in a heap, by their end and then in the order of
- * asking, and take part in the turn of the loop when they are over.
+ * any order.  Those of a base are in a wheel, by their end, which is a whole millisecond,
+ * and then in the order of asking; they take part in the turn of the loop when they are
+ * over.
  */
 #ifndef EVDEFER_TIMEOUT_INTERNAL_H
 #define EVDEFER_TIMEOUT_INTERNAL_H
 
 #include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
+
+#include "wheel-internal.h"
 
 struct timeval;
 struct evdefer_base;
@@ -22,9 +23,7 @@ struct evdeferred;
 struct evtimers;
 
 struct evtimeout {
-	uint64_t end;	/* by evdefer_base_now_() */
-	uint64_t order; /* of asking */
-	size_t index;	/* in the heap */
+	struct evwheel_node place;
 	struct evtimers *timers;
 	struct evdeferred *deferred;
 	bool fires; /* rather than to cancel it, when the time is over */
@@ -36,7 +35,7 @@ int evtimeout_check_(
     const struct evdefer_base *base, const struct timeval *duration);
 
 /* Starts one for d, which counts from now.  NULL with ENOMEM.  As all of these it
- * takes O(log n) for n timeouts. */
+ * takes O(1), but that libevent may have to sort its timers. */
 struct evtimeout *evtimeout_start_(
     struct evdeferred *d, const struct timeval *duration, bool fires);
 

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "timeout-internal.h"
 
-#include <stdlib.h>
 #include <sys/time.h>
 #include <time.h>
 
@@ -11,146 +10,80 @@
 /* Longer than any process runs; added to the time of day it does not overflow. */
 #define LONGEST_SECONDS (sizeof(time_t) > 4 ? INT32_MAX : 1 << 28)
 
-#define NOT_IN_HEAP SIZE_MAX
+/* A tick of the wheel, in nanoseconds.  What ends within one ends with it. */
+#define TICK UINT64_C(1000000)
 
 /* All of a base. */
 struct evtimers {
 	struct evdefer_base_part part;
-	struct evalarm alarm; /* when the first is over */
-	struct evready ready; /* in the ready queue while some may be over */
-	struct evtimeout **heap;
-	size_t count;
-	size_t capacity;
-	uint64_t order; /* of the next one */
-	/* A turn expires what was over when it began, and was asked for by then. */
-	uint64_t due_end;
-	uint64_t due_order;
+	struct evalarm alarm; /* when something is to be done here */
+	struct evready ready; /* in the ready queue while there may be */
+	/* Durations of 0, which no tick should delay: those that this turn may expire,
+	 * and those that were asked for since it began. */
+	struct evlist at_once;
+	struct evlist asked;
+	uint64_t due; /* the last tick that was over when the turn began */
 	struct evpool pool;
+	struct evwheel wheel; /* all others */
 };
 
-/*
- * The heap.
- */
-
-static bool
-is_before(const struct evtimeout *a, const struct evtimeout *b)
-{
-	if (a->end != b->end)
-		return a->end < b->end;
-	return a->order < b->order;
-}
-
-static void
-place(struct evtimers *timers, struct evtimeout *timeout, size_t index)
-{
-	timers->heap[index] = timeout;
-	timeout->index = index;
-}
-
-static void
-move_up(struct evtimers *timers, struct evtimeout *timeout, size_t index)
-{
-	size_t parent;
-
-	for (; index > 0; index = parent) {
-		parent = (index - 1) / 2;
-		if (!is_before(timeout, timers->heap[parent]))
-			break;
-		place(timers, timers->heap[parent], index);
-	}
-	place(timers, timeout, index);
-}
-
-static void
-move_down(struct evtimers *timers, struct evtimeout *timeout, size_t index)
-{
-	size_t child;
-
-	while ((child = 2 * index + 1) < timers->count) {
-		if (child + 1 < timers->count &&
-		    is_before(timers->heap[child + 1], timers->heap[child]))
-			child++;
-		if (!is_before(timers->heap[child], timeout))
-			break;
-		place(timers, timers->heap[child], index);
-		index = child;
-	}
-	place(timers, timeout, index);
-}
-
 static struct evtimeout *
-first_timeout(const struct evtimers *timers)
+timeout_of(struct evlist *node)
 {
-	return timers->count > 0 ? timers->heap[0] : NULL;
+	return EVLIST_ELEMENT(node, struct evtimeout, place.node);
 }
 
 static uint64_t
-first_end(const struct evtimers *timers)
+first_tick(const struct evlist *list)
 {
-	return timers->count > 0 ? timers->heap[0]->end : EVALARM_NEVER;
+	return timeout_of(list->next)->place.tick;
 }
 
-static void
-leave_heap(struct evtimers *timers, struct evtimeout *timeout)
+/* For the alarm. */
+static uint64_t
+time_of(uint64_t tick)
 {
-	struct evtimeout *last = timers->heap[--timers->count];
-	const size_t index = timeout->index;
-
-	timeout->index = NOT_IN_HEAP;
-	if (last == timeout)
-		return;
-	if (is_before(last, timeout))
-		move_up(timers, last, index);
-	else
-		move_down(timers, last, index);
+	return tick == EVWHEEL_NEVER ? EVALARM_NEVER : tick * TICK;
 }
 
-/* Makes room for one more.  0, or -1 with ENOMEM. */
-static int
-make_heap_room(struct evtimers *timers)
+static uint64_t
+next_look(const struct evtimers *timers)
 {
-	const size_t capacity =
-	    timers->capacity > 0 ? 2 * timers->capacity : 16;
-	struct evtimeout **heap;
-
-	if (timers->count < timers->capacity)
-		return 0;
-	heap = realloc(timers->heap, capacity * sizeof(*heap));
-	if (heap == NULL)
-		return evdefer_refuse_(ENOMEM);
-	timers->heap = heap;
-	timers->capacity = capacity;
-	return 0;
+	if (!evlist_empty_(&timers->at_once))
+		return time_of(first_tick(&timers->at_once));
+	if (!evlist_empty_(&timers->asked))
+		return time_of(first_tick(&timers->asked));
+	return time_of(evwheel_next_(&timers->wheel));
 }
 
 /*
  * The turn.
  */
 
+/* Takes the first that is over, if it is found in this step.  Whether that was all to
+ * be done: it may be that none is over. */
 static bool
-is_due(const struct evtimers *timers, const struct evtimeout *timeout)
+take_first(struct evtimers *timers, struct evtimeout **first)
 {
-	return timeout->end <= timers->due_end &&
-	       timeout->order < timers->due_order;
+	const bool some_at_once = !evlist_empty_(&timers->at_once);
+	const bool done = evwheel_step_(&timers->wheel,
+	    some_at_once ? first_tick(&timers->at_once) : timers->due);
+	struct evwheel_node *taken = evwheel_take_(&timers->wheel);
+
+	*first = NULL;
+	if (taken != NULL)
+		*first = EVLIST_ELEMENT(taken, struct evtimeout, place);
+	else if (some_at_once && done)
+		*first = timeout_of(evlist_pop_(&timers->at_once));
+	return done && *first == NULL;
 }
 
 static void
-expire_first(struct evready *ready)
+expire(struct evtimeout *timeout)
 {
-	struct evtimers *timers = EVLIST_ELEMENT(ready, struct evtimers, ready);
-	struct evtimeout *timeout = first_timeout(timers);
-	struct evdeferred *d;
+	struct evdeferred *d = timeout->deferred;
 
-	evlist_remove_(&ready->node);
-	if (timeout == NULL || !is_due(timers, timeout))
-		return;
-	/* Timeouts take turns with whatever else is ready. */
-	evlist_append_(&timers->part.base->ready, &ready->node);
-	leave_heap(timers, timeout);
-	/* The turn that is under way looks at it when it ends. */
-	timers->alarm.time = first_end(timers);
 	timeout->expired = true;
-	d = timeout->deferred;
 	if (!timeout->fires) {
 		evdeferred_time_out_(d);
 		return;
@@ -159,14 +92,33 @@ expire_first(struct evready *ready)
 	evdeferred_produce_(d, evresult_value(NULL));
 }
 
+static void
+expire_first(struct evready *ready)
+{
+	struct evtimers *timers = EVLIST_ELEMENT(ready, struct evtimers, ready);
+	struct evtimeout *timeout;
+	const bool all = take_first(timers, &timeout);
+
+	/* The turn that is under way looks at it when it ends. */
+	timers->alarm.time = next_look(timers);
+	evlist_remove_(&ready->node);
+	if (all)
+		return;
+	/* Timeouts take turns with whatever else is ready. */
+	evlist_append_(&timers->part.base->ready, &ready->node);
+	if (timeout != NULL)
+		expire(timeout);
+}
+
 /* A turn begins: what is over by now is to be delivered. */
 static void
 ring_timers(struct evalarm *alarm, uint64_t now)
 {
 	struct evtimers *timers = EVLIST_ELEMENT(alarm, struct evtimers, alarm);
 
-	timers->due_end = now;
-	timers->due_order = timers->order;
+	timers->due = now / TICK;
+	if (!evlist_empty_(&timers->asked))
+		evlist_join_(&timers->at_once, &timers->asked);
 	if (evlist_empty_(&timers->ready.node))
 		evlist_append_(&timers->part.base->ready, &timers->ready.node);
 }
@@ -177,6 +129,9 @@ init_timers(struct evdefer_base_part *part)
 	struct evtimers *timers = EVLIST_ELEMENT(part, struct evtimers, part);
 
 	evlist_init_(&timers->ready.node);
+	evlist_init_(&timers->at_once);
+	evlist_init_(&timers->asked);
+	evwheel_init_(&timers->wheel);
 	timers->ready.deliver = expire_first;
 	timers->alarm.ring = ring_timers;
 	evdefer_base_add_alarm_(part->base, &timers->alarm);
@@ -189,10 +144,11 @@ close_timers(struct evdefer_base_part *part)
 	struct evtimers *timers = EVLIST_ELEMENT(part, struct evtimers, part);
 	struct evtimeout *timeout;
 
-	while ((timeout = first_timeout(timers)) != NULL) {
-		leave_heap(timers, timeout);
+	/* As if time had come to its end. */
+	ring_timers(&timers->alarm, UINT64_MAX);
+	while (!take_first(timers, &timeout)) {
 		/* Nobody else will ever fire it. */
-		if (timeout->fires)
+		if (timeout != NULL && timeout->fires)
 			evdeferred_cancel(timeout->deferred);
 	}
 }
@@ -203,7 +159,6 @@ destroy_timers(struct evdefer_base_part *part)
 	struct evtimers *timers = EVLIST_ELEMENT(part, struct evtimers, part);
 
 	evpool_destroy_(&timers->pool);
-	free(timers->heap);
 }
 
 static const struct evdefer_base_part_type timers_type = {
@@ -237,14 +192,34 @@ evtimeout_check_(
 }
 
 static uint64_t
-end_of(const struct timeval *duration)
+nanoseconds(const struct timeval *duration)
 {
 	const uint64_t seconds = duration->tv_sec > LONGEST_SECONDS
 				     ? LONGEST_SECONDS
 				     : (uint64_t)duration->tv_sec;
 
-	return evdefer_base_now_() + seconds * UINT64_C(1000000000) +
+	return seconds * UINT64_C(1000000000) +
 	       (uint64_t)duration->tv_usec * 1000;
+}
+
+/* Puts it where it is found when it is over.  Returns when that has to be looked at. */
+static uint64_t
+put_in_order(
+    struct evtimers *timers, struct evtimeout *timeout, uint64_t duration)
+{
+	const uint64_t now = evdefer_base_now_();
+
+	if (duration == 0) {
+		timeout->place.tick = now / TICK;
+		evlist_append_(&timers->asked, &timeout->place.node);
+		return timeout->place.tick * TICK;
+	}
+	/* Nothing is to be done before: what starts is sorted as seen from here. */
+	if (now < timers->alarm.time)
+		evwheel_skip_(&timers->wheel, now / TICK);
+	return evwheel_add_(&timers->wheel, &timeout->place,
+		   (now + duration + TICK - 1) / TICK) *
+	       TICK;
 }
 
 struct evtimeout *
@@ -253,22 +228,22 @@ evtimeout_start_(
 {
 	struct evtimers *timers = timers_of(d->base);
 	struct evtimeout *timeout;
+	uint64_t look;
 
-	if (timers == NULL || make_heap_room(timers) == -1)
+	if (timers == NULL)
 		return NULL;
 	timeout = evpool_get_(&timers->pool);
 	if (timeout == NULL)
 		return NULL;
 	d->base->timeouts++;
-	timeout->end = end_of(duration);
-	timeout->order = timers->order++;
 	timeout->timers = timers;
 	timeout->deferred = d;
 	timeout->fires = fires;
 	timeout->expired = false;
-	move_up(timers, timeout, timers->count++);
-	if (evdefer_base_set_alarm_(
-		d->base, &timers->alarm, first_end(timers)) == 0)
+	look = put_in_order(timers, timeout, nanoseconds(duration));
+	if (look > timers->alarm.time)
+		look = timers->alarm.time;
+	if (evdefer_base_set_alarm_(d->base, &timers->alarm, look) == 0)
 		return timeout;
 	evtimeout_stop_(timeout);
 	return evdefer_refuse_new_(ENOMEM);
@@ -282,12 +257,13 @@ evtimeout_stop_(struct evtimeout *timeout)
 	struct evtimers *timers = timeout->timers;
 	struct evdefer_base *base = timers->part.base;
 	const bool expired = timeout->expired;
+	uint64_t look = timers->alarm.time;
 
-	if (timeout->index != NOT_IN_HEAP)
-		leave_heap(timers, timeout);
+	if (evwheel_remove_(&timers->wheel, &timeout->place))
+		look = next_look(timers);
 	evpool_put_(&timers->pool, timeout);
 	base->timeouts--;
-	evdefer_base_set_alarm_(base, &timers->alarm, first_end(timers));
+	evdefer_base_set_alarm_(base, &timers->alarm, look);
 	return expired;
 }
 

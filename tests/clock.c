@@ -5,12 +5,24 @@
 #include <time.h>
 
 /* Some time of day. */
-static long long now_ms = 1000000000;
+static long long now_us = 1000000000000;
+
+void
+clock_advance_us(long long us)
+{
+	now_us += us;
+}
 
 void
 clock_advance(long ms)
 {
-	now_ms += ms;
+	clock_advance_us(1000LL * ms);
+}
+
+long long
+clock_us(void)
+{
+	return now_us;
 }
 
 /* Stands before the one of libc.  No timer goes by the time of day, but a
@@ -20,8 +32,8 @@ clock_gettime(clockid_t id, struct timespec *ts)
 {
 	if (id == CLOCK_REALTIME)
 		return timespec_get(ts, TIME_UTC) == TIME_UTC ? 0 : -1;
-	ts->tv_sec = (time_t)(now_ms / 1000);
-	ts->tv_nsec = (long)(now_ms % 1000 * 1000000);
+	ts->tv_sec = (time_t)(now_us / 1000000);
+	ts->tv_nsec = (long)(now_us % 1000000 * 1000);
 	return 0;
 }
 
@@ -30,7 +42,7 @@ int
 gettimeofday(struct timeval *restrict tv, void *restrict tz)
 {
 	(void)tz;
-	tv->tv_sec = (time_t)(now_ms / 1000);
-	tv->tv_usec = (suseconds_t)(now_ms % 1000 * 1000);
+	tv->tv_sec = (time_t)(now_us / 1000000);
+	tv->tv_usec = (suseconds_t)(now_us % 1000000);
 	return 0;
 }

@@ -12,4 +12,10 @@
 /* Lets some milliseconds pass.  The next turn of the loop runs the timers. */
 void clock_advance(long ms);
 
+/* The same for microseconds. */
+void clock_advance_us(long long us);
+
+/* What the clock shows. */
+long long clock_us(void);
+
 #endif

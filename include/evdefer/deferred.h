@@ -115,9 +115,9 @@ struct evdeferred *evdeferred_maybe(
 /**
  * Runs @p body after a delay, from the event loop.  Twisted's deferLater().
  *
- * @param delay duration from this call; copied.  It never ends early, and
- *   delays that end at the same moment do so in the order of the calls.  With 0
- *   the body runs once the loop has polled.
+ * @param delay duration from this call; copied.  It never ends early, but with
+ *   a millisecond of the monotonic clock.  Delays that end with the same one do
+ *   so in the order of the calls.  With 0 the body runs once the loop has polled.
  * @param body NULL stands for one that returns the plain value NULL.
  * @param arg handed to the body; it stays the caller's.
  * @return a Deferred that is the caller's, as evdeferred_new(), and fires with
@@ -125,7 +125,7 @@ struct evdeferred *evdeferred_maybe(
  *   does not run, and the Deferred fails with ECANCELED.  NULL with errno
  *   EINVAL (no base; a delay that is missing, negative, or not normalized),
  *   ESHUTDOWN (evdefer_base_free() was called, which cancels those that are
- *   under way) or ENOMEM.  O(log n) for n timeouts and delays of the base.
+ *   under way) or ENOMEM.
  */
 struct evdeferred *evdeferred_later(struct evdefer_base *base,
     const struct timeval *delay, evdeferred_body_fn body, void *arg);
@@ -299,12 +299,11 @@ void evdeferred_cancel(struct evdeferred *d);
  * An evdeferred_cancel() before the time is over, or while those links still
  * answer to the timeout, calls the Deferred off: the failure stays ECANCELED.
  *
- * @param timeout duration from this call; copied.  It never ends early, and
- *   timeouts and delays that end at the same moment do so in the order of the
- *   calls.
+ * @param timeout duration from this call; copied.  It never ends early, but
+ *   with a millisecond of the monotonic clock, unless it is 0.  Timeouts and
+ *   delays that end with the same one do so in the order of the calls.
  * @return 0, or -1 with errno EINVAL (none, negative, or not normalized),
- *   ESHUTDOWN (evdefer_base_free() was called) or ENOMEM.  O(log n) for n
- *   timeouts and delays of the base.
+ *   ESHUTDOWN (evdefer_base_free() was called) or ENOMEM.
  */
 int evdeferred_add_timeout(struct evdeferred *d, const struct timeval *timeout);
 

@@ -202,19 +202,32 @@ grants(size_t count)
 	return taken;
 }
 
-/* A minute or more each, so that none is over. */
+/* One to two minutes, so that none is over, at random. */
+static struct timeval
+random_timeout(size_t i)
+{
+	const uint64_t factor = UINT64_C(0x9e3779b97f4a7c15);
+	uint64_t thrown = (i + 1) * factor;
+	struct timeval timeout;
+
+	thrown = (thrown ^ thrown >> 32) * factor >> 32;
+	timeout.tv_sec = 60 + (long)(thrown * 60 >> 32);
+	timeout.tv_usec = (long)(thrown % 1000000);
+	return timeout;
+}
+
 static uint64_t
 with_timeouts(size_t count)
 {
 	const uint64_t begun = bench_now();
-	struct timeval timeout = {0, 0};
+	struct timeval timeout;
 	size_t i;
 
 	while (count-- > 0) {
 		hold();
 		enqueue();
 		for (i = 0; i < waiter_count; i++) {
-			timeout.tv_sec = 60 + (long)(i * 7919 % 60);
+			timeout = random_timeout(i);
 			evdeferred_add_timeout(waiters[i].d, &timeout);
 		}
 		grant_all();

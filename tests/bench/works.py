@@ -164,6 +164,8 @@ def all_targets(scale):
         Target("one grant through the loop, in a batch, to event_base_once",
                "grant/1000", OURS, 1 / 5, to=("grant/1000",
                                               "event_base_once")),
+        Target("one of %s waiters with random timeouts to one without"
+               % million, "timeouts/%d" % scale, OURS, 3.5, to=(waiters, OURS)),
         Target("cancel of one of %s to one of 1,000" % million,
                "cancel/%d" % scale, OURS, 3, to=("cancel/1000", OURS)),
         Target("uncontended read, fast, in a group, to that outside of one",

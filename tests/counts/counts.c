@@ -504,6 +504,24 @@ acquire_with_timeout(void)
 }
 
 static void
+hold_with_timeouts(void)
+{
+	hold();
+	acquire_with_timeout();
+}
+
+/* While as many run. */
+static void
+start_and_stop(void)
+{
+	int i;
+
+	for (i = 0; i < OPERATIONS; i++)
+		evdeferred_free(evdeferred_later(base, &minute, NULL, NULL));
+	called += OPERATIONS;
+}
+
+static void
 cancel_all(void)
 {
 	cancel();
@@ -544,6 +562,7 @@ static const struct path {
     {"grant-owners-loop", hold_and_enqueue_owners, grant_loop, let_go},
     {"cancel", hold_and_enqueue_to_cancel, cancel, let_go},
     {"acquire-with-timeout", hold, acquire_with_timeout, cancel_all},
+    {"timeout-start-stop", hold_with_timeouts, start_and_stop, cancel_all},
 };
 
 static void
