@@ -3,7 +3,7 @@
 #
 # Do README.md and docs/tutorial.md show the programs in docs/examples, and those of
 # docs/cluster, as they are, and do the former do what the text says?  A page links a
-# program, then quotes it in blocks ```c, each of which has to be lines of that file.  All
+# program, then quotes it in blocks ```c or ```cpp, each of which has to be lines of that file.  All
 # that an example prints is in the blocks ```text that follow: an address stands for any
 # address, and a place in a program, with how long something took, for any.
 #
@@ -63,7 +63,7 @@ check_page()
 	}
 	/^```/ && inside {
 		inside = 0
-		if (language == "c")
+		if (language == "c" || language == "cpp")
 			check_quote()
 		else if (language == "text" && is_example)
 			printf "%s", text >> (directory "/" program ".out")
@@ -77,12 +77,12 @@ check_page()
 		next
 	}
 	inside { text = text $0 "\n"; next }
-	match($0, /(examples|cluster)\/[a-z_]+\.c\)/) {
+	match($0, /(examples|cluster)\/[a-z_]+\.cc?\)/) {
 		path = substr($0, RSTART, RLENGTH - 1)
 		file = read_file(examples "/../" path)
 		is_example = path ~ /^examples/
 		program = path
-		gsub(/.*\/|\.c$/, "", program)
+		gsub(/.*\/|\.cc?$/, "", program)
 	}
 	' "$1"
 }

@@ -3,6 +3,7 @@
 #include "evlock.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -206,10 +207,10 @@ run_in_cluster(struct run *run)
 static void
 print_entry(const struct evcluster_entry *entry)
 {
-	const long long now = (long long)time(NULL) * 1000;
-	const long long ago = now > entry->since_ms ? now - entry->since_ms : 0;
+	const int64_t now = (int64_t)time(NULL) * 1000;
+	const int64_t ago = now > entry->since_ms ? now - entry->since_ms : 0;
 
-	printf("%-24s %-7s %-7s %6lld s  %s\n", entry->lock,
+	printf("%-24s %-7s %-7s %6" PRId64 " s  %s\n", entry->lock,
 	    entry->holding ? "holds" : "waits",
 	    entry->writer ? "write" : "read", ago / 1000, entry->who);
 }

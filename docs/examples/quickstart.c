@@ -8,12 +8,19 @@
 static struct event_base *loop;
 static struct evdefer_base *base;
 static int savings = 100, checking = 0;
+static char before[] = "reader before", after[] = "reader after";
+
+static void
+print(const char *who)
+{
+	printf("%-16s %3d + %2d = %d\n", who, savings, checking,
+	    savings + checking);
+}
 
 static struct evresult
 report(void *who)
 {
-	printf("%-16s %3d + %2d = %d\n", (const char *)who, savings, checking,
-	    savings + checking);
+	print((const char *)who);
 	return evresult_value(NULL);
 }
 
@@ -21,9 +28,9 @@ static void
 second_step(evutil_socket_t fd, short what, void *transferred)
 {
 	(void)fd, (void)what;
-	report("without the lock"); /* other clients would be served here */
+	print("without the lock"); /* other clients would be served here */
 	checking += 40;
-	evdeferred_callback(transferred, NULL);
+	evdeferred_callback((struct evdeferred *)transferred, NULL);
 }
 
 static struct evresult
@@ -47,9 +54,9 @@ main(void)
 	lock = evrwlock_new(base, 0);
 	if (lock == NULL)
 		return 1;
-	evdeferred_detach(evrwlock_with_reader(lock, report, "reader before"));
+	evdeferred_detach(evrwlock_with_reader(lock, report, before));
 	evdeferred_detach(evrwlock_with_writer(lock, transfer, NULL));
-	evdeferred_detach(evrwlock_with_reader(lock, report, "reader after"));
+	evdeferred_detach(evrwlock_with_reader(lock, report, after));
 	event_base_dispatch(loop);
 
 	evrwlock_free(lock);

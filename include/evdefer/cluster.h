@@ -32,6 +32,10 @@
 #ifndef EVDEFER_CLUSTER_H
 #define EVDEFER_CLUSTER_H
 
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
 #include <evdefer/rwlock.h>
 
 #ifdef __cplusplus
@@ -155,15 +159,14 @@ struct evcluster_entry {
 	const char *who;  /**< "host pid", as the process has given it */
 	bool writer;	  /**< or reader */
 	bool holding;	  /**< or waiting */
-	long long
-	    since_ms; /**< when, by the clock of the servers, since 1970 */
+	int64_t since_ms; /**< when, by the clock of the servers, since 1970 */
 };
 
 /** What evcluster_list() fires with. */
 struct evcluster_listing {
 	size_t count;
-	struct evcluster_entry
-	    entries[]; /**< by lock, then in the order of entering */
+	struct evcluster_entry *entries; /**< by lock, then in the order of
+					    entering; in the same memory */
 };
 
 /**

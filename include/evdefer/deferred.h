@@ -24,6 +24,11 @@
 #ifndef EVDEFER_DEFERRED_H
 #define EVDEFER_DEFERRED_H
 
+/* C++98 has no macros with three dots, though compilers do. */
+#if defined(__cplusplus) && __cplusplus < 201103L && defined(__GNUC__)
+#pragma GCC system_header
+#endif
+
 #include <stdbool.h>
 
 #include <evdefer/result.h>

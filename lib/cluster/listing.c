@@ -116,6 +116,7 @@ make_result(const struct listing *listing)
 
 	if (result == NULL)
 		return evdefer_refuse_new_(ENOMEM);
+	result->entries = (struct evcluster_entry *)(result + 1);
 	end = (char *)(result->entries + listing->count);
 	result->count = listing->count;
 	for (i = 0; i < listing->count; i++) {

@@ -47,6 +47,13 @@ cplusplus() {
 		./cplusplus
 }
 
+# shellcheck disable=SC2046
+coroutines() {
+	$CXX -std=c++20 -Wall -Wextra -Werror \
+		"$docdir/docs/examples/quickstart_cxx.cc" -o coroutines \
+		$(flags) && ./coroutines
+}
+
 autotools_project() {
 	cp -R "$sources/project" project && chmod -R u+w project &&
 		cp "$sources/program.c" project/ && cd project &&
@@ -106,6 +113,12 @@ else
 	echo "installcheck: c_static: left out, no static library was installed"
 fi
 try cplusplus
+if echo '#include <coroutine>' | $CXX -std=c++20 -fsyntax-only -x c++ - \
+	2>/dev/null; then
+	try coroutines
+else
+	echo "installcheck: coroutines: left out, the compiler has none"
+fi
 try autotools_project
 try evlock
 if [ -f "$libdir/pkgconfig/evdefer-cluster.pc" ]; then
