@@ -18,4 +18,7 @@ void clock_advance_us(long long us);
 /* What the clock shows. */
 long long clock_us(void);
 
+/* For who goes back to a state of before. */
+void clock_set_us(long long us);
+
 #endif

@@ -1,13 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * check_cluster_explore [--seconds=S] [--depth=N] [--seed=N] [--quiet]: two processes, one lock, and
- * the servers between them (world.h), until the time is over (120 s), the depth is reached
- * or something comes to be that must not.
+ * check_cluster_explore [--seconds=S] [--seed=N] [--only=TEXT] [--quiet]: two processes, one
+ * lock, and the servers between them (world.h), until the time is over (120 s), or something
+ * comes to be that must not.
  *
- * The first half of the time it searches breadth first: each round tries all
- * sequences that are one step longer, from all beginnings, but for those that have led to a
- * state that was seen.  Then it takes long ways at random, and cuts what it finds short.
- * A sequence is run from its start each time, since no process can be copied.
+ * First it takes all ways through scenarios, which have an end: each process asks for the
+ * lock, and releases it, and what goes wrong does so once, at any step.  A way ends where it
+ * comes to a state that was seen.  Wherever nothing is under way, it looks whether all ends
+ * well from there.  Then, for a sixth of the time and what is left of it, it takes long ways
+ * at random, on which anything may go wrong any number of times.
+ *
+ * To go back it copies all memory (image.h); where that can't be, it begins anew, and does
+ * all steps again.  What it finds it cuts short.
  */
 #include <getopt.h>
 #include <signal.h>
@@ -20,21 +24,16 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "../clock.h"
 #include "../dice.h"
 #include "../explore/states.h"
+#include "image.h"
+#include "processes.h"
 #include "world.h"
 
-/* How many states may be kept, for the sake of memory: each takes 50 bytes. */
-#define MOST_STATES 8000000
-#define SETTINGS 16
+/* How many states may be kept in one scenario, for the sake of memory. */
+#define MOST_STATES 40000000
 #define WALK 48
-
-struct search {
-	const struct world_setting *setting;
-	struct states states;
-	size_t level; /* the first state of the level that is being entered */
-	size_t next;  /* the state to go on from */
-};
 
 /* What is run now: for what is said if it fails. */
 struct way {
@@ -43,24 +42,35 @@ struct way {
 	size_t count;
 };
 
-static struct search searches[SETTINGS];
+/* A state on the way that is being taken. */
+struct frame {
+	struct world_step steps[WORLD_STEPS];
+	size_t count, next;
+	long long clock;
+	void *image;
+	size_t room;
+};
+
 /* Of the process that searches; the one that waits for it reads them. */
 static struct shared {
 	struct way way;
 	char what[256]; /* is wrong; or nothing */
 } * shared;
 static struct way way;
-static uint64_t transitions, walks;
-static int depth; /* of the sequences that were all run */
+static struct frame frames[WORLD_LONGEST + 1];
+static uint64_t states, transitions, walks, ends;
+static uint64_t by_kind[WORLD_KINDS];
+static size_t complete, cut, deepest;
+static bool images_work;
 
 static struct {
 	double seconds;
-	int depth;
 	unsigned long long seed; /* of the long ways */
+	const char *only;
 	bool quiet;
 	bool
 	    cutting; /* a child that only says by its status that it has failed */
-} options = {120, 90, 1, false, false};
+} options = {120, 1, "", false, false};
 
 static double started, last_told;
 
@@ -133,7 +143,7 @@ leave_out(struct way *shorter, size_t at)
 static void
 cut_short(struct way *longest, const char *what)
 {
-	struct way shorter;
+	static struct way shorter;
 	size_t i = longest->count;
 
 	while (i-- > 0) {
@@ -160,8 +170,9 @@ give_up(const char *what)
 static void
 show(void)
 {
-	struct way found = shared->way;
+	static struct way found;
 
+	found = shared->way;
 	cut_short(&found, shared->what);
 	printf("explore: found, %zu steps from where %s: %s\n", found.count,
 	    found.setting->name, shared->what);
@@ -182,144 +193,195 @@ caught(int number)
 }
 
 /*
- * Searching.
+ * All ways.
  */
 
-static struct mask
-allowed(void)
+/* What is allocated here is not the world's. */
+static bool
+is_new(struct states *seen)
 {
-	struct mask mask = {{0, 0}};
-	size_t i;
+	bool new;
 
-	for (i = 0; i < world_step_count; i++)
-		if (world_allows(world_steps[i]))
-			mask.of[i / 64] |= UINT64_C(1) << i % 64;
-	return mask;
+	image_leave();
+	new = states_see(seen, world_fingerprint());
+	seen->count += new;
+	image_enter();
+	return new;
 }
 
 static void
-trace_back(const struct search *search, size_t at)
+make_room(struct frame *frame)
 {
-	size_t count = 0, i;
-
-	for (i = at; i != 0; i = search->states.all[i].parent)
-		count++;
-	way.setting = search->setting;
-	way.count = count;
-	for (i = at; i != 0; i = search->states.all[i].parent)
-		way.steps[--count] = world_steps[search->states.all[i].step];
+	if (frame->room >= image_size())
+		return;
+	image_leave();
+	free(frame->image);
+	frame->room = 2 * image_size();
+	frame->image = malloc(frame->room);
+	image_enter();
+	if (frame->image == NULL)
+		give_up("no memory");
 }
 
-/* Runs the way, and keeps the state that it leads to if that is new. */
 static void
-visit(struct search *search, size_t parent, size_t step)
+save(struct frame *frame)
 {
-	struct state state = {
-	    .parent = (uint32_t)parent, .step = (uint8_t)step};
+	if (!images_work)
+		return;
+	make_room(frame);
+	image_save(frame->image);
+	frame->clock = clock_us();
+}
+
+/* Back to where the way leads to. */
+static void
+restore(const struct frame *frame, bool ended)
+{
 	size_t i;
 
-	alarm(30);
+	if (images_work) {
+		image_restore(frame->image);
+		clock_set_us(frame->clock);
+		return;
+	}
+	if (!ended)
+		world_drop();
 	world_begin(way.setting);
 	for (i = 0; i < way.count; i++)
 		world_do(way.steps[i]);
-	transitions++;
-	if (states_see(&search->states, world_fingerprint())) {
-		state.allowed = allowed();
-		states_add(&search->states, &state);
-		world_end();
-	} else {
-		world_drop();
-	}
+}
+
+/* What may come next from here, where the world is for the first time. */
+static void
+arrive(struct frame *frame)
+{
+	const size_t count = world_next(frame->steps);
+	const bool quiet = world_is_quiet(frame->steps, count);
+
+	frame->next = 0;
+	frame->count = world_reduce(frame->steps, count);
+	if (quiet || frame->count > 1)
+		save(frame);
+	if (!quiet)
+		return;
+	ends++;
+	world_end();
+	restore(frame, true);
 }
 
 static void
-expand(struct search *search, size_t at)
-{
-	const struct mask mask = search->states.all[at].allowed;
-	size_t i;
-
-	for (i = 0; i < world_step_count; i++) {
-		if (!(mask.of[i / 64] >> i % 64 & 1))
-			continue;
-		trace_back(search, at);
-		way.steps[way.count++] = world_steps[i];
-		visit(search, at, i);
-	}
-}
-
-static size_t
-count_states(void)
-{
-	size_t count = 0, i;
-
-	for (i = 0; i < world_setting_count; i++)
-		count += searches[i].states.count;
-	return count;
-}
-
-static void
-tell(const char *what)
+tell(const char *what, uint64_t count)
 {
 	if (options.quiet || now() - last_told < 5)
 		return;
 	last_told = now();
-	printf("%6.1f s  %9zu states  %10llu transitions  %llu long ways; "
+	printf("%6.1f s  %9llu states, %10llu transitions, %llu long ways; "
 	       "now %s\n",
-	    now() - started, count_states(), (unsigned long long)transitions,
-	    (unsigned long long)walks, what);
-	fflush(stdout);
+	    now() - started, (unsigned long long)(states + count),
+	    (unsigned long long)transitions, (unsigned long long)walks, what);
+}
+
+/* From time to time.  The system kills who does not come here for long. */
+static bool
+may_go_on(const struct states *seen, double until)
+{
+	if (transitions % 256 != 0)
+		return true;
+	alarm(60);
+	tell(way.setting->name, seen->count);
+	return now() < until && seen->count < MOST_STATES;
 }
 
 static bool
-may_go_on(double share)
+take_all_ways(struct states *seen, double until)
 {
-	return now() - started < options.seconds * share &&
-	       count_states() < MOST_STATES;
-}
+	size_t depth = 0;
+	struct frame *frame;
 
-/* All sequences of one more step.  Whether it came to the end of them. */
-static bool
-deepen(struct search *search)
-{
-	const size_t end = search->states.count;
-
-	for (search->next = search->level; search->next < end; search->next++) {
-		if (search->next % 16 == 0 && !may_go_on(0.5))
+	arrive(&frames[0]);
+	for (;;) {
+		frame = &frames[depth];
+		if (frame->next == frame->count) {
+			if (depth-- == 0)
+				return true;
+			way.count = depth;
+			continue;
+		}
+		if (frame->next > 0)
+			restore(frame, false);
+		if (depth == WORLD_LONGEST)
+			give_up("it goes on and on");
+		way.steps[depth] = frame->steps[frame->next++];
+		way.count = depth + 1;
+		by_kind[way.steps[depth].kind]++;
+		world_do(way.steps[depth]);
+		transitions++;
+		if (!may_go_on(seen, until))
 			return false;
-		tell(search->setting->name);
-		expand(search, search->next);
+		if (is_new(seen)) {
+			if (++depth > deepest)
+				deepest = depth;
+			arrive(&frames[depth]);
+		} else {
+			way.count = depth;
+		}
 	}
-	search->level = end;
-	return true;
-}
-
-static bool
-deepen_all(void)
-{
-	size_t i;
-
-	for (i = 0; i < world_setting_count; i++)
-		if (!deepen(&searches[i]))
-			return false;
-	if (!options.quiet)
-		printf("%6.1f s  all sequences of %d steps\n", now() - started,
-		    depth + 1);
-	return true;
 }
 
 static void
-search(void)
+explore_scenario(const struct world_setting *scenario, double until)
 {
-	size_t i;
+	const uint64_t before = transitions;
+	const double begun = now();
+	struct states seen = {0};
+	bool all;
 
-	for (i = 0; i < world_setting_count; i++) {
-		searches[i].setting = &world_settings[i];
-		way.setting = &world_settings[i];
-		way.count = 0;
-		visit(&searches[i], 0, 0);
+	way.setting = scenario;
+	way.count = 0;
+	world_begin(scenario);
+	is_new(&seen);
+	all = take_all_ways(&seen, until);
+	world_drop();
+	if (all)
+		complete++;
+	else
+		cut++;
+	if (!options.quiet)
+		printf("%6.1f s  %s: %s, %zu states, %llu transitions, "
+		       "%.1f s\n",
+		    now() - started, scenario->name,
+		    all ? "complete" : "cut by time", seen.count,
+		    (unsigned long long)(transitions - before), now() - begun);
+	states += seen.count;
+	image_leave();
+	free(seen.seen);
+	image_enter();
+}
+
+static bool
+is_asked_for(const struct world_setting *setting)
+{
+	return strstr(setting->name, options.only) != NULL;
+}
+
+/* Each may take three times its part of the time that is left: most need less. */
+static void
+explore_scenarios(void)
+{
+	const double end = started + options.seconds * 5 / 6;
+	size_t left = 0, i;
+	double part;
+
+	for (i = 0; i < world_scenario_count; i++)
+		left += is_asked_for(&world_scenarios[i]);
+	for (i = 0; i < world_scenario_count; i++) {
+		if (!is_asked_for(&world_scenarios[i]))
+			continue;
+		part = (end - now()) / (double)left;
+		explore_scenario(
+		    &world_scenarios[i], now() + (left > 3 ? 3 * part : part));
+		left--;
 	}
-	while (depth < options.depth && deepen_all())
-		depth++;
 }
 
 /*
@@ -337,10 +399,11 @@ likely(struct world_step step)
 	case WORLD_LOSE:
 	case WORLD_CANCEL:
 	case WORLD_REAP:
+	case WORLD_TIME:
 		return 2;
 	case WORLD_CUT_OFF:
 	case WORLD_STOP:
-	case WORLD_TIME:
+	case WORLD_COME_BACK:
 		return 1;
 	default:
 		return 4;
@@ -350,25 +413,21 @@ likely(struct world_step step)
 static void
 walk(void)
 {
-	const struct mask none = {{0, 0}};
 	const size_t length = 6 + dice(WALK - 6);
-	struct mask mask;
-	size_t i;
+	struct world_step steps[WORLD_STEPS], step;
+	size_t count;
 
 	way.setting = &world_settings[walks % world_setting_count];
 	way.count = 0;
-	alarm(30);
+	alarm(60);
 	world_begin(way.setting);
 	while (way.count < length) {
-		mask = allowed();
-		if (memcmp(&mask, &none, sizeof(mask)) == 0)
-			break;
+		count = world_next(steps);
 		do
-			i = dice((unsigned)world_step_count);
-		while (!(mask.of[i / 64] >> i % 64 & 1) ||
-		       dice(8) >= likely(world_steps[i]));
-		way.steps[way.count++] = world_steps[i];
-		world_do(world_steps[i]);
+			step = steps[dice((unsigned)count)];
+		while (dice(8) >= likely(step));
+		way.steps[way.count++] = step;
+		world_do(step);
 		transitions++;
 	}
 	world_end();
@@ -378,8 +437,9 @@ walk(void)
 static void
 walk_on(void)
 {
-	while (may_go_on(1)) {
-		tell("long ways");
+	way.setting = &world_settings[0];
+	while (now() - started < options.seconds) {
+		tell("long ways", 0);
 		walk();
 	}
 }
@@ -387,8 +447,8 @@ walk_on(void)
 static int
 usage(FILE *out)
 {
-	fprintf(out, "usage: check_cluster_explore [--seconds=S] [--depth=N] "
-		     "[--seed=N] [--quiet]\n");
+	fprintf(out, "usage: check_cluster_explore [--seconds=S] [--seed=N] "
+		     "[--only=TEXT] [--quiet]\n");
 	return 2;
 }
 
@@ -397,7 +457,7 @@ parse(int argc, char **argv)
 {
 	static const struct option longs[] = {
 	    {"seconds", required_argument, NULL, 's'},
-	    {"depth", required_argument, NULL, 'd'},
+	    {"only", required_argument, NULL, 'o'},
 	    {"seed", required_argument, NULL, 'r'},
 	    {"quiet", no_argument, NULL, 'q'}, {"help", no_argument, NULL, 'h'},
 	    {NULL, 0, NULL, 0}};
@@ -408,8 +468,8 @@ parse(int argc, char **argv)
 		case 's':
 			options.seconds = atof(optarg);
 			break;
-		case 'd':
-			options.depth = atoi(optarg);
+		case 'o':
+			options.only = optarg;
 			break;
 		case 'r':
 			options.seed = strtoull(optarg, NULL, 10);
@@ -424,10 +484,7 @@ parse(int argc, char **argv)
 			return -1;
 		}
 	}
-	return optind == argc && options.depth > 0 &&
-		       options.depth < WORLD_LONGEST && options.seed > 0
-		   ? 0
-		   : -1;
+	return optind == argc && options.seed > 0 ? 0 : -1;
 }
 
 /* The form that tests/run adds up. */
@@ -435,21 +492,29 @@ static void
 sum_up(void)
 {
 	printf("100%%: Checks: %zu, Failures: 0, Errors: 0\n",
-	    world_setting_count);
-	printf("explore: all sequences of up to %d steps of two processes and "
-	       "their servers from %zu beginnings, and %llu at random of up to "
-	       "%d: "
-	       "%zu states, %llu transitions, %.1f s, nothing found\n",
-	    depth, world_setting_count, (unsigned long long)walks, WALK,
-	    count_states(), (unsigned long long)transitions, now() - started);
+	    complete + cut + world_setting_count);
+	printf("explore: all ways through %zu scenarios of two processes and "
+	       "their servers, of up to %zu steps (%zu more were cut by time), "
+	       "and %llu at random: %llu states, %llu transitions, %llu ends, "
+	       "%.1f s, nothing found\n",
+	    complete, deepest, cut, (unsigned long long)walks,
+	    (unsigned long long)states, (unsigned long long)transitions,
+	    (unsigned long long)ends, now() - started);
 }
 
 /* In a process of its own, so that one is left that is sound. */
 static _Noreturn void
 explore(void)
 {
+	static char buffer[BUFSIZ];
+
+	setvbuf(stdout, buffer, _IOLBF, sizeof(buffer));
+	images_work = image_works();
+	image_enter();
 	world_init();
-	search();
+	image_add(&world, sizeof(world));
+	image_add(fake_start(), sizeof(struct fake));
+	explore_scenarios();
 	walk_on();
 	sum_up();
 	fflush(stdout);

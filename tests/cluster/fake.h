@@ -22,11 +22,20 @@
 #include "cluster/wire-internal.h"
 #include "tree.h"
 
+/* The explorer needs little room, and copies it often. */
+#ifdef FAKE_IS_SMALL
+#define FAKE_WIRES 3
+#define FAKE_SESSIONS 6
+#define FAKE_REQUESTS 12
+#define FAKE_WATCHES 12
+#define FAKE_LOG 24
+#else
 #define FAKE_WIRES 8
 #define FAKE_SESSIONS 32
 #define FAKE_REQUESTS 128
 #define FAKE_WATCHES 64
 #define FAKE_LOG 256
+#endif
 
 enum fake_kind {
 	/* Wire n finds a server: with a new session, or with the one that it had.  If that

@@ -140,6 +140,7 @@ mix_request(const struct fake_request *request)
 	mix_path(request->path);
 	mix_path(request->other);
 	mix_path(request->left);
+	mix_path(request->there);
 	MIX_BITS(request->watch, request->leaves, request->executed);
 	mix(request->error);
 	if (request->executed)
@@ -269,6 +270,21 @@ mix_seat(const struct evseat *seat)
 	mix(seat->root_made);
 }
 
+/* It matters only which one is higher. */
+static void
+mix_tokens(const struct evseat *seat)
+{
+	const uint64_t own[] = {
+	    seat->token, seat->writer_token, seat->reader_token};
+	size_t i, j;
+
+	for (i = 0; i < sizeof(own) / sizeof(*own); i++)
+		for (j = 0; j < WORLD_PROCESSES; j++)
+			MIX_BITS(own[i] > world.processes[j].write_token,
+			    own[i] >= world.processes[j].write_token,
+			    own[i] > world.processes[j].lost_token);
+}
+
 static void
 mix_process(const struct process *process)
 {
@@ -286,8 +302,20 @@ mix_process(const struct process *process)
 			mix(requests[i].session == process->cluster->session);
 	}
 	mix_cluster(process->cluster);
-	if (process_seat(process) != NULL)
+	if (process_seat(process) != NULL) {
 		mix_seat(process_seat(process));
+		mix_tokens(process_seat(process));
+	}
+	MIX_BITS(process->cut, process->stopped);
+	mix(process->script != NULL ? strlen(process->script) : 0);
+}
+
+static void
+mix_faults(const struct world_faults *left)
+{
+	mix(left->cancels | left->losses << 8 | left->cuts << 16);
+	mix(left->stops | left->ends << 8 | left->thirds << 16);
+	mix(left->deletions | left->reaps << 8 | world.robbed << 16);
 }
 
 uint64_t
@@ -304,6 +332,7 @@ world_fingerprint(void)
 		mix_server_session(&world.fake->sessions[i]);
 	for (i = 0; i < WORLD_PROCESSES; i++)
 		mix_process(&world.processes[i]);
+	mix_faults(&world.faults);
 	mix(world.processes[0].write_token > world.processes[1].write_token);
 	for (i = 0; i < WORLD_PROCESSES; i++)
 		mix(world.processes[i].write_token >

@@ -4,13 +4,24 @@
 #include <stdio.h>
 #include <string.h>
 
+/* Was the node taken from it by which it is inside?  Then others may enter before it hears
+ * of that. */
+static bool
+is_robbed(const struct request *request)
+{
+	return world.robbed &&
+	       process_node(request->process, EVRWLOCK_WRITE) == NULL &&
+	       (request->mode == EVRWLOCK_WRITE ||
+		   process_node(request->process, EVRWLOCK_READ) == NULL);
+}
+
 static bool
 is_live(const struct request *request)
 {
 	struct evrwlock_stats stats;
 
 	if (request->phase != HOLDING || request->lost ||
-	    !process_is_sure(request->process))
+	    !process_is_sure(request->process) || is_robbed(request))
 		return false;
 	evrwlock_get_stats(request->process->lock, &stats);
 	return !stats.lost;
@@ -60,7 +71,7 @@ judge_grant(struct request *request)
 	const struct process *other = &world.processes[!process->number];
 	const uint64_t token = evrwlock_get_token(process->lock);
 
-	if (request->mode != EVRWLOCK_WRITE)
+	if (request->mode != EVRWLOCK_WRITE || is_robbed(request))
 		return;
 	if (token == 0)
 		world_failed("somebody writes without a token");
@@ -89,8 +100,9 @@ judge_waits(void)
 			    &world.processes[i].requests[j];
 
 			if (request->phase == HOLDING && !request->lost &&
-			    request->session !=
-				world.processes[i].cluster->session)
+			    (request->session !=
+				    world.processes[i].cluster->session ||
+				is_robbed(request)))
 				world_failed("a loss was not told");
 		}
 }

@@ -8,7 +8,7 @@
 # From the environment: srcdir (of tests), CC, CPPFLAGS, CFLAGS, LDFLAGS,
 # EVDEFER_CFLAGS, EVDEFER_LIBS (of libevent, and what the library needs);
 # CHECK_CFLAGS and CHECK_LIBS, empty without Check: there is the explorer alone;
-# EXPLORE_SECONDS, the most for one.
+# EXPLORE_SECONDS, the most for one; MUTANTS, only those whose names are like that.
 set -u
 
 case ${1-} in
@@ -33,6 +33,9 @@ complain()
 	failed=$((failed + 1))
 }
 
+# What the programs of their own are built with, beside.
+more=
+
 # compile DIRECTORY SOURCE...: to objects there, with the headers of the copy.
 compile()
 {
@@ -44,7 +47,7 @@ compile()
 		# shellcheck disable=SC2086
 		$CC -D_GNU_SOURCE -DEVPOOL_ONE_BY_ONE=1 -I"$work/lib" \
 		    -I"$srcdir/../include" -I"$srcdir" $CPPFLAGS \
-		    $EVDEFER_CFLAGS $CHECK_CFLAGS $CFLAGS -c \
+		    $EVDEFER_CFLAGS $CHECK_CFLAGS $CFLAGS $more -c \
 		    -o "$objects/$(basename "$source" .c).o" "$source" \
 		    >"$work/log" 2>&1 && continue
 		cat "$work/log"
@@ -66,8 +69,8 @@ link()
 
 link_all()
 {
-	link "$work/explore" "$work"/explorer/*.o "$work"/fake/*.o \
-	    "$work"/core/*.o "$work"/mutant/*.o || return 1
+	link "$work/explore" "$work"/explorer/*.o "$work"/core/*.o \
+	    "$work"/mutant/*.o || return 1
 	[ -n "$CHECK_LIBS" ] || return 0
 	for test in check_cluster check_cluster_loss check_cluster_end; do
 		link "$work/$test" "$work/$test.o" "$work"/support/*.o \
@@ -110,10 +113,12 @@ compile "$work/sound.o" "$work"/sound/cluster/*.c || exit 1
 for source in $fake; do
 	compile "$work/fake" "$srcdir/cluster/$source.c" || exit 1
 done
-for source in explore world judge fingerprint; do
+more=-DFAKE_IS_SMALL=1
+for source in $fake explore world scenarios judge fingerprint image; do
 	compile "$work/explorer" "$srcdir/cluster/$source.c" || exit 1
 done
 compile "$work/explorer" "$srcdir/explore/states.c" "$srcdir/clock.c" || exit 1
+more=
 if [ -n "$CHECK_LIBS" ]; then
 	for source in alloc clock support waiters cluster/clusters; do
 		compile "$work/support" "$srcdir/$source.c" || exit 1
@@ -123,7 +128,9 @@ if [ -n "$CHECK_LIBS" ]; then
 	    "$srcdir/cluster/check_cluster_end.c" || exit 1
 fi
 
-for patch in "$srcdir"/cluster/mutants/*.patch; do
+# A pattern of names.
+# shellcheck disable=SC2231
+for patch in "$srcdir"/cluster/mutants/${MUTANTS:-*}.patch; do
 	name=$(basename "$patch" .patch)
 	number=$((number + 1))
 	rm -rf "${work:?}/lib" "$work/mutant"

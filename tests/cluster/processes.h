@@ -31,12 +31,17 @@ struct process {
 	struct request requests[WORLD_REQUESTS];
 	uint64_t write_token; /* the highest that it had, */
 	uint64_t lost_token;  /* and lost */
+	const char *script;   /* what is left of it, */
+	char asked;	      /* and what came before */
+	bool cut, stopped;
 };
 
 struct world {
 	struct fake *fake;
 	unsigned long serial;  /* of the last request */
 	bool numbers_run_over; /* a request to write may be refused */
+	bool robbed; /* a node, or a session, was taken from somebody */
+	struct world_faults faults; /* that are left */
 	struct process processes[WORLD_PROCESSES];
 };
 
@@ -49,5 +54,13 @@ int process_wire(const struct process *process);
 
 /* May it believe in its right, by the clock? */
 bool process_is_sure(const struct process *process);
+
+/* Is the node there by which it may read, or write? */
+const struct tree_node *process_node(
+    const struct process *process, enum evrwlock_mode mode);
+
+/* scenarios.c: for the beginnings. */
+void process_acquire(struct process *process, enum evrwlock_mode mode);
+void process_release(struct process *process, enum evrwlock_mode mode);
 
 #endif

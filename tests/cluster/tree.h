@@ -14,10 +14,17 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#ifdef FAKE_IS_SMALL
+#define TREE_NODES 20
+#define TREE_PATH 80
+#define TREE_DATA 96
+#define TREE_CREATOR 8
+#else
 #define TREE_NODES 192
 #define TREE_PATH 400
 #define TREE_DATA 160
 #define TREE_CREATOR 64
+#endif
 #define TREE_CHANGES 3
 
 struct tree_node {
