@@ -73,6 +73,7 @@ struct evdefer_base {
 	int priority;	     /* of its turns; -1: the middle one */
 	int turn_priority;   /* of their event, until that is set again */
 	size_t users;	     /* that need it, besides the Deferreds */
+	size_t remaining;    /* Deferreds, once it is closed */
 	struct evpool deferreds;
 	struct evpool links;
 	struct evpool results;
@@ -87,7 +88,7 @@ struct evdefer_base {
 	uint64_t last_queue; /* its number */
 	bool observed;	     /* by an observer or a tracer */
 	bool traced;	     /* as was seen last */
-	bool plain;	     /* Deferreds are made the short way */
+	bool plain; /* Deferreds are made the short way; not in a closed one */
 	struct evobserving observing;
 	struct evlist plains; /* of struct evplain */
 	pthread_t thread;
@@ -131,8 +132,7 @@ static inline void
 evdefer_base_update_plain_(
     const struct evdefer_base *base, struct evplain *plain)
 {
-	plain->plain =
-	    !plain->special && base->plain && !evdefer_base_closed_(base);
+	plain->plain = !plain->special && base->plain;
 }
 
 /* The memory of a closed base goes when nothing needs it any more: no lock, no
@@ -145,6 +145,9 @@ evdefer_base_collect_(struct evdefer_base *base)
 	if (evdefer_base_closed_(base))
 		evdefer_base_destroy_unused_(base);
 }
+
+/* A Deferred of a closed base is given back. */
+void evdefer_base_count_out_(struct evdefer_base *base);
 
 static inline void
 evdefer_base_use_(struct evdefer_base *base)

@@ -405,6 +405,7 @@ evdefer_base_free(struct evdefer_base *base)
 		return;
 	evdefer_base_check_(base);
 	base->event_base = NULL;
+	base->remaining = evpool_count_used_(&base->deferreds);
 	base->unfinished = true;
 	evdefer_base_set_plain_(base);
 	base->due = EVDEFER_BASE_AT_ONCE; /* none will come */
@@ -429,8 +430,7 @@ evdefer_base_destroy_unused_(struct evdefer_base *base)
 {
 	struct evdefer_base_part *part;
 
-	if (base->users > 0 || base->depth > 0 ||
-	    !evpool_is_unused_(&base->deferreds))
+	if (base->users > 0 || base->depth > 0 || base->remaining > 0)
 		return;
 	while ((part = base->parts) != NULL) {
 		base->parts = part->next;
@@ -443,6 +443,13 @@ evdefer_base_destroy_unused_(struct evdefer_base *base)
 	evpool_destroy_(&base->links);
 	evpool_destroy_(&base->deferreds);
 	free(base);
+}
+
+void
+evdefer_base_count_out_(struct evdefer_base *base)
+{
+	base->remaining--;
+	evdefer_base_destroy_unused_(base);
 }
 
 struct event_base *
@@ -483,7 +490,7 @@ evdefer_base_set_debug(struct evdefer_base *base, bool on)
 	if (base->debug == on)
 		return 0;
 	pool = &base->deferreds;
-	if (!evpool_is_unused_(pool))
+	if (evpool_count_used_(pool) > 0)
 		return evdefer_refuse_(EBUSY);
 	if (on && !evcreation_works_())
 		return evdefer_refuse_(ENOTSUP);

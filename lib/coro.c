@@ -187,7 +187,7 @@ evcoro_start(struct evdefer_base *base, struct evcoro *co, evcoro_fn fn,
 	if (co->fn != NULL)
 		return evdefer_refuse_new_(EBUSY);
 	/* Before the rest, since it can stay if that fails. */
-	if (evpool_reserve_(&base->links, 1) == -1)
+	if (evpool_reserve_one_(&base->links) == -1)
 		return NULL;
 	d = evdeferred_new(base, NULL, NULL);
 	if (d == NULL)

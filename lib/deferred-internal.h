@@ -259,7 +259,8 @@ evdeferred_give_back_(struct evdeferred *d)
 	struct evdefer_base *base = d->base;
 
 	evpool_put_(&base->deferreds, d);
-	evdefer_base_collect_(base);
+	if (evdefer_base_closed_(base))
+		evdefer_base_count_out_(base);
 }
 
 /* Calls a callback with the result, which is a plain value, and goes on. */

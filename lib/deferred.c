@@ -26,13 +26,15 @@ new_slowly(
 	if (base == NULL)
 		return evdefer_refuse_new_(EINVAL);
 	evdefer_base_check_(base);
-	if (evpool_reserve_(&base->deferreds, 1) == -1)
+	if (evpool_reserve_one_(&base->deferreds) == -1)
 		return NULL;
 	evdefer_base_look_for_tracers_(base);
 	d = evdeferred_make_waiter_(base, 0, canceller, arg);
 	if (base->debug)
 		evcreation_record_(evdeferred_creation_(d));
-	if (!base->plain) {
+	if (evdefer_base_closed_(base))
+		base->remaining++;
+	if (base->debug || base->observed) {
 		evdeferred_set_(d, EVDEFERRED_WATCHED);
 		evobserver_tell_made_(d);
 	}
@@ -189,12 +191,10 @@ wait_for_result(struct evdeferred *d)
 	return (d->flags & EVDEFERRED_WAITING) != 0;
 }
 
-/* Is a callback next that gets a plain value?  Most links are that. */
+/* Is the first link a callback that gets a plain value?  Most links are that. */
 static inline bool
-is_call(const struct evdeferred *d)
+is_call(const struct evdeferred *d, const struct evlink *first)
 {
-	const struct evlink *first = d->links->next;
-
 	return first->type == NULL && first->callback != NULL &&
 	       evresult_is_plain_(d->u.result);
 }
@@ -231,7 +231,7 @@ run_links(struct evdeferred *d)
 			queue(d);
 			return;
 		}
-		if (is_call(d))
+		if (is_call(d, d->links->next))
 			call(d);
 		else
 			run_first(d);
@@ -306,22 +306,26 @@ run_rest(struct evdeferred *d)
  * not ask for all that may happen, only whether anything has.  0, for a function that
  * ends with it. */
 static EVDEFER_NOINLINE_ int
-run_calls(struct evdeferred *d)
+run_calls(struct evdeferred *d, struct evlink *first)
 {
 	const unsigned working = EVDEFERRED_FIRED | EVDEFERRED_RUNNING;
 	struct evdefer_base *base = d->base;
 	struct evresult result;
-	struct evlink link;
+	struct evlink *last, link;
 
 	evdeferred_begin_(d);
 	do {
-		link = evlink_pop_(d);
+		link = evlink_take_out_(d, base, first);
 		result = link.callback(d->u.result.data, link.arg);
 		d->u.result = result;
 		if (d->flags != working || !evresult_is_plain_(result))
 			return run_rest(d);
-	} while (d->links != NULL && is_call(d));
-	if (d->links != NULL || d->waiter != NULL)
+		last = d->links;
+		if (last == NULL)
+			break;
+		first = last->next;
+	} while (is_call(d, first));
+	if (last != NULL || d->waiter != NULL)
 		return run_rest(d);
 	d->flags = EVDEFERRED_FIRED;
 	evdefer_base_leave_(base);
@@ -339,7 +343,12 @@ run_others(struct evdeferred *d)
 static inline int
 run(struct evdeferred *d)
 {
-	return d->links != NULL && is_call(d) ? run_calls(d) : run_others(d);
+	struct evlink *first;
+
+	if (d->links == NULL)
+		return run_others(d);
+	first = d->links->next;
+	return is_call(d, first) ? run_calls(d, first) : run_others(d);
 }
 
 void

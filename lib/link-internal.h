@@ -73,11 +73,11 @@ evlink_append_(struct evdeferred *d)
 	return last;
 }
 
-/* Takes the first link out of the chain, which must not be empty. */
+/* Takes the first link out of the chain. */
 static inline struct evlink
-evlink_pop_(struct evdeferred *d)
+evlink_take_out_(
+    struct evdeferred *d, struct evdefer_base *base, struct evlink *first)
 {
-	struct evlink *first = d->links->next;
 	struct evlink link;
 
 	evlink_copy_(&link, first);
@@ -85,8 +85,15 @@ evlink_pop_(struct evdeferred *d)
 		d->links = NULL;
 	else
 		d->links->next = first->next;
-	evpool_put_(&d->base->links, first);
+	evpool_put_(&base->links, first);
 	return link;
+}
+
+/* The same for whoever has not looked at it; the chain must not be empty. */
+static inline struct evlink
+evlink_pop_(struct evdeferred *d)
+{
+	return evlink_take_out_(d, d->base, d->links->next);
 }
 
 /* Puts a link before all others, which cannot fail in the run() of one that was in

@@ -130,7 +130,8 @@ evdefer_base_set_plain_(struct evdefer_base *base)
 
 	base->traced = EVPROBES_ON();
 	base->observed = base->observing.observer != NULL || base->traced;
-	base->plain = !base->debug && !base->observed;
+	base->plain =
+	    !base->debug && !base->observed && !evdefer_base_closed_(base);
 	for (node = base->plains.next; node != &base->plains; node = node->next)
 		evdefer_base_update_plain_(
 		    base, EVLIST_ELEMENT(node, struct evplain, node));

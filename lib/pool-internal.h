@@ -57,8 +57,7 @@ struct evpool {
 	void (*prepare)(struct evpool *pool, void *object);
 	size_t kept; /* where that ends */
 	size_t object_size;
-	size_t in_slab; /* objects in each slab */
-	size_t free_count;
+	size_t in_slab;	    /* objects in each slab */
 	size_t total;	    /* free or not */
 	size_t block_slabs; /* slabs in the next block */
 };
@@ -76,17 +75,21 @@ void evpool_destroy_(struct evpool *pool);
 /* Makes at least count objects free.  0, or -1 with ENOMEM. */
 int evpool_reserve_(struct evpool *pool, size_t count);
 
-/* Are all of its objects free? */
-static inline bool
-evpool_is_unused_(const struct evpool *pool)
-{
-	return pool->free_count == pool->total;
-}
+/* How many of its objects are not free.  Nobody counts them: that takes a look at each
+ * one that is. */
+size_t evpool_count_used_(const struct evpool *pool);
 
 static inline bool
 evpool_is_empty_(const struct evpool *pool)
 {
 	return pool->slabs == NULL;
+}
+
+/* The same for one. */
+static inline int
+evpool_reserve_one_(struct evpool *pool)
+{
+	return evpool_is_empty_(pool) ? evpool_reserve_(pool, 1) : 0;
 }
 
 /* NULL with ENOMEM. */
@@ -101,7 +104,6 @@ evpool_get_(struct evpool *pool)
 			return NULL;
 		slab = pool->slabs;
 	}
-	pool->free_count--;
 	object = slab->free;
 	ASAN_UNPOISON_MEMORY_REGION(
 	    (char *)object + pool->kept, pool->object_size - pool->kept);
@@ -124,7 +126,6 @@ evpool_put_(struct evpool *pool, void *memory)
 	}
 	object->next = slab->free;
 	slab->free = object;
-	pool->free_count++;
 	ASAN_POISON_MEMORY_REGION(
 	    (char *)object + pool->kept, pool->object_size - pool->kept);
 }

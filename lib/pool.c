@@ -29,7 +29,6 @@ evpool_init_prepared_(struct evpool *pool, size_t object_size, size_t kept,
 	pool->object_size = object_size;
 	pool->in_slab =
 	    (EVPOOL_SLAB - sizeof(struct evpool_slab)) / object_size;
-	pool->free_count = 0;
 	pool->total = 0;
 	pool->block_slabs = 1;
 #ifdef EVPOOL_ONE_BY_ONE
@@ -42,7 +41,7 @@ evpool_destroy_(struct evpool *pool)
 {
 	struct evpool_block *block;
 
-	assert(evpool_is_unused_(pool));
+	assert(evpool_count_used_(pool) == 0);
 	while ((block = pool->blocks) != NULL) {
 		pool->blocks = block->next;
 		free(block);
@@ -87,14 +86,37 @@ add_block(struct evpool *pool, size_t slabs)
 	return 0;
 }
 
+/* Up to some: the rest is not looked at. */
+static size_t
+count_free(const struct evpool *pool, size_t most)
+{
+	const struct evpool_slab *slab;
+	const struct evpool_object *object;
+	size_t count = 0;
+
+	for (slab = pool->slabs; slab != NULL && count < most;
+	     slab = slab->next) {
+		for (object = slab->free; object != NULL; object = object->next)
+			count++;
+	}
+	return count;
+}
+
+size_t
+evpool_count_used_(const struct evpool *pool)
+{
+	return pool->total - count_free(pool, pool->total);
+}
+
 int
 evpool_reserve_(struct evpool *pool, size_t count)
 {
+	const size_t free_count = count_free(pool, count);
 	size_t slabs;
 
-	if (count <= pool->free_count)
+	if (count <= free_count)
 		return 0;
-	slabs = (count - pool->free_count - 1) / pool->in_slab + 1;
+	slabs = (count - free_count - 1) / pool->in_slab + 1;
 	if (slabs < pool->block_slabs)
 		slabs = pool->block_slabs;
 	if (add_block(pool, slabs) == -1)

@@ -314,7 +314,7 @@ evdeferred_add_timeout_both(struct evdeferred *d, const struct timeval *timeout,
 	if (evdeferred_is_complete_(d))
 		return 0;
 	/* Before the rest, since it can stay if that fails. */
-	if (evpool_reserve_(&d->base->links, 1) == -1)
+	if (evpool_reserve_one_(&d->base->links) == -1)
 		return -1;
 	started = evtimeout_start_(d, timeout, false);
 	if (started == NULL)
