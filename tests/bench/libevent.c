@@ -84,6 +84,7 @@ main(int argc, char **argv)
 	static const struct bench_work works[] = {
 	    {"read-loop", one_by_one},
 	    {"batch", batch},
+	    {"waiters", batch},
 	    {"grant", batch},
 	    {"gap", gap},
 	    {NULL, NULL},

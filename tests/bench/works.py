@@ -84,7 +84,8 @@ def all_works(scale):
     ]
     waiting = [OURS, "tevent_queue", "tokio"]
     works += [
-        Work("waiters", 10, "10 waiters, for one", waiting + ["Twisted"]),
+        Work("waiters", 10, "10 waiters, for one",
+             waiting + ["Twisted", "event_base_once"]),
         Work("waiters", 1000, "1,000 waiters, for one",
              waiting + ["Twisted"]),
         Work("waiters", scale, "%s waiters, for one" % count(scale), waiting),
@@ -156,6 +157,10 @@ def all_targets(scale):
                link, OURS, 1 / 20, to=(link, "Eina")),
         Target("Deferred new, add_callback, fire, free, to Twisted's",
                link, OURS, 1 / 100, to=(link, "Twisted")),
+        Target("Deferred new, add_callback, fire, free, in floors",
+               link, OURS, 3.7, to=(read, "floor")),
+        Target("10 waiters through the loop, each, to an event_base_once",
+               "waiters/10", OURS, 1, to=("waiters/10", "event_base_once")),
         Target("one of %s waiters to one of 1,000" % million,
                waiters, OURS, 2, to=("waiters/1000", OURS)),
         Target("one of %s waiters to one of tevent_queue's" % million,
