@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * A cluster: its session with the servers, and the locks that live on it, each in a seat
- * (seat-internal.h).  cluster.c has what the user calls, session.c the session.
+ * (seat-internal.h).  connect.c has what the user calls, session.c the session.
  */
 #ifndef EVDEFER_CLUSTER_INTERNAL_H
 #define EVDEFER_CLUSTER_INTERNAL_H
@@ -21,9 +21,14 @@
 /* A sentence for people. */
 #define EVCLUSTER_SENTENCE 512
 
+/* Why those fail who wait for it then. */
+#define EVCLUSTER_WAS_CLOSED "the connection with the cluster was closed"
+
 struct event;
 struct evdefer_base;
+struct evdeferred;
 struct evresolver;
+struct evsession_handler;
 
 /* What it is after. */
 enum evcluster_aim {
@@ -37,6 +42,7 @@ struct evcluster {
 	struct evdefer_base *base;
 	struct evlist node; /* in the list of its base */
 	evwire_open_fn open_wire;
+	const struct evsession_handler *handler;
 	struct evcluster_options options; /* strings of its own */
 	char *servers;
 	struct event *timer;
@@ -71,9 +77,15 @@ struct evcluster *evcluster_new_on_(struct evdefer_base *base,
     const char *servers, const struct evcluster_options *options,
     evwire_open_fn open_wire);
 
+void evcluster_destroy_(struct evcluster *cluster);
+
 /* Keep the memory during calls of users' functions. */
 void evcluster_use_(struct evcluster *cluster);
 void evcluster_unuse_(struct evcluster *cluster);
+
+/* To be one of connects or closes.  NULL with ENOMEM. */
+struct evdeferred *evcluster_wait_(
+    struct evcluster *cluster, struct evlist *list);
 
 /* Fires those that wait to be connected: with NULL, or a failure. */
 void evcluster_tell_connects_(

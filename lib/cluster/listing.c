@@ -148,15 +148,21 @@ finish(struct listing *listing)
  * Asking.
  */
 
+typedef void (*take_fn)(struct listing *, const struct evwire_answer *);
+
+/* For a list, or else what is in the node. */
 static void
-send_list(struct listing *listing, const char *path,
-    void (*take)(struct listing *, const struct evwire_answer *))
+ask(struct listing *listing, bool list, const char *path, take_fn take)
 {
 	struct evwire *wire = listing->cluster->wire;
+	struct evwire_request *request = &listing->request;
+	int result = -1;
 
 	listing->take = take;
-	listing->pending = wire != NULL && wire->type->list(wire, path, false,
-					       &listing->request) == 0;
+	if (wire != NULL)
+		result = list ? wire->type->list(wire, path, false, request)
+			      : wire->type->get(wire, path, request);
+	listing->pending = result == 0;
 	if (!listing->pending)
 		fail_listing(listing, ENOTCONN, "no server is reached");
 }
@@ -259,7 +265,7 @@ take_writers(struct listing *listing, const struct evwire_answer *answer)
 		found->node = writer;
 	}
 	path_of_lock(listing, "/r", path);
-	send_list(listing, path, take_readers);
+	ask(listing, true, path, take_readers);
 }
 
 static void ask_for_node(struct listing *listing);
@@ -287,7 +293,6 @@ take_node(struct listing *listing, const struct evwire_answer *answer)
 static void
 ask_for_node(struct listing *listing)
 {
-	struct evwire *wire = listing->cluster->wire;
 	char path[EVNAMES_PATH];
 	const struct found *found;
 
@@ -299,11 +304,7 @@ ask_for_node(struct listing *listing)
 	listing->lock = found->lock;
 	path_of_lock(listing, found->writer ? "/" : "/r/", path);
 	strcat(path, found->node.name);
-	listing->take = take_node;
-	listing->pending =
-	    wire != NULL && wire->type->get(wire, path, &listing->request) == 0;
-	if (!listing->pending)
-		fail_listing(listing, ENOTCONN, "no server is reached");
+	ask(listing, false, path, take_node);
 }
 
 static void
@@ -320,7 +321,7 @@ ask_for_lock(struct listing *listing)
 		return;
 	}
 	path_of_lock(listing, "", path);
-	send_list(listing, path, take_writers);
+	ask(listing, true, path, take_writers);
 }
 
 static int
@@ -411,6 +412,6 @@ evcluster_list(struct evcluster *cluster)
 		free_listing(listing);
 		return evdefer_refuse_new_(ENOMEM);
 	}
-	send_list(listing, cluster->options.root, take_locks);
+	ask(listing, true, cluster->options.root, take_locks);
 	return d;
 }

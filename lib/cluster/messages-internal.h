@@ -1,14 +1,26 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * What a seat sends: one step at a time, each of one to three requests.  What is answered
- * goes into the seat, and then evseat_finish_() is called.
+ * goes into the seat, and then the handler is told.
  */
 #ifndef EVDEFER_CLUSTER_MESSAGES_INTERNAL_H
 #define EVDEFER_CLUSTER_MESSAGES_INTERNAL_H
 
 #include "seat-internal.h"
 
-void evmessages_init_(struct evseat *seat);
+struct evmessages_handler {
+	/* The step is over: all that it has sent is answered. */
+	void (*finished)(struct evseat *seat);
+	/* Nothing of the step could be sent: it is tried again in a while. */
+	void (*unsent)(struct evseat *seat, int error);
+	/* A node that it watches has changed. */
+	void (*changed)(struct evseat *seat, const char *path);
+	/* Says what is next to the servers, if anything is. */
+	void (*go_on)(struct evseat *seat);
+};
+
+void evmessages_init_(
+    struct evseat *seat, const struct evmessages_handler *handler);
 
 void evmessages_find_(struct evseat *seat);
 void evmessages_make_root_(struct evseat *seat);

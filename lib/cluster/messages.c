@@ -139,7 +139,7 @@ static void
 end_sending(struct evseat *seat)
 {
 	if (seat->pending == 0)
-		evseat_unsent_(seat, errno);
+		seat->handler->unsent(seat, errno);
 }
 
 static void
@@ -386,7 +386,7 @@ answered(struct evseat *seat, enum evwire_error error)
 	if (error != EVWIRE_OK)
 		note_error(seat, error);
 	if (--seat->pending == 0)
-		evseat_finish_(seat);
+		seat->handler->finished(seat);
 }
 
 /* Somebody else may have made it. */
@@ -576,14 +576,15 @@ own_answered(struct evwire_request *request, const struct evwire_answer *answer)
 
 	seat->own_pending = false;
 	if (answer->error == EVWIRE_NO_NODE)
-		evseat_changed_(seat, seat->own_watched);
+		seat->handler->changed(seat, seat->own_watched);
 	else
-		evseat_go_on_(seat);
+		seat->handler->go_on(seat);
 }
 
 void
-evmessages_init_(struct evseat *seat)
+evmessages_init_(struct evseat *seat, const struct evmessages_handler *handler)
 {
+	seat->handler = handler;
 	seat->change.answered = change_answered;
 	seat->line.answered = line_answered;
 	seat->readers.answered = readers_answered;

@@ -32,7 +32,7 @@
  * If the connection is lost, what was under way may have been done, or not, or may be done
  * yet.  A sync ends that: what is not there after it won't come.
  */
-#include "messages-internal.h"
+#include "recipe-internal.h"
 
 #include <errno.h>
 #include <stdarg.h>
@@ -470,8 +470,8 @@ finish(struct evseat *seat, enum evseat_step step)
 	}
 }
 
-void
-evseat_finish_(struct evseat *seat)
+static void
+step_finished(struct evseat *seat)
 {
 	const enum evseat_step step = seat->step;
 
@@ -482,8 +482,8 @@ evseat_finish_(struct evseat *seat)
 	evseat_unuse_(seat);
 }
 
-void
-evseat_unsent_(struct evseat *seat, int error)
+static void
+step_unsent(struct evseat *seat, int error)
 {
 	seat->step = EVSEAT_NOTHING;
 	seat->pausing = true;
@@ -494,8 +494,8 @@ evseat_unsent_(struct evseat *seat, int error)
 	evseat_unuse_(seat);
 }
 
-void
-evseat_go_on_(struct evseat *seat)
+static void
+look_what_is_next(struct evseat *seat)
 {
 	evseat_use_(seat);
 	go_on(seat);
@@ -527,11 +527,16 @@ take_change(struct evseat *seat, const char *path)
 	}
 }
 
-void
-evseat_changed_(struct evseat *seat, const char *path)
+static void
+node_changed(struct evseat *seat, const char *path)
 {
 	evseat_use_(seat);
 	take_change(seat, path);
 	go_on(seat);
 	evseat_unuse_(seat);
 }
+
+const struct evmessages_handler evrecipe_ = {.finished = step_finished,
+    .unsent = step_unsent,
+    .changed = node_changed,
+    .go_on = look_what_is_next};

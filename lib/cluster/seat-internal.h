@@ -2,8 +2,8 @@
 /*
  * A seat: what a cluster keeps for one lock of this process, and the source of its right.
  *
- * seat.c has what the lock asks and what the session tells all seats; recipe.c what is said
- * to the servers.
+ * seat.c has what the lock asks, seats.c what the session tells all seats, and recipe.c what
+ * is said to the servers.
  */
 #ifndef EVDEFER_CLUSTER_SEAT_INTERNAL_H
 #define EVDEFER_CLUSTER_SEAT_INTERNAL_H
@@ -38,9 +38,14 @@ enum evseat_view {
 	EVSEAT_READING	 /* the same, and is told of all who come */
 };
 
+struct evmessages_handler;
+
+extern const struct evsource_type evseat_type_;
+
 struct evseat {
 	struct evsource source;
 	struct evcluster *cluster;
+	const struct evmessages_handler *handler; /* says what is next */
 	struct evlist node;   /* in the list of its cluster */
 	struct evlist marked; /* for a call to several seats */
 	struct evcall call;
@@ -93,38 +98,16 @@ struct evseat {
 	char path[EVNAMES_PATH]; /* of the lock */
 };
 
-/*
- * Those of a cluster.  Where users' functions are called, they may do anything.
- */
-
-/* Rights are lost, and what they came from has to go first.  Calls users' functions. */
-void evseats_lose_(struct evcluster *cluster);
-
-/* The session has ended, and with it all nodes. */
-void evseats_forget_(struct evcluster *cluster);
-
-/* Those that wait fail.  Calls users' functions. */
-void evseats_fail_(struct evcluster *cluster, int error, const char *sentence);
-
-/* The session is another one, or what is known of it. */
-void evseats_look_again_(struct evcluster *cluster);
-
-/* What could not be sent, or was refused, is tried once more. */
-void evseats_try_again_(struct evcluster *cluster);
-
-/* A node that was watched. */
-void evseats_changed_(struct evcluster *cluster, const char *path);
-
-/* Is there anything left to be given back? */
-bool evseats_hold_(const struct evcluster *cluster);
-
-/*
- * One.
- */
-
 /* Keep the memory during calls of users' functions. */
 void evseat_use_(struct evseat *seat);
 void evseat_unuse_(struct evseat *seat);
+
+/* Frees it, if nothing is there for it any more. */
+void evseat_collect_(struct evseat *seat);
+
+/* Says what is next soon, from the loop: what the lock needs may change a few times until
+ * then. */
+void evseat_look_soon_(struct evseat *seat);
 
 /* It has less of a right from now on, as far as the lock may ask. */
 void evseat_lower_right_(struct evseat *seat, enum evright right);
@@ -152,21 +135,5 @@ evseat_has_nodes_(const struct evseat *seat)
 {
 	return seat->member || seat->reads || seat->writes || seat->unsure;
 }
-
-/*
- * The recipe.
- */
-
-/* Says what is next to the servers, if anything is. */
-void evseat_go_on_(struct evseat *seat);
-
-/* The step is over: all that it has sent is answered. */
-void evseat_finish_(struct evseat *seat);
-
-/* Nothing of the step could be sent: it is tried again in a while. */
-void evseat_unsent_(struct evseat *seat, int error);
-
-/* A node that it watches has changed. */
-void evseat_changed_(struct evseat *seat, const char *path);
 
 #endif

@@ -1,14 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-#include "messages-internal.h"
+#include "seat-internal.h"
 
-#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include <evdefer/group.h>
 
 #include "../base-internal.h"
-#include "../rwlock-internal.h"
 
 static struct evseat *
 seat_of(struct evsource *source)
@@ -34,8 +31,8 @@ destroy_seat(struct evseat *seat)
 	evcluster_unuse_(cluster);
 }
 
-static void
-collect_seat(struct evseat *seat)
+void
+evseat_collect_(struct evseat *seat)
 {
 	if (seat->gone && seat->users == 0 && !seat->called &&
 	    seat->pending == 0 && !seat->own_pending &&
@@ -54,12 +51,11 @@ evseat_unuse_(struct evseat *seat)
 {
 	seat->users--;
 	evsession_seat_left_(seat->cluster);
-	collect_seat(seat);
+	evseat_collect_(seat);
 }
 
-/* Soon, from the loop: what the lock needs may change a few times until then. */
-static void
-look_soon(struct evseat *seat)
+void
+evseat_look_soon_(struct evseat *seat)
 {
 	struct evdefer_base *base = seat->cluster->base;
 
@@ -68,30 +64,6 @@ look_soon(struct evseat *seat)
 	seat->called = true;
 	/* A loop that waits for nothing else would not come to it. */
 	evcalls_await_(base);
-}
-
-static void
-fail_if_ended(struct evseat *seat)
-{
-	if (!seat->cluster->ended || seat->gone ||
-	    seat->need.right == EVRIGHT_NONE)
-		return;
-	snprintf(seat->reason, sizeof(seat->reason),
-	    "%.400s: the connection with the cluster was closed", seat->path);
-	evseat_fail_(seat, ENOTCONN);
-}
-
-static void
-look(void *arg)
-{
-	struct evseat *seat = arg;
-
-	seat->called = false;
-	evcalls_await_no_more_(seat->cluster->base);
-	evseat_use_(seat);
-	fail_if_ended(seat);
-	evseat_go_on_(seat);
-	evseat_unuse_(seat);
 }
 
 /*
@@ -137,7 +109,7 @@ ask_seat(struct evsource *source, const struct evneed *need)
 	    !need->writing)
 		seat->turns++;
 	set_ask_first(seat);
-	look_soon(seat);
+	evseat_look_soon_(seat);
 	return answer(seat);
 }
 
@@ -149,8 +121,8 @@ leave_seat(struct evsource *source)
 	seat->gone = true;
 	seat->right = EVRIGHT_NONE;
 	seat->need = (struct evneed){.right = EVRIGHT_NONE};
-	look_soon(seat);
-	collect_seat(seat);
+	evseat_look_soon_(seat);
+	evseat_collect_(seat);
 }
 
 static enum evright
@@ -183,7 +155,7 @@ check_seat(struct evsource *source)
 	return ESTALE;
 }
 
-static const struct evsource_type seat_type = {.ask = ask_seat,
+const struct evsource_type evseat_type_ = {.ask = ask_seat,
     .leave = leave_seat,
     .get_right = get_right_of_seat,
     .reach = "cluster",
@@ -219,7 +191,7 @@ evseat_lose_(struct evseat *seat)
 	seat->need = (struct evneed){.right = EVRIGHT_NONE};
 	seat->discarded = seat->reads || seat->writes || seat->unsure;
 	set_ask_first(seat);
-	look_soon(seat);
+	evseat_look_soon_(seat);
 	if (seat->gone)
 		return;
 	evseat_use_(seat);
@@ -237,217 +209,4 @@ evseat_fail_(struct evseat *seat, int error)
 	evseat_use_(seat);
 	evwaitqueue_fail_(seat->source.queue);
 	evseat_unuse_(seat);
-}
-
-/*
- * Those of a cluster.
- */
-
-#define FOR_EACH_SEAT(at, cluster)                                             \
-	for ((at) = (cluster)->seats.next; (at) != &(cluster)->seats;          \
-	     (at) = (at)->next)
-
-static struct evseat *
-seat_at(const struct evlist *at)
-{
-	return EVLIST_ELEMENT(at, struct evseat, node);
-}
-
-/* The next of those that were marked; it may have gone meanwhile. */
-static struct evseat *
-next_marked(struct evlist *marked)
-{
-	if (evlist_empty_(marked))
-		return NULL;
-	return EVLIST_ELEMENT(evlist_pop_(marked), struct evseat, marked);
-}
-
-/* Moves it to this list, from any other: then this is about it first. */
-static void
-mark(struct evlist *marked, struct evseat *seat)
-{
-	evlist_remove_(&seat->marked);
-	evlist_append_(marked, &seat->marked);
-}
-
-void
-evseats_lose_(struct evcluster *cluster)
-{
-	struct evlist marked, *at;
-	struct evseat *seat;
-
-	evlist_init_(&marked);
-	FOR_EACH_SEAT(at, cluster)
-	{
-		if (seat_at(at)->right != EVRIGHT_NONE)
-			mark(&marked, seat_at(at));
-	}
-	while ((seat = next_marked(&marked)) != NULL)
-		evseat_lose_(seat);
-}
-
-void
-evseats_fail_(struct evcluster *cluster, int error, const char *sentence)
-{
-	struct evlist marked, *at;
-	struct evseat *seat;
-
-	evlist_init_(&marked);
-	FOR_EACH_SEAT(at, cluster)
-	mark(&marked, seat_at(at));
-	while ((seat = next_marked(&marked)) != NULL) {
-		snprintf(seat->reason, sizeof(seat->reason), "%.160s: %.300s",
-		    seat->path, sentence);
-		evseat_fail_(seat, error);
-	}
-}
-
-static void
-forget_nodes(struct evseat *seat)
-{
-	seat->ready = seat->member = seat->unsure = seat->rootless = false;
-	seat->root_made = 0;
-	seat->reads = seat->writes = false;
-	seat->discarded = seat->recalled = false;
-	seat->seen = EVSEAT_UNSEEN;
-	seat->watching = seat->clear = seat->own_pending = false;
-	seat->own_watched[0] = '\0';
-	seat->pending = 0;
-	seat->step = EVSEAT_NOTHING;
-}
-
-/* One whose lock is gone goes: where the base is closed, no loop comes to it. */
-void
-evseats_forget_(struct evcluster *cluster)
-{
-	struct evlist *at, *next;
-
-	for (at = cluster->seats.next; at != &cluster->seats; at = next) {
-		next = at->next;
-		forget_nodes(seat_at(at));
-		look_soon(seat_at(at));
-		collect_seat(seat_at(at));
-	}
-}
-
-void
-evseats_look_again_(struct evcluster *cluster)
-{
-	struct evlist *at;
-
-	FOR_EACH_SEAT(at, cluster)
-	{
-		seat_at(at)->seen = EVSEAT_UNSEEN;
-		seat_at(at)->watching = seat_at(at)->clear = false;
-		seat_at(at)->pausing = false;
-		seat_at(at)->missed = true;
-		look_soon(seat_at(at));
-	}
-}
-
-void
-evseats_try_again_(struct evcluster *cluster)
-{
-	struct evlist *at;
-
-	FOR_EACH_SEAT(at, cluster)
-	{
-		if (!seat_at(at)->pausing)
-			continue;
-		seat_at(at)->pausing = false;
-		look_soon(seat_at(at));
-	}
-}
-
-/* Of one path there may be several. */
-void
-evseats_changed_(struct evcluster *cluster, const char *path)
-{
-	struct evlist marked, *at;
-	struct evseat *seat;
-
-	evlist_init_(&marked);
-	FOR_EACH_SEAT(at, cluster)
-	{
-		const char *own = seat_at(at)->path;
-		const size_t length = strlen(own);
-
-		if (strncmp(path, own, length) == 0 &&
-		    (path[length] == '\0' || path[length] == '/'))
-			mark(&marked, seat_at(at));
-	}
-	while ((seat = next_marked(&marked)) != NULL)
-		evseat_changed_(seat, path);
-}
-
-bool
-evseats_hold_(const struct evcluster *cluster)
-{
-	const struct evlist *at;
-
-	FOR_EACH_SEAT(at, cluster)
-	{
-		if (seat_at(at)->pending > 0 || evseat_has_nodes_(seat_at(at)))
-			return true;
-	}
-	return false;
-}
-
-/*
- * Making.
- */
-
-static struct evseat *
-new_seat(struct evcluster *cluster, const char *name)
-{
-	struct evseat *seat = calloc(1, sizeof(*seat));
-
-	if (seat == NULL)
-		return evdefer_refuse_new_(ENOMEM);
-	snprintf(seat->path, sizeof(seat->path), "%s/%s", cluster->options.root,
-	    name);
-	seat->cluster = cluster;
-	seat->number = ++cluster->last_seat;
-	seat->source.type = &seat_type;
-	seat->source.ask_first = &seat->ask_first;
-	set_ask_first(seat);
-	seat->call.fn = look;
-	seat->call.arg = seat;
-	evlist_init_(&seat->marked);
-	evlist_append_(&cluster->seats, &seat->node);
-	cluster->seat_count++;
-	evmessages_init_(seat);
-	return seat;
-}
-
-/* 0, or -1 with ENOMEM. */
-static int
-give_seat(struct evcluster *cluster, struct evrwlock *lock, const char *name)
-{
-	struct evseat *seat = new_seat(cluster, name);
-
-	if (seat == NULL)
-		return -1;
-	if (evrwlock_set_name(lock, name) == 0 &&
-	    evrwlock_set_source_(lock, &seat->source) == 0)
-		return 0;
-	destroy_seat(seat);
-	return evdefer_refuse_(ENOMEM);
-}
-
-struct evrwlock *
-evrwlock_new_in_cluster(
-    struct evcluster *cluster, const char *name, unsigned flags)
-{
-	struct evrwlock *lock;
-
-	if (cluster == NULL || cluster->freed || !evnames_is_lock_(name))
-		return evdefer_refuse_new_(EINVAL);
-	if (flags & EVRWLOCK_FAIR)
-		return evdefer_refuse_new_(ENOTSUP);
-	lock = evrwlock_new(cluster->base, flags);
-	if (lock == NULL || give_seat(cluster, lock, name) == 0)
-		return lock;
-	evrwlock_free(lock);
-	return evdefer_refuse_new_(ENOMEM);
 }

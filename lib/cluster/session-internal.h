@@ -4,6 +4,26 @@
 
 #include "cluster-internal.h"
 
+/* Those who live on a session: its cluster has one. */
+struct evsession_handler {
+	/* Rights are lost, and what they came from has to go first.  As in fail(), users'
+	 * functions are called, and may do anything. */
+	void (*lose)(struct evcluster *cluster);
+	/* The session has ended, and with it all nodes. */
+	void (*forget)(struct evcluster *cluster);
+	/* Those that wait fail. */
+	void (*fail)(
+	    struct evcluster *cluster, int error, const char *sentence);
+	/* The session is another one, or what is known of it. */
+	void (*look_again)(struct evcluster *cluster);
+	/* What could not be sent, or was refused, is tried once more. */
+	void (*try_again)(struct evcluster *cluster);
+	/* A node that was watched. */
+	void (*changed)(struct evcluster *cluster, const char *path);
+	/* Is there anything left to be given back? */
+	bool (*hold)(const struct evcluster *cluster);
+};
+
 void evsession_init_(struct evcluster *cluster);
 
 /* Milliseconds of a clock that goes on while the machine sleeps. */

@@ -26,7 +26,6 @@
 
 #include "listing-internal.h"
 #include "resolve-internal.h"
-#include "seat-internal.h"
 
 /* For how long it tries to give back what it holds. */
 #define LEAVE_MS 1000
@@ -131,7 +130,7 @@ static void
 lose_rights(struct evcluster *cluster)
 {
 	cluster->deadline = 0;
-	evseats_lose_(cluster);
+	cluster->handler->lose(cluster);
 }
 
 static void
@@ -150,7 +149,7 @@ take_answer(struct evcluster *cluster, int64_t sent)
 	set_timer(cluster);
 	/* What they have got waits for that. */
 	if (!sure)
-		evseats_look_again_(cluster);
+		cluster->handler->look_again(cluster);
 }
 
 static void
@@ -199,7 +198,7 @@ connected(void *arg, const char *server, uint64_t session, int timeout_ms)
 	cluster->state = EVCLUSTER_CONNECTED;
 	snprintf(cluster->server, sizeof(cluster->server), "%s", server);
 	send_probe(cluster);
-	evseats_look_again_(cluster);
+	cluster->handler->look_again(cluster);
 	set_state(cluster, EVCLUSTER_CONNECTED,
 	    "%s has %s session 0x%llx, with a timeout of %d ms", server,
 	    is_new ? "a new" : "our", (unsigned long long)session, timeout_ms);
@@ -236,7 +235,7 @@ end_session(struct evcluster *cluster)
 	cluster->probing = false;
 	if (wire != NULL)
 		wire->type->close(wire);
-	evseats_forget_(cluster);
+	cluster->handler->forget(cluster);
 	lose_rights(cluster);
 	evlistings_fail_(cluster);
 }
@@ -272,7 +271,7 @@ refused(void *arg)
 	cluster->aim = EVCLUSTER_REST;
 	cluster->state = EVCLUSTER_CLOSED;
 	end_session(cluster);
-	evseats_fail_(cluster, EACCES, sentence);
+	cluster->handler->fail(cluster, EACCES, sentence);
 	set_state(cluster, EVCLUSTER_CLOSED, "%s", sentence);
 	evcluster_tell_connects_(cluster, EACCES, sentence);
 	evsession_go_on_(cluster);
@@ -282,15 +281,25 @@ refused(void *arg)
 static void
 changed(void *arg, const char *path)
 {
-	evseats_changed_(arg, path);
+	struct evcluster *cluster = arg;
+
+	cluster->handler->changed(cluster, path);
 }
 
-static const struct evwire_handler handler = {
+static const struct evwire_handler wire_handler = {
     connected, suspended, expired, refused, changed};
 
 /*
  * Connecting.
  */
+
+static void
+free_resolver(struct evcluster *cluster)
+{
+	if (cluster->resolver != NULL)
+		evresolver_free_(cluster->resolver);
+	cluster->resolver = NULL;
+}
 
 /* Whoever waits to be connected hears of it, and decides; otherwise it is tried again in
  * a while. */
@@ -313,7 +322,7 @@ open_wire(struct evcluster *cluster, const char *addresses)
 	    .servers = addresses,
 	    .timeout_ms = options->session_timeout_ms,
 	    .creator_only = options->creator_only,
-	    .handler = &handler,
+	    .handler = &wire_handler,
 	    .arg = cluster};
 	struct evwire *wire = cluster->open_wire(&setting);
 
@@ -363,9 +372,7 @@ begin(struct evcluster *cluster)
 	if (cluster->resolver != NULL &&
 	    evresolver_start_(cluster->resolver, resolved, cluster) == 0)
 		return;
-	if (cluster->resolver != NULL)
-		evresolver_free_(cluster->resolver);
-	cluster->resolver = NULL;
+	free_resolver(cluster);
 	fail_to_open(cluster, ENOMEM, strerror(ENOMEM));
 }
 
@@ -416,9 +423,7 @@ rest(struct evcluster *cluster)
 	const bool again = cluster->aim == EVCLUSTER_RETURN;
 
 	cluster->aim = again ? EVCLUSTER_OPEN : EVCLUSTER_REST;
-	if (cluster->resolver != NULL)
-		evresolver_free_(cluster->resolver);
-	cluster->resolver = NULL;
+	free_resolver(cluster);
 	if (cluster->state != EVCLUSTER_CLOSED) {
 		cluster->state = EVCLUSTER_CLOSED;
 		end_session(cluster);
@@ -432,7 +437,7 @@ leave(struct evcluster *cluster)
 {
 	if (cluster->leave_until == 0)
 		cluster->leave_until = evsession_now_() + LEAVE_MS;
-	if (cluster->session != 0 && evseats_hold_(cluster) &&
+	if (cluster->session != 0 && cluster->handler->hold(cluster) &&
 	    evsession_now_() < cluster->leave_until)
 		return;
 	cluster->leave_until = 0;
@@ -465,9 +470,7 @@ evsession_abandon_(struct evcluster *cluster)
 	cluster->aim = EVCLUSTER_REST;
 	cluster->state = EVCLUSTER_CLOSED;
 	cluster->ended = true;
-	if (cluster->resolver != NULL)
-		evresolver_free_(cluster->resolver);
-	cluster->resolver = NULL;
+	free_resolver(cluster);
 	if (cluster->timer != NULL)
 		event_free(cluster->timer);
 	cluster->timer = NULL;
@@ -486,7 +489,7 @@ evsession_look_(int fd, short what, void *arg)
 	(void)what;
 	evcluster_use_(cluster);
 	lose_late_rights(cluster);
-	evseats_try_again_(cluster);
+	cluster->handler->try_again(cluster);
 	evsession_go_on_(cluster);
 	evcluster_unuse_(cluster);
 }

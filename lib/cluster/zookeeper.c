@@ -28,6 +28,7 @@
 #include <evdefer/base.h>
 
 #include "../refuse-internal.h"
+#include "names-internal.h"
 
 /* What was told, and the handler has not heard of. */
 enum news { NO_NEWS, CONNECTED, SUSPENDED, EXPIRED, REFUSED };
@@ -50,16 +51,13 @@ struct zookeeper {
 /* Until it connects to the next server, when one has refused at once. */
 #define RETRY_US 20000
 
-/* Most paths and names are short. */
-#define NAME_SIZE 512
-
 /* One request. */
 struct pending {
 	struct zookeeper *zookeeper;
 	struct evwire_request *request;
 	zoo_op_result_t results[4];
 	struct Stat stat;
-	char created[NAME_SIZE];
+	char created[EVNAMES_PATH];
 };
 
 static struct zookeeper *
@@ -349,14 +347,9 @@ on_socket(evutil_socket_t fd, short what, void *arg)
 static void
 on_again(evutil_socket_t fd, short what, void *arg)
 {
-	struct zookeeper *zookeeper = arg;
-
 	(void)fd;
 	(void)what;
-	if (zookeeper->closed)
-		destroy(zookeeper);
-	else
-		ask_client(zookeeper);
+	ask_client(arg);
 }
 
 static void
