@@ -292,10 +292,20 @@ evdeferred_run_on_(struct evdeferred *d)
 	evdefer_base_leave_(base);
 }
 
-/* Goes on after a callback of a Deferred that is at work. */
+/* Goes on after a callback of a Deferred that is at work.  Mostly that has freed it: who
+ * has waited for a lock and releases it is done. */
 static EVDEFER_NOINLINE_ int
 run_rest(struct evdeferred *d)
 {
+	const unsigned freed =
+	    EVDEFERRED_FIRED | EVDEFERRED_RUNNING | EVDEFERRED_FREED;
+	struct evdefer_base *base = d->base;
+
+	if (d->flags == freed && evdeferred_is_empty_(d)) {
+		evdeferred_give_back_(d);
+		evdefer_base_leave_(base);
+		return 0;
+	}
 	evdeferred_clear_(d, EVDEFERRED_CALLED_OFF);
 	d->u.result = evresult_take_(d->u.result);
 	evdeferred_run_on_(d);
