@@ -202,8 +202,8 @@ nanoseconds(const struct timeval *duration)
 	       (uint64_t)duration->tv_usec * 1000;
 }
 
-/* Puts it where it is found when it is over.  Returns when that has to be looked at. */
-static uint64_t
+/* Puts it where it is found when it is over.  Whether next_look() may have changed. */
+static bool
 put_in_order(
     struct evtimers *timers, struct evtimeout *timeout, uint64_t duration)
 {
@@ -212,14 +212,13 @@ put_in_order(
 	if (duration == 0) {
 		timeout->place.tick = now / TICK;
 		evlist_append_(&timers->asked, &timeout->place.node);
-		return timeout->place.tick * TICK;
+		return true;
 	}
 	/* Nothing is to be done before: what starts is sorted as seen from here. */
 	if (now < timers->alarm.time)
 		evwheel_skip_(&timers->wheel, now / TICK);
 	return evwheel_add_(&timers->wheel, &timeout->place,
-		   (now + duration + TICK - 1) / TICK) *
-	       TICK;
+	    (now + duration + TICK - 1) / TICK);
 }
 
 struct evtimeout *
@@ -240,9 +239,9 @@ evtimeout_start_(
 	timeout->deferred = d;
 	timeout->fires = fires;
 	timeout->expired = false;
-	look = put_in_order(timers, timeout, nanoseconds(duration));
-	if (look > timers->alarm.time)
-		look = timers->alarm.time;
+	look = timers->alarm.time;
+	if (put_in_order(timers, timeout, nanoseconds(duration)))
+		look = next_look(timers);
 	if (evdefer_base_set_alarm_(d->base, &timers->alarm, look) == 0)
 		return timeout;
 	evtimeout_stop_(timeout);

@@ -46,9 +46,9 @@ struct evwheel {
 
 void evwheel_init_(struct evwheel *wheel);
 
-/* Adds what ends at a tick, or at the position if that is later.  Returns the tick at
- * which the wheel has to be looked at for it. */
-uint64_t evwheel_add_(
+/* Adds what ends at a tick, or at the position if that is later.  Whether
+ * evwheel_next_() may have changed. */
+bool evwheel_add_(
     struct evwheel *wheel, struct evwheel_node *node, uint64_t tick);
 
 /* Removes one, which may have been removed before.  Whether evwheel_next_() may have

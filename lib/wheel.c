@@ -36,9 +36,15 @@ start_of_slot(uint64_t tick, unsigned level)
 	return tick >> shift << shift;
 }
 
-/* Puts it where it belongs, seen from the position, and returns when that slot
- * starts. */
-static uint64_t
+static void
+note_filled(struct evwheel *wheel, unsigned level, uint64_t bit)
+{
+	wheel->filled[level] |= bit;
+	wheel->levels |= 1U << level;
+}
+
+/* Puts it where it belongs, seen from the position.  Whether nothing was there. */
+static bool
 put_into_slot(struct evwheel *wheel, struct evwheel_node *node)
 {
 	const unsigned level =
@@ -47,14 +53,14 @@ put_into_slot(struct evwheel *wheel, struct evwheel_node *node)
 	    (node->tick >> level * EVWHEEL_BITS) & (EVWHEEL_SLOTS - 1);
 	struct evlist *list = &wheel->slots[level][slot];
 	const uint64_t bit = UINT64_C(1) << slot;
+	const bool empty = (wheel->filled[level] & bit) == 0;
 
-	if (!(wheel->filled[level] & bit)) {
+	if (empty) {
 		evlist_init_(list);
-		wheel->filled[level] |= bit;
-		wheel->levels |= 1U << level;
+		note_filled(wheel, level, bit);
 	}
 	evlist_append_(list, &node->node);
-	return start_of_slot(node->tick, level);
+	return empty;
 }
 
 static void
@@ -116,14 +122,14 @@ is_among_sinking(const struct evwheel *wheel, uint64_t tick)
 	       start_of_slot(tick, wheel->sinking_level) == wheel->position;
 }
 
-uint64_t
+bool
 evwheel_add_(struct evwheel *wheel, struct evwheel_node *node, uint64_t tick)
 {
 	node->tick = tick > wheel->position ? tick : wheel->position;
 	if (!is_among_sinking(wheel, node->tick))
 		return put_into_slot(wheel, node);
 	evlist_append_(&wheel->sinking, &node->node);
-	return wheel->position;
+	return false;
 }
 
 bool
