@@ -86,11 +86,34 @@ struct work {
 	struct tree_transaction *transaction;
 };
 
+/* As it is after what the transaction has done so far. */
+static struct tree_node *
+find(const struct work *work, const char *path)
+{
+	const struct tree_transaction *transaction = work->transaction;
+	size_t i;
+
+	for (i = 0; i < transaction->count; i++)
+		if (transaction->changes[i].kind == TREE_DELETE &&
+		    strcmp(transaction->changes[i].path, path) == 0)
+			return NULL;
+	return tree_find(work->tree, path);
+}
+
+static struct tree_node *
+find_parent(const struct work *work, const char *path)
+{
+	char parent[TREE_PATH];
+
+	tree_parent_path(path, parent);
+	return find(work, parent);
+}
+
 static enum evwire_error
 add_create(const struct work *work, const char *path, const char *data,
     enum evwire_kind kind)
 {
-	const struct tree_node *parent = tree_parent(work->tree, path);
+	const struct tree_node *parent = find_parent(work, path);
 	struct tree_change *change;
 	enum evwire_error error;
 
@@ -102,7 +125,7 @@ add_create(const struct work *work, const char *path, const char *data,
 	if (work->fake->forbidden[0] != '\0' &&
 	    is_within(path, work->fake->forbidden))
 		return EVWIRE_NO_AUTH;
-	if (tree_find(work->tree, path) != NULL)
+	if (find(work, path) != NULL)
 		return EVWIRE_EXISTS;
 	if (parent->owner != 0)
 		return EVWIRE_OTHER; /* no children of ephemerals */
@@ -116,7 +139,7 @@ add_create(const struct work *work, const char *path, const char *data,
 static enum evwire_error
 add_set(const struct work *work, const char *path, const char *data)
 {
-	const struct tree_node *node = tree_find(work->tree, path);
+	const struct tree_node *node = find(work, path);
 	enum evwire_error error;
 
 	if (node == NULL)
