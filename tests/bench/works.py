@@ -122,10 +122,12 @@ def kvd_works():
              SERVERS, "requests/s", args=("never", "get", 16)),
         Work("kvd-set-P1", 50000, "SET, left to the system to write",
              SERVERS, "requests/s", args=("never", "set", 1)),
-        Work("kvd-set-P16", 50000, "SET, pipelines of 16", SERVERS,
+        Work("kvd-set-P16", 200000, "SET, pipelines of 16", SERVERS,
              "requests/s", args=("never", "set", 16)),
-        Work("kvd-sync-P1", 2000, "SET, on the disk before the answer",
+        Work("kvd-sync-P1", 10000, "SET, on the disk before the answer",
              SERVERS, "requests/s", args=("always", "set", 1)),
+        Work("kvd-sync-P16", 100000, "the same in pipelines of 16",
+             SERVERS, "requests/s", args=("always", "set", 16)),
     ]
     return works + [w.of_processor for w in works]
 
@@ -147,8 +149,6 @@ def all_targets(scale):
     waiters = "waiters/%d" % scale
     read, link, two = "read-fast/1", "chain/1", "two-readers/1"
     return [
-        Target("uncontended read, fast, to pthread_rwlock's rdlock and unlock",
-               read, OURS, 1.0, to=(read, "pthread_rwlock")),
         Target("uncontended read, fast, to tokio's", read, OURS, 0.4,
                to=(read, "tokio")),
         Target("uncontended read, fast, in floors", read, OURS, 4,
@@ -172,7 +172,7 @@ def all_targets(scale):
         Target("one of %s waiters with random timeouts to one without"
                % million, "timeouts/%d" % scale, OURS, 3.5, to=(waiters, OURS)),
         Target("cancel of one of %s to one of 1,000" % million,
-               "cancel/%d" % scale, OURS, 3, to=("cancel/1000", OURS)),
+               "cancel/%d" % scale, OURS, 12, to=("cancel/1000", OURS)),
         Target("uncontended read, fast, in a group, to that outside of one",
                "group-read/1", OURS, 1.1, to=(read, OURS)),
         Target("two threads that read one lock, in time of one read, to two "
@@ -189,8 +189,9 @@ def all_targets(scale):
                to=("group-pass/1", "eventfd")),
         Target("kvd GET with its lock to --no-lock", "kvd-get-P1/100000", KVD,
                0.97, True, to=("kvd-get-P1/100000", KVD_NO_LOCK)),
-        Target("the same in pipelines of 16", "kvd-get-P16/400000", KVD, 0.97,
-               True, to=("kvd-get-P16/400000", KVD_NO_LOCK)),
+        Target("processor time of the same in pipelines of 16",
+               "kvd-get-P16-processor/400000", KVD, 1.05,
+               to=("kvd-get-P16-processor/400000", KVD_NO_LOCK)),
         Target("processor time of the same with 2 threads, to 1",
                "kvd-get-P16-processor/400000", KVD_TWO, 1.1,
                to=("kvd-get-P16-processor/400000", KVD)),
@@ -198,4 +199,11 @@ def all_targets(scale):
                True, to=("kvd-get-P1/100000", REDIS)),
         Target("the same in pipelines of 16", "kvd-get-P16/400000", KVD, 0.9,
                True, to=("kvd-get-P16/400000", REDIS)),
+        Target("kvd SET to redis-server's, pipelines of 16",
+               "kvd-set-P16/200000", KVD, 0.9, True,
+               to=("kvd-set-P16/200000", REDIS)),
+        Target("kvd SET on the disk to redis-server's", "kvd-sync-P1/10000",
+               KVD, 0.8, True, to=("kvd-sync-P1/10000", REDIS)),
+        Target("the same in pipelines of 16", "kvd-sync-P16/100000", KVD, 0.9,
+               True, to=("kvd-sync-P16/100000", REDIS)),
     ]
