@@ -17,6 +17,7 @@
 #include "commands.h"
 #include "loop.h"
 #include "options.h"
+#include "pipeline.h"
 #include "server.h"
 
 /* The most that one call takes, from asking for the lock to the answer. */
@@ -30,10 +31,11 @@ body(void *arg)
 	struct call *call = arg;
 
 	call->entered = true;
-	if (call->command->access == ACCESS_WRITE && call->writes &&
-	    write_begin(call) == -1)
+	if (call->command->access != ACCESS_WRITE || !call->writes)
+		return call->command->run(call);
+	if (write_begin(call) == -1)
 		return evresult_fail(ENOMEM, "out of memory");
-	return call->command->run(call);
+	return pipeline_run(call);
 }
 
 /* With --no-lock readers see what is half done, but for values with parts and
@@ -224,8 +226,8 @@ reply_refused(struct call *call, const struct evfailure *failure)
 	}
 }
 
-static void
-reply_failure(struct call *call, const struct evfailure *failure)
+void
+call_reply_failure(struct call *call, const struct evfailure *failure)
 {
 	if (evfailure_get_code(failure) == ENOMEM)
 		reply_error(&call->reply, "ERR out of memory");
@@ -234,6 +236,16 @@ reply_failure(struct call *call, const struct evfailure *failure)
 	else
 		reply_error(
 		    &call->reply, "ERR %s", evfailure_get_message(failure));
+}
+
+/* To each of the commands that are answered together. */
+static void
+reply_failures(struct call *call, const struct evfailure *failure)
+{
+	size_t left = call->entered && call->writes ? call->write.commands : 1;
+
+	for (; left > 0; left--)
+		call_reply_failure(call, failure);
 }
 
 static struct evresult
@@ -245,7 +257,7 @@ answer(struct evresult result, void *arg)
 	call->deferred = NULL;
 	if (evresult_is_failure(result)) {
 		reply_drop_held(&call->reply); /* of what was not done */
-		reply_failure(call, evresult_get_failure(result));
+		reply_failures(call, evresult_get_failure(result));
 	}
 	if (call->hold != NULL && !call->entered)
 		hold_refused(call->hold);

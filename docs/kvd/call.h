@@ -19,11 +19,16 @@
 struct call;
 struct command;
 struct evdeferred;
+struct evfailure;
 struct loop;
 struct server;
 
 /* Told once when a call that had to wait is answered, or was abandoned. */
 typedef void (*call_answered_fn)(struct call *call, void *arg);
+
+/* For one that writes, about what its client has sent behind it. */
+typedef bool (*call_has_more_fn)(struct call *call, void *arg);
+typedef void (*call_read_ahead_fn)(struct call *call, void *arg);
 
 /* There is one for each client, for one request after the other. */
 struct call {
@@ -51,7 +56,12 @@ struct call {
 	bool entered;	/* it has, or had, the lock: its work has begun */
 	bool abandoned; /* nobody waits for the answer */
 	call_answered_fn answered;
+	call_has_more_fn has_more; /* is there anything? */
+	/* Takes the next request out of it, and its status into ahead. */
+	call_read_ahead_fn read_ahead;
 	void *arg;
+	/* A request that was taken ahead and is not begun is READY or BAD. */
+	enum request_status ahead;
 
 	struct write write; /* of the commands that write */
 };
@@ -66,6 +76,9 @@ bool call_is_under_way(const struct call *call);
 
 /* Whether it is only waiting for a lock. */
 bool call_is_waiting(const struct call *call);
+
+/* Why what had the lock was not done. */
+void call_reply_failure(struct call *call, const struct evfailure *failure);
 
 /* Ends the wait of one that is waiting: it is answered with an error, from
  * inside. */

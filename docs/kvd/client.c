@@ -355,12 +355,59 @@ flush(struct client *client)
 }
 
 static bool
-may_go_on(const struct client *client)
+may_begin(const struct client *client)
 {
 	return !client->closing && !client->loop->stopping &&
-	       !call_is_under_way(&client->call) && !is_full(client) &&
+	       !is_full(client) &&
 	       !share_is_too_much(&client->loop->buffered) &&
 	       !client->call.reply.failed;
+}
+
+static bool
+may_go_on(const struct client *client)
+{
+	return may_begin(client) && !call_is_under_way(&client->call);
+}
+
+static bool
+has_requests(const struct client *client)
+{
+	return client->call.ahead != REQUEST_INCOMPLETE ||
+	       request_is_begun(&client->call.request) ||
+	       input_length(client) > 0;
+}
+
+/* The connection may have gone while the call was under way. */
+static bool
+has_more(struct call *call, void *arg)
+{
+	const struct client *client = arg;
+
+	(void)call;
+	return client->bev != NULL && may_begin(client) && has_requests(client);
+}
+
+static enum request_status
+take_request(struct client *client)
+{
+	return request_next(
+	    &client->call.request, bufferevent_get_input(client->bev));
+}
+
+static void
+read_ahead(struct call *call, void *arg)
+{
+	if (call->ahead == REQUEST_INCOMPLETE && has_more(call, arg))
+		call->ahead = take_request(arg);
+}
+
+static enum request_status
+next_request(struct client *client)
+{
+	const enum request_status ahead = client->call.ahead;
+
+	client->call.ahead = REQUEST_INCOMPLETE;
+	return ahead != REQUEST_INCOMPLETE ? ahead : take_request(client);
 }
 
 /* Does requests.  Gives whether it did all that the input has. */
@@ -371,8 +418,7 @@ run_batch(struct client *client)
 	int left;
 
 	for (left = BATCH; left > 0 && may_go_on(client); left--) {
-		switch (
-		    request_next(request, bufferevent_get_input(client->bev))) {
+		switch (next_request(client)) {
 		case REQUEST_READY:
 			call_start(&client->call);
 			break;
@@ -457,6 +503,7 @@ answered(struct call *call, void *arg)
 {
 	struct client *client = arg;
 
+	(void)call;
 	if (client->looping)
 		return;
 	if (client->bev == NULL) {
@@ -466,8 +513,8 @@ answered(struct call *call, void *arg)
 	if (flush(client) == -1)
 		return;
 	account(client);
-	if (input_length(client) > 0 || request_is_begun(&call->request) ||
-	    client->ended || client->closing || client->loop->stopping)
+	if (has_requests(client) || client->ended || client->closing ||
+	    client->loop->stopping)
 		schedule(client, 0);
 }
 
@@ -525,8 +572,7 @@ on_write(struct bufferevent *bev, void *arg)
 		return;
 	if (client->begun_close)
 		linger(client);
-	else if (input_length(client) > 0 ||
-		 request_is_begun(&client->call.request) || client->ended)
+	else if (has_requests(client) || client->ended)
 		schedule(client, 0);
 }
 
@@ -597,6 +643,9 @@ set_up_call(struct client *client)
 	call->reply.out = client->replies;
 	call->reply.version = 2;
 	call->answered = answered;
+	call->has_more = has_more;
+	call->read_ahead = read_ahead;
+	call->ahead = REQUEST_INCOMPLETE;
 	call->arg = client;
 }
 

@@ -52,6 +52,9 @@ struct command {
 	/* Replies and gives the value NULL, at once or later; or a failure, and
 	 * has not replied. */
 	struct evresult (*run)(struct call *call);
+	/* It writes, and what it replies is short and comes last: it may be done
+	 * together with the next ones of its client, see pipeline.h. */
+	bool one_reply;
 };
 
 /* How many there are, with the name of the command, which is number 0. */

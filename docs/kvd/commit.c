@@ -246,7 +246,8 @@ answer(struct commit *commit, const struct evfailure *failure)
 	struct call *call;
 
 	while ((call = take_first(commit)) != NULL) {
-		count_add(&commit->total, failure == NULL);
+		if (failure == NULL)
+			count_add(&commit->total, call->write.commands);
 		write_settle(call, failure, loop);
 	}
 }

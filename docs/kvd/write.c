@@ -26,6 +26,7 @@ write_begin(struct call *call)
 {
 	call->write.done = NULL;
 	call->write.number = 0;
+	call->write.commands = 1;
 	if (commit_begin(commit_of(call), call->loop) == -1)
 		return -1;
 	call->write.begin = commit_count(commit_of(call));

@@ -26,7 +26,8 @@ struct loop;
 typedef void (*write_reply_fn)(struct call *call);
 
 struct write {
-	size_t begin; /* its first change, of those of the batch */
+	size_t begin;	 /* its first change, of those of the batch */
+	size_t commands; /* that are answered together */
 	write_reply_fn reply;
 	bool is_part;		 /* of a transaction, which will join it */
 	struct evdeferred *done; /* NULL: it has not joined the batch */

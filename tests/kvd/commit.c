@@ -283,6 +283,119 @@ START_TEST(test_commands_of_a_batch_build_on_each_other)
 }
 END_TEST
 
+/*
+ * Writes that one client has sent ahead.
+ */
+
+static const char pipelined[] =
+    "SET key 41\r\nINCR key\r\nDEL key other\r\nDEL key\r\nINCR key\r\n"
+    "RPUSH list a b\r\nINCR list\r\nSET key text extra\r\nHDEL\r\n"
+    "NONE\r\nINCRBY key x\r\n\r\nMSET key 1 key 2\r\nGET key\r\n"
+    "INCR key\r\nLPOP list 2\r\nINCR key\r\nPING\r\n";
+static const char pipelined_replies[] =
+    "+OK\r\n:42\r\n:1\r\n:0\r\n:1\r\n:2\r\n"
+    "-WRONGTYPE Operation against a key holding the wrong kind of value\r\n"
+    "-ERR syntax error\r\n"
+    "-ERR wrong number of arguments for 'hdel' command\r\n"
+    "-ERR unknown command 'NONE'\r\n"
+    "-ERR value is not an integer or out of range\r\n"
+    "+OK\r\n$1\r\n2\r\n"
+    ":3\r\n*2\r\n$1\r\na\r\n$1\r\nb\r\n:4\r\n+PONG\r\n";
+
+/* However it comes in, and whatever stands between writes. */
+START_TEST(test_pipeline_is_answered_as_if_it_was_sent_one_by_one)
+{
+	const size_t length = strlen(pipelined);
+	const size_t cut = length * (size_t)_i / 8;
+	int fd;
+
+	start("--sync=always");
+	fd = raw_open(&kvd);
+	raw_send(fd, pipelined, cut);
+	client_expect(client, "+PONG", "PING");
+	raw_send(fd, pipelined + cut, length - cut);
+	raw_expect(fd, pipelined_replies);
+	close(fd);
+	client_expect(client, "[4, (nil)]", "MGET key other");
+	crash_and_start();
+	client_expect(client, "[4, (nil)]", "MGET key other");
+	stop();
+}
+END_TEST
+
+START_TEST(test_pipeline_of_writes_is_one_sync)
+{
+	char requests[2048] = "", replies[1024] = "";
+	long syncs;
+	int fd;
+
+	for (int i = 1; i <= 64; i++) {
+		strcat(requests, "INCR counter\r\n");
+		sprintf(replies + strlen(replies), ":%d\r\n", i);
+	}
+	start("--sync=always");
+	syncs = disk_syncs(&kvd);
+	fd = raw_open(&kvd);
+	raw_send(fd, requests, strlen(requests));
+	raw_expect(fd, replies);
+	/* They may have come in two pieces. */
+	ck_assert_int_le(disk_syncs(&kvd), syncs + 2);
+	ck_assert_int_eq(client_info(client, "writes_committed"), 64);
+	close(fd);
+	stop();
+}
+END_TEST
+
+/* Nobody can tell which of them was the reason. */
+START_TEST(test_failed_sync_fails_all_of_a_pipeline)
+{
+	static const char requests[] =
+	    "INCR counter\r\nINCR counter\r\nINCR counter\r\nGET counter\r\n";
+	char text[512];
+	const char *at = text;
+	int fd;
+
+	start("--sync=always");
+	client_expect(client, "+OK", "SET counter 7");
+	disk_fail(&kvd, EIO);
+	fd = raw_open(&kvd);
+	raw_send(fd, requests, strlen(requests));
+	raw_send(fd, "QUIT\r\n", 6);
+	ck_assert(raw_read_all(fd, text, sizeof(text)));
+	for (int i = 0; i < 3; i++) {
+		ck_assert_msg(strncmp(at, "-ERR ", 5) == 0, "%s", text);
+		at = strstr(at, "\r\n") + 2;
+	}
+	ck_assert_str_eq(at, "$1\r\n7\r\n+OK\r\n");
+	close(fd);
+	disk_fail(&kvd, 0);
+	crash_and_start();
+	client_expect(client, "7", "GET counter");
+	stop();
+}
+END_TEST
+
+/* What is wrong stands behind writes that are on their way to the disk. */
+START_TEST(test_pipeline_that_becomes_nonsense_is_answered_up_to_there)
+{
+	static const char requests[] =
+	    "SET a 1\r\nINCR a\r\n*1\r\nnonsense\r\n";
+	char text[512];
+	int fd;
+
+	start("--sync=always");
+	fd = raw_open(&kvd);
+	raw_send(fd, requests, strlen(requests));
+	ck_assert(raw_read_all(fd, text, sizeof(text)));
+	ck_assert_msg(
+	    strncmp(text, "+OK\r\n:2\r\n-ERR Protocol error", 28) == 0, "%s",
+	    text);
+	close(fd);
+	client_expect(client, "2", "GET a");
+	stop();
+}
+END_TEST
+
 TCase *
 kvd_commit_case(void)
 {
@@ -296,5 +409,11 @@ kvd_commit_case(void)
 	tcase_add_test(tcase, test_full_disk_fails_the_whole_batch);
 	tcase_add_loop_test(tcase, test_nobody_sees_what_is_not_durable, 0, 2);
 	tcase_add_test(tcase, test_commands_of_a_batch_build_on_each_other);
+	tcase_add_loop_test(tcase,
+	    test_pipeline_is_answered_as_if_it_was_sent_one_by_one, 0, 9);
+	tcase_add_test(tcase, test_pipeline_of_writes_is_one_sync);
+	tcase_add_test(tcase, test_failed_sync_fails_all_of_a_pipeline);
+	tcase_add_test(
+	    tcase, test_pipeline_that_becomes_nonsense_is_answered_up_to_there);
 	return tcase;
 }
