@@ -34,6 +34,8 @@ main(int argc, char **argv)
 	    {"batch", batch},
 	    {"owner-read", owner_read_fast},
 	    {"owner-write", owner_write_fast},
+	    {"with-reader", with_reader_fast},
+	    {"owner-with", owner_with_reader_fast},
 	    {"waiters", waiters_loop},
 	    {"waiters-fast", waiters_fast},
 	    {"waiters-mixed", waiters_mixed},

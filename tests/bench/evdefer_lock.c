@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Acquire, add_callback, the callback runs and releases, free.
+ * Acquire, add_callback, the callback runs and releases, free; or with a body.
  */
 #include "evdefer_works.h"
 
@@ -199,4 +199,45 @@ double
 owner_write_fast(size_t n)
 {
 	return measured(owner_writers, EVRWLOCK_FAST, n);
+}
+
+static struct evresult
+count_body(void *arg)
+{
+	(void)arg;
+	granted++;
+	return evresult_value(NULL);
+}
+
+static uint64_t
+with_readers(size_t count)
+{
+	const uint64_t begun = bench_now();
+
+	while (count-- > 0)
+		evdeferred_free(evrwlock_with_reader(lock, count_body, NULL));
+	return bench_now() - begun;
+}
+
+static uint64_t
+owner_with_readers(size_t count)
+{
+	const uint64_t begun = bench_now();
+
+	while (count-- > 0)
+		evdeferred_free(evrwlock_with(
+		    lock, owner, EVRWLOCK_READ, NULL, count_body, NULL));
+	return bench_now() - begun;
+}
+
+double
+with_reader_fast(size_t n)
+{
+	return measured(with_readers, EVRWLOCK_FAST, n);
+}
+
+double
+owner_with_reader_fast(size_t n)
+{
+	return measured(owner_with_readers, EVRWLOCK_FAST, n);
 }

@@ -31,6 +31,8 @@ double write_loop(size_t n);
 double batch(size_t n);
 double owner_read_fast(size_t n);
 double owner_write_fast(size_t n);
+double with_reader_fast(size_t n);
+double owner_with_reader_fast(size_t n);
 
 /* evdefer_waiters.c: n of them, nine readers to a writer. */
 double waiters_loop(size_t n);
