@@ -606,14 +606,20 @@ describe(struct evowner *owner)
 static bool
 closes_cycle(struct search *search)
 {
-	/* Mostly it has only what it asks for, and nobody waits for it there. */
-	if (is_decided(search) || is_decided(search))
-		return false;
 	if (!comes_back(search))
 		return false;
 	if (!search->choice)
 		return true;
 	return !play_to_end(search) && comes_back(search);
+}
+
+/* Has it nothing but this request, which nobody waits for?  Mostly that is so. */
+static bool
+is_alone(const struct evowner *owner, const struct evhold *hold)
+{
+	return owner->holds.next == owner->holds.prev &&
+	       owner->request_count == 1 && !evhold_is_inside_(hold) &&
+	       !is_choosy(hold->lock);
 }
 
 struct evresult
@@ -624,6 +630,8 @@ evrequest_check_cycle_(const struct evrequest *request)
 	struct evlist *node = &request->d->node;
 	bool found;
 
+	if (is_alone(owner, request->hold))
+		return evresult_value(NULL);
 	search.hold = owner->holds.next;
 	/* It takes part as if it waited already. */
 	evlist_append_(&request->lock->sides[request->mode].waiters, node);

@@ -91,7 +91,7 @@ evhold_exit_(struct evhold *hold, enum evmode mode)
 {
 	hold->inside.of[mode]--;
 	if (!evhold_is_inside_(hold))
-		evlist_remove_(&hold->lock_node);
+		evlist_take_out_(&hold->lock_node);
 }
 
 /* With debugging: where the owner has asked for what it has entered by now.  NULL stands

@@ -106,6 +106,15 @@ int evlink_add_(struct evdeferred *d, const struct evlink *link);
 /* The same, but even a link that runs at once is put into the chain first. */
 int evlink_add_kept_(struct evdeferred *d, const struct evlink *link);
 
+/* Will a callback be the first to get its result if it fires now, and at once? */
+static inline bool
+evlink_is_call_due_(const struct evdeferred *d)
+{
+	return d->links != NULL && d->links->next->type == NULL &&
+	       d->links->next->callback != NULL && !evdeferred_is_paused_(d) &&
+	       !evdeferred_is_stack_full_(d);
+}
+
 /* Takes the result of d for a link that runs, or for its function.  While that is
  * at work d has none. */
 static inline struct evresult

@@ -41,12 +41,19 @@ evlist_append_(struct evlist *list, struct evlist *node)
 	list->prev = node;
 }
 
+/* For a node that will not be removed again before it is in a list. */
+static inline void
+evlist_take_out_(struct evlist *node)
+{
+	node->prev->next = node->next;
+	node->next->prev = node->prev;
+}
+
 /* Leaves the node as an empty list, so that it may be removed again. */
 static inline void
 evlist_remove_(struct evlist *node)
 {
-	node->prev->next = node->next;
-	node->next->prev = node->prev;
+	evlist_take_out_(node);
 	evlist_init_(node);
 }
 

@@ -9,6 +9,7 @@
 
 #include "source-internal.h"
 #include "waitqueue-internal.h"
+#include "with-internal.h"
 
 struct evhold;
 struct evlock;
@@ -365,6 +366,31 @@ evlock_acquire_for_(struct evlock *lock, struct evowner *owner,
 	if (evwaitqueue_is_plain_(&lock->queue) && !must_wait(lock, mode))
 		return evlock_enter_for_(lock, owner, mode);
 	return evlock_acquire_(lock, owner, mode);
+}
+
+/* Would a body run at once whose owner, if it has one, is not inside? */
+static inline bool
+evlock_runs_at_once_(struct evlock *lock, enum evmode mode,
+    bool (*must_wait)(struct evlock *lock, enum evmode mode))
+{
+	return evwaitqueue_is_plain_(&lock->queue) && !must_wait(lock, mode) &&
+	       evwaitqueue_plain_delivers_now_(&lock->queue) &&
+	       evdeferred_may_run_body_(lock->queue.base);
+}
+
+/* Has it do so. */
+struct evdeferred *evlock_run_body_for_(struct evlock *lock,
+    struct evowner *owner, enum evmode mode, evdeferred_body_fn body,
+    void *arg);
+
+static inline struct evdeferred *
+evlock_run_body_(struct evlock *lock, struct evowner *owner, enum evmode mode,
+    evdeferred_body_fn body, void *arg)
+{
+	evdefer_base_check_(lock->queue.base);
+	if (owner != NULL)
+		return evlock_run_body_for_(lock, owner, mode, body, arg);
+	return evdeferred_run_body_(evlock_enter_now_(lock, mode), body, arg);
 }
 
 int evlock_try_(struct evlock *lock, struct evowner *owner, enum evmode mode);

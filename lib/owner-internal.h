@@ -12,8 +12,8 @@ struct evowner {
 	struct evlist requests; /* not delivered */
 	size_t request_count;
 	struct evdefer_base *base;
-	struct evholds *table; /* of the base */
 	bool freed;
+	struct evholds *table; /* of the base */
 	/* For the search of cycle.c. */
 	uint64_t seen;
 	struct evowner *queue_next;

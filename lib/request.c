@@ -7,6 +7,7 @@
 
 #include <string.h>
 
+#include "link-internal.h"
 #include "observed-internal.h"
 #include "owner-internal.h"
 
@@ -313,8 +314,9 @@ evlock_put_back_grants_(struct evlock *lock)
 	evlock_renumber_(lock);
 }
 
-static EVDEFER_NOINLINE_ void
-deliver_request(struct evrequest *request, struct evdeferred *d)
+/* It is inside, and waits no more. */
+static void
+enter_after_wait(struct evrequest *request, struct evdeferred *d)
 {
 	evlock_observe_(request->lock, EVSTEP_DELIVER, d, request->mode, 0);
 	if (request->state == EVREQUEST_WAITING) {
@@ -323,6 +325,27 @@ deliver_request(struct evrequest *request, struct evdeferred *d)
 	}
 	end_wait(request);
 	request->lock->queue.users--;
+}
+
+/* To a callback, which is about to be called.  So nothing comes between. */
+static void
+deliver_value(struct evrequest *request, struct evdeferred *d)
+{
+	struct evlock *lock = request->lock;
+
+	request->hold->received.of[evmode_inside_(request->mode)]++;
+	end_request(request);
+	evdeferred_fire_unwatched_(d, evresult_value(lock));
+}
+
+static EVDEFER_NOINLINE_ void
+deliver_request(struct evrequest *request, struct evdeferred *d)
+{
+	enter_after_wait(request, d);
+	if (evlink_is_call_due_(d) && !(d->flags & EVDEFERRED_WATCHED)) {
+		deliver_value(request, d);
+		return;
+	}
 	move_to(request, EVREQUEST_DELIVERED);
 	request->mode = evmode_inside_(request->mode);
 	evdeferred_produce_(
@@ -432,15 +455,21 @@ get_grant_value(struct evgrant *grant)
 	return grant->value;
 }
 
-static inline int
+/* Is there nothing to tidy, whatever is left of it? */
+static inline bool
+stays_as_it_is(const struct evhold *hold)
+{
+	return hold->trails == NULL && evhold_is_kept_(hold);
+}
+
+static int
 give_back(struct evhold *hold, enum evmode mode)
 {
 	struct evlock *lock = hold->lock;
 	const struct evowner *owner = hold->owner;
 
 	evhold_exit_(hold, mode);
-	if (hold->trails != NULL || !evhold_is_kept_(hold))
-		evhold_tidy_(hold);
+	evhold_tidy_(hold);
 	return evlock_leave_(lock, owner, mode);
 }
 
@@ -455,18 +484,22 @@ dispose_slowly(struct evrequest *request)
 		give_back(hold, mode);
 }
 
+/* Without a frame where its hold is kept. */
 static void
 dispose_grant(struct evgrant *grant)
 {
 	struct evrequest *request = request_of(grant);
+	const enum evmode mode = request->mode;
+	struct evhold *hold = request->hold;
 
-	if (!is_nothing_else(request)) {
+	if (!is_nothing_else(request) || !stays_as_it_is(hold)) {
 		dispose_slowly(request);
 		return;
 	}
 	request->refs = 0;
 	request->state = EVREQUEST_OVER;
-	give_back(request->hold, request->mode);
+	evhold_exit_(hold, mode);
+	evlock_leave_(hold->lock, hold->owner, mode);
 }
 
 static void
@@ -707,8 +740,9 @@ is_free_for(const struct evhold *hold, const struct evlock *lock)
 	       !evhold_is_inside_(hold);
 }
 
-struct evdeferred *
-evlock_enter_for_(struct evlock *lock, struct evowner *owner, enum evmode mode)
+/* NULL if more has to be asked. */
+static inline struct evdeferred *
+enter_quickly(struct evlock *lock, struct evowner *owner, enum evmode mode)
 {
 	struct evhold *hold = owner->last;
 	struct evdeferred *d;
@@ -717,7 +751,7 @@ evlock_enter_for_(struct evlock *lock, struct evowner *owner, enum evmode mode)
 	if (!is_free_for(hold, lock) || owner->request_count > 0 ||
 	    owner->base != lock->queue.base ||
 	    !evwaitqueue_plain_delivers_now_(&lock->queue))
-		return evlock_acquire_(lock, owner, mode);
+		return NULL;
 	d = evdeferred_make_(lock->queue.base, EVDEFERRED_FIRED);
 	begin_request(&hold->own, hold, mode, EVREQUEST_DELIVERED);
 	d->u.result = evresult_of_kind_(EVRESULT_GRANT, &hold->own.grant);
@@ -725,6 +759,32 @@ evlock_enter_for_(struct evlock *lock, struct evowner *owner, enum evmode mode)
 	evlist_append_(&lock->holders, &hold->lock_node);
 	evlock_enter_(lock, mode);
 	return d;
+}
+
+struct evdeferred *
+evlock_enter_for_(struct evlock *lock, struct evowner *owner, enum evmode mode)
+{
+	struct evdeferred *d = enter_quickly(lock, owner, mode);
+
+	return d != NULL ? d : evlock_acquire_(lock, owner, mode);
+}
+
+static EVDEFER_NOINLINE_ struct evdeferred *
+run_body_slowly(struct evlock *lock, struct evowner *owner, enum evmode mode,
+    evdeferred_body_fn body, void *arg)
+{
+	return evwaitqueue_with_(
+	    &lock->queue, evlock_acquire_(lock, owner, mode), NULL, body, arg);
+}
+
+struct evdeferred *
+evlock_run_body_for_(struct evlock *lock, struct evowner *owner,
+    enum evmode mode, evdeferred_body_fn body, void *arg)
+{
+	struct evdeferred *d = enter_quickly(lock, owner, mode);
+
+	return d != NULL ? evdeferred_run_body_(d, body, arg)
+			 : run_body_slowly(lock, owner, mode, body, arg);
 }
 
 struct evdeferred *
@@ -853,14 +913,16 @@ release_slowly(struct evlock *lock, struct evowner *owner, enum evmode mode)
 	return give_back(hold, mode);
 }
 
-/* Has the owner received it, with its last hold, and keeps that? */
+/* Has the owner received it with its last hold, which stays as it is? */
 static inline bool
-is_simple(
-    const struct evhold *hold, const struct evlock *lock, enum evmode mode)
+is_received_last(
+    const struct evowner *owner, const struct evlock *lock, enum evmode mode)
 {
-	return hold != NULL && hold->lock == lock &&
-	       hold->received.of[mode] > 0 && hold->trails == NULL &&
-	       !hold->owner->freed;
+	const struct evhold *last = owner->last;
+
+	return last != NULL && last->lock == lock &&
+	       last->received.of[mode] > 0 && last->trails == NULL &&
+	       !owner->freed;
 }
 
 /* Without a frame where that is so. */
@@ -870,7 +932,8 @@ evlock_release_(struct evlock *lock, struct evowner *owner, enum evmode mode)
 	struct evhold *hold = owner->last;
 
 	evdefer_base_check_(owner->base);
-	if (owner->base != lock->queue.base || !is_simple(hold, lock, mode))
+	if (owner->base != lock->queue.base ||
+	    !is_received_last(owner, lock, mode))
 		return release_slowly(lock, owner, mode);
 	hold->received.of[mode]--;
 	evhold_exit_(hold, mode);

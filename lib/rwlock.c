@@ -429,8 +429,8 @@ with_right(struct evrwlock *lock, struct evowner *owner,
 	return d;
 }
 
-struct evdeferred *
-evrwlock_with(struct evrwlock *lock, struct evowner *owner,
+static EVDEFER_NOINLINE_ struct evdeferred *
+with_slowly(struct evrwlock *lock, struct evowner *owner,
     enum evrwlock_mode mode, const struct timeval *patience,
     evdeferred_body_fn body, void *arg)
 {
@@ -447,16 +447,36 @@ evrwlock_with(struct evrwlock *lock, struct evowner *owner,
 	    evrwlock_acquire(lock, owner, mode), patience, body, arg);
 }
 
+static inline struct evdeferred *
+with(struct evrwlock *lock, struct evowner *owner, enum evrwlock_mode mode,
+    const struct timeval *patience, evdeferred_body_fn body, void *arg)
+{
+	if (find_fault(lock, mode) != 0 || patience != NULL || body == NULL ||
+	    !evlock_runs_at_once_(
+		&lock->lock, (enum evmode)mode, evrules_must_wait_))
+		return with_slowly(lock, owner, mode, patience, body, arg);
+	return evlock_run_body_(
+	    &lock->lock, owner, (enum evmode)mode, body, arg);
+}
+
+struct evdeferred *
+evrwlock_with(struct evrwlock *lock, struct evowner *owner,
+    enum evrwlock_mode mode, const struct timeval *patience,
+    evdeferred_body_fn body, void *arg)
+{
+	return with(lock, owner, mode, patience, body, arg);
+}
+
 struct evdeferred *
 evrwlock_with_reader(struct evrwlock *lock, evdeferred_body_fn body, void *arg)
 {
-	return evrwlock_with(lock, NULL, EVRWLOCK_READ, NULL, body, arg);
+	return with(lock, NULL, EVRWLOCK_READ, NULL, body, arg);
 }
 
 struct evdeferred *
 evrwlock_with_writer(struct evrwlock *lock, evdeferred_body_fn body, void *arg)
 {
-	return evrwlock_with(lock, NULL, EVRWLOCK_WRITE, NULL, body, arg);
+	return with(lock, NULL, EVRWLOCK_WRITE, NULL, body, arg);
 }
 
 /*

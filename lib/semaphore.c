@@ -116,6 +116,10 @@ evsemaphore_with(struct evsemaphore *semaphore, struct evowner *owner,
 {
 	if (semaphore == NULL)
 		return evdefer_refuse_new_(EINVAL);
+	if (patience == NULL && body != NULL &&
+	    evlock_runs_at_once_(&semaphore->lock, MODE, must_wait_for_token))
+		return evlock_run_body_(
+		    &semaphore->lock, owner, MODE, body, arg);
 	if (evwaitqueue_check_with_(&semaphore->lock.queue, patience, body) ==
 	    -1)
 		return NULL;

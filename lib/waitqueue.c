@@ -233,7 +233,9 @@ evwaitqueue_with_(struct evwaitqueue *queue, struct evdeferred *acquired,
 	const struct evlink link = {
 	    .type = &evlink_with_, .body = body, .arg = arg};
 
-	if (acquired != NULL && evdeferred_run_with_(acquired, body, arg))
-		return acquired;
+	if (acquired != NULL && acquired->flags == EVDEFERRED_FIRED &&
+	    !evresult_is_failure_(acquired->u.result) &&
+	    evdeferred_may_run_body_(acquired->base))
+		return evdeferred_run_body_(acquired, body, arg);
 	return evwaitqueue_with_link_(queue, acquired, patience, &link);
 }

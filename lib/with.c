@@ -29,11 +29,11 @@ run_body(const struct evlink *link, struct evdeferred *d)
 const struct evlink_type evlink_with_ = {run_body, NULL};
 
 /*
- * One that nobody has yet, and that has its value: the body runs without a link.  Memory
- * for that of its end is kept meanwhile, for one that is not over by then.
+ * Without a link.  Memory for that of its end is kept while the body runs, for one that is
+ * not over by then.
  */
 
-static EVDEFER_NOINLINE_ void
+static EVDEFER_NOINLINE_ struct evdeferred *
 await_body(struct evdeferred *d, struct evresult held, struct evresult result)
 {
 	d->u.result = evresult_value(NULL);
@@ -41,10 +41,11 @@ await_body(struct evdeferred *d, struct evresult held, struct evresult result)
 	d->u.result = evresult_take_(result);
 	evdeferred_set_(d, EVDEFERRED_RUNNING);
 	evdeferred_run_on_(d);
+	return d;
 }
 
-static void
-run_body_at_once(struct evdeferred *d, evdeferred_body_fn body, void *arg)
+struct evdeferred *
+evdeferred_run_body_(struct evdeferred *d, evdeferred_body_fn body, void *arg)
 {
 	struct evdefer_base *base = d->base;
 	const struct evresult held = d->u.result;
@@ -54,23 +55,12 @@ run_body_at_once(struct evdeferred *d, evdeferred_body_fn body, void *arg)
 	evdefer_base_enter_(base);
 	result = body(arg);
 	evpool_put_(&base->links, memory);
-	if (!evresult_is_plain_(result)) {
-		await_body(d, held, result);
-		return;
-	}
+	if (!evresult_is_plain_(result))
+		return await_body(d, held, result);
 	d->u.result = result;
 	evresult_dispose(held);
 	evdefer_base_leave_(base);
-}
-
-bool
-evdeferred_run_with_(struct evdeferred *d, evdeferred_body_fn body, void *arg)
-{
-	if (d->flags != EVDEFERRED_FIRED || evresult_is_failure_(d->u.result) ||
-	    evdeferred_is_stack_full_(d) || evpool_is_empty_(&d->base->links))
-		return false;
-	run_body_at_once(d, body, arg);
-	return true;
+	return d;
 }
 
 int
