@@ -748,8 +748,8 @@ enter_quickly(struct evlock *lock, struct evowner *owner, enum evmode mode)
 	struct evdeferred *d;
 
 	evdefer_base_check_(owner->base);
-	if (!is_free_for(hold, lock) || owner->request_count > 0 ||
-	    owner->base != lock->queue.base ||
+	if (owner->base != lock->queue.base || owner->request_count > 0 ||
+	    !is_free_for(hold, lock) ||
 	    !evwaitqueue_plain_delivers_now_(&lock->queue))
 		return NULL;
 	d = evdeferred_make_(lock->queue.base, EVDEFERRED_FIRED);

@@ -24,12 +24,32 @@ take(struct evrwlock *lock, struct evowner *owner, enum evrwlock_mode mode)
 	ck_assert_int_eq(evrwlock_try(lock, owner, mode), 0);
 }
 
+/* A new lock lies where the last one was that is gone only if there is none left of what
+ * an allocator may have at hand for each thread. */
+#define AT_HAND 16
+
+static void
+fill_what_is_at_hand(int i)
+{
+	struct evrwlock *filling[AT_HAND];
+	int k;
+
+	for (k = 0; k < AT_HAND; k++)
+		filling[k] = new_lock(i);
+	for (k = 0; k < AT_HAND; k += 2)
+		evrwlock_free(filling[k]);
+	for (k = 1; k < AT_HAND; k += 2)
+		evrwlock_free(filling[k]);
+}
+
 /* Has the owner keep a hold of a lock that is gone. */
 static void
 keep_one_of_a_lock_that_is_gone(struct evowner *owner, int i)
 {
-	struct evrwlock *gone = new_lock(i);
+	struct evrwlock *gone;
 
+	fill_what_is_at_hand(i);
+	gone = new_lock(i);
 	take(gone, owner, EVRWLOCK_WRITE);
 	ck_assert_int_eq(evrwlock_release(gone, owner, EVRWLOCK_WRITE), 0);
 	evrwlock_free(gone);
@@ -174,6 +194,35 @@ START_TEST(grants_of_one_owner_on_their_way_end_in_any_order)
 	if (_i / 4 == 1)
 		end_owner(&ann);
 	evdeferred_free(d[1 - _i / 2 % 2]);
+	done();
+}
+END_TEST
+
+static struct evresult
+release_first(struct evfailure *failure, void *arg)
+{
+	(void)failure;
+	*(int *)arg = evrwlock_release(locks[0], ann, EVRWLOCK_READ);
+	return evresult_value(NULL);
+}
+
+/* What it has received it may release until its end is over. */
+START_TEST(owner_that_ends_may_release_its_last_hold)
+{
+	struct evdeferred *d;
+	int released = -1;
+
+	make(_i);
+	take(locks[1], bob, EVRWLOCK_WRITE);
+	d = evrwlock_acquire(locks[1], ann, EVRWLOCK_READ);
+	ck_assert_int_eq(
+	    evdeferred_add_errback(d, release_first, &released), 0);
+	take(locks[0], ann, EVRWLOCK_READ);
+	evowner_free(ann);
+	ann = NULL;
+	ck_assert_int_eq(released, 0);
+	lock_counts(locks[0], 0, 0, 0, 0);
+	evdeferred_free(d);
 	done();
 }
 END_TEST
@@ -387,6 +436,9 @@ main(void)
 	    tc, one_that_leaves_has_nothing_of_a_lock_that_is_gone, 0, 2);
 	tcase_add_loop_test(tc,
 	    hold_that_is_released_in_a_function_may_be_of_another_lock, 0, 4);
+
+	tcase_add_loop_test(
+	    tc, owner_that_ends_may_release_its_last_hold, 0, 2);
 
 	tc = add_case(suite, "request");
 	tcase_add_loop_test(

@@ -269,6 +269,40 @@ START_TEST(holds_are_found_where_their_table_cannot_grow)
 }
 END_TEST
 
+/* Until there is no memory for the hold of a second lock: the first is as it was. */
+START_TEST(second_lock_without_memory_leaves_the_first)
+{
+	struct evowner *crowd_of[100];
+	const int count = sizeof(crowd_of) / sizeof(crowd_of[0]);
+	int refused = -1, i;
+
+	make(0);
+	for (i = 0; i < count; i++) {
+		crowd_of[i] = new_owner(NULL);
+		ck_assert_int_eq(
+		    evrwlock_try(locks[0], crowd_of[i], EVRWLOCK_READ), 0);
+	}
+	/* The table is there then. */
+	ck_assert_int_eq(evrwlock_try(locks[1], crowd_of[0], EVRWLOCK_READ), 0);
+	for (i = 1; alloc_works() && i < count && refused == -1; i++) {
+		alloc_fail_at(1, true);
+		if (evrwlock_try(locks[1], crowd_of[i], EVRWLOCK_READ) == -1)
+			refused = i;
+		alloc_fail_at(0, false);
+	}
+	if (alloc_works()) {
+		ck_assert_int_gt(refused, 0);
+		REFUSED(evrwlock_release(
+			    locks[1], crowd_of[refused], EVRWLOCK_READ),
+		    EPERM);
+		leave(locks[0], crowd_of[refused], EVRWLOCK_READ);
+	}
+	for (i = 0; i < count; i++)
+		evowner_free(crowd_of[i]);
+	done();
+}
+END_TEST
+
 static int fire_error;
 
 static struct evresult
@@ -531,6 +565,7 @@ main(void)
 	tcase_add_loop_test(
 	    tc, fast_acquire_without_memory_enters_nothing, 0, 4);
 	tcase_add_test(tc, grants_on_their_way_without_memory_are_refused);
+	tcase_add_test(tc, second_lock_without_memory_leaves_the_first);
 	tcase_add_test(tc, holds_are_found_where_their_table_cannot_grow);
 	tcase_add_loop_test(
 	    tc, wait_of_an_owner_that_goes_is_not_the_users_to_fire, 0, 2);
