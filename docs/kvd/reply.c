@@ -102,11 +102,9 @@ add_number(struct reply *reply, char type, long long number)
 void
 reply_status(struct reply *reply, const char *text)
 {
-	char line[64];
-	int length;
-
-	length = snprintf(line, sizeof(line), "+%s\r\n", text);
-	add(reply, line, (size_t)length);
+	add(reply, "+", 1);
+	add(reply, text, strlen(text));
+	add(reply, "\r\n", 2);
 }
 
 void

@@ -55,6 +55,72 @@ refuse_memory(struct request *request)
 }
 
 /*
+ * The input.  Most of it is looked at where it lies, and given back to the buffer once
+ * for a request: that costs more than the rest.
+ */
+
+struct input {
+	struct evbuffer *buffer;
+	const char *at; /* the next bytes, in one piece */
+	size_t left;	/* so many of them */
+	size_t used;	/* before them, still in the buffer */
+};
+
+static size_t
+length_of(const struct input *input)
+{
+	return evbuffer_get_length(input->buffer) - input->used;
+}
+
+static void
+settle(struct input *input)
+{
+	evbuffer_drain(input->buffer, input->used);
+	input->used = 0;
+}
+
+/* Has so many bytes in one piece, or all that there are.  -1 without memory. */
+static int
+gather(struct input *input, size_t length)
+{
+	const size_t total = length_of(input);
+
+	if (length > total)
+		length = total;
+	if (input->left >= length && input->left > 0)
+		return 0;
+	settle(input);
+	if (length < evbuffer_get_contiguous_space(input->buffer))
+		length = evbuffer_get_contiguous_space(input->buffer);
+	input->at =
+	    (const char *)evbuffer_pullup(input->buffer, (ev_ssize_t)length);
+	input->left = input->at != NULL ? length : 0;
+	return input->at != NULL || total == 0 ? 0 : -1;
+}
+
+static void
+advance(struct input *input, size_t length)
+{
+	input->at += length;
+	input->left -= length;
+	input->used += length;
+}
+
+/* Takes so many, which there are. */
+static void
+take(struct input *input, void *bytes, size_t length)
+{
+	if (length <= input->left) {
+		memcpy(bytes, input->at, length);
+		advance(input, length);
+		return;
+	}
+	settle(input);
+	evbuffer_remove(input->buffer, bytes, length);
+	input->left = 0;
+}
+
+/*
  * Lines.  Each of the functions from here on takes one thing out of the input,
  * and is READY when it has it.
  */
@@ -62,22 +128,24 @@ refuse_memory(struct request *request)
 /* Where the next line feed is, if it is among the first max bytes.  Without it
  * the line is not READY, and BAD if it can't come there any more. */
 static enum request_status
-find_line(struct evbuffer *input, size_t max, size_t *length)
+find_line(struct input *input, size_t max, size_t *length)
 {
-	const struct evbuffer_ptr end =
-	    evbuffer_search_eol(input, NULL, NULL, EVBUFFER_EOL_LF);
+	const char *end = NULL;
 
-	if (end.pos == -1)
-		return evbuffer_get_length(input) < max ? REQUEST_INCOMPLETE
-							: REQUEST_BAD;
-	*length = (size_t)end.pos;
+	if (input->left > 0)
+		end = memchr(input->at, '\n', input->left);
+	if (end == NULL && gather(input, max) == 0 && input->left > 0)
+		end = memchr(input->at, '\n', input->left);
+	if (end == NULL)
+		return length_of(input) < max ? REQUEST_INCOMPLETE
+					      : REQUEST_BAD;
+	*length = (size_t)(end - input->at);
 	return *length < max ? REQUEST_READY : REQUEST_BAD;
 }
 
 /* A line with a count or a length, as a string without its end. */
 static enum request_status
-take_line(
-    struct request *request, struct evbuffer *input, char line[MAX_LINE + 1])
+take_line(struct request *request, struct input *input, char line[MAX_LINE + 1])
 {
 	size_t length = 0;
 
@@ -89,9 +157,9 @@ take_line(
 	case REQUEST_READY:
 		break;
 	}
-	evbuffer_remove(input, line, length + 1);
-	line[length] = '\0';
-	if (length == 0 || line[length - 1] != '\r' || strlen(line) != length)
+	take(input, line, length + 1);
+	if (length == 0 || line[length - 1] != '\r' ||
+	    memchr(line, '\0', length) != NULL)
 		return refuse(request, "a line does not end as it should");
 	line[length - 1] = '\0';
 	return REQUEST_READY;
@@ -102,14 +170,13 @@ take_line(
 static bool
 parse_number(const char *digits, size_t *number)
 {
-	const size_t length = strlen(digits);
-	unsigned long long value;
+	uint64_t value = 0;
+	size_t i;
 
-	if (length == 0 || length > MAX_DIGITS ||
-	    strspn(digits, "0123456789") != length ||
-	    (digits[0] == '0' && length > 1))
+	for (i = 0; digits[i] >= '0' && digits[i] <= '9' && i < MAX_DIGITS; i++)
+		value = value * 10 + (uint64_t)(digits[i] - '0');
+	if (i == 0 || digits[i] != '\0' || (digits[0] == '0' && i > 1))
 		return false;
-	value = strtoull(digits, NULL, 10);
 	*number = value < SIZE_MAX ? (size_t)value : SIZE_MAX;
 	return true;
 }
@@ -119,7 +186,7 @@ parse_number(const char *digits, size_t *number)
  */
 
 static enum request_status
-begin_array(struct request *request, struct evbuffer *input)
+begin_array(struct request *request, struct input *input)
 {
 	char line[MAX_LINE + 1];
 	const enum request_status status = take_line(request, input, line);
@@ -138,7 +205,7 @@ begin_array(struct request *request, struct evbuffer *input)
 }
 
 static enum request_status
-take_length(struct request *request, struct evbuffer *input)
+take_length(struct request *request, struct input *input)
 {
 	struct arguments *arguments = &request->arguments;
 	char line[MAX_LINE + 1];
@@ -163,24 +230,24 @@ take_length(struct request *request, struct evbuffer *input)
 
 /* Those that are there. */
 static enum request_status
-take_bytes(struct request *request, struct evbuffer *input)
+take_bytes(struct request *request, struct input *input)
 {
 	struct arguments *arguments = &request->arguments;
-	size_t length = evbuffer_get_length(input);
+	size_t length = length_of(input);
 
 	if (length > request->bytes_to_come)
 		length = request->bytes_to_come;
 	/* With room for the NUL that ends them. */
 	if (arguments_make_room(arguments, length + 1) == -1)
 		return refuse_memory(request);
-	evbuffer_remove(input, arguments->text + arguments->used, length);
+	take(input, arguments->text + arguments->used, length);
 	arguments->used += length;
 	request->bytes_to_come -= length;
 	return request->bytes_to_come == 0 ? REQUEST_READY : REQUEST_INCOMPLETE;
 }
 
 static enum request_status
-take_argument(struct request *request, struct evbuffer *input)
+take_argument(struct request *request, struct input *input)
 {
 	const enum request_status status = take_bytes(request, input);
 	struct arguments *arguments = &request->arguments;
@@ -188,9 +255,9 @@ take_argument(struct request *request, struct evbuffer *input)
 
 	if (status != REQUEST_READY)
 		return status;
-	if (evbuffer_get_length(input) < sizeof(end))
+	if (length_of(input) < sizeof(end))
 		return REQUEST_INCOMPLETE;
-	evbuffer_remove(input, end, sizeof(end));
+	take(input, end, sizeof(end));
 	if (memcmp(end, "\r\n", sizeof(end)) != 0)
 		return refuse(request, "an argument is longer than it says");
 	arguments->text[arguments->used++] = '\0';
@@ -233,7 +300,7 @@ split(struct request *request, char *line)
 }
 
 static enum request_status
-take_words(struct request *request, struct evbuffer *input)
+take_words(struct request *request, struct input *input)
 {
 	struct arguments *arguments = &request->arguments;
 	const size_t max = request->max < MAX_WORDS ? request->max : MAX_WORDS;
@@ -249,7 +316,7 @@ take_words(struct request *request, struct evbuffer *input)
 	}
 	if (arguments_make_room(arguments, length + 1) == -1)
 		return refuse_memory(request);
-	evbuffer_remove(input, arguments->text, length + 1);
+	take(input, arguments->text, length + 1);
 	arguments->used = length + 1;
 	arguments->text[length] = '\0';
 	if (strlen(arguments->text) != length)
@@ -281,19 +348,19 @@ request_is_begun(const struct request *request)
 }
 
 static enum request_status
-begin(struct request *request, struct evbuffer *input)
+begin(struct request *request, struct input *input)
 {
-	char first;
-
 	arguments_clear(&request->arguments);
-	if (evbuffer_copyout(input, &first, 1) != 1)
+	if (gather(input, 1) == -1)
+		return refuse_memory(request);
+	if (input->left == 0)
 		return REQUEST_INCOMPLETE;
-	return first == '*' ? begin_array(request, input)
-			    : take_words(request, input);
+	return input->at[0] == '*' ? begin_array(request, input)
+				   : take_words(request, input);
 }
 
 static enum request_status
-go_on(struct request *request, struct evbuffer *input)
+go_on(struct request *request, struct input *input)
 {
 	switch (request->place) {
 	case REQUEST_BEGIN:
@@ -307,14 +374,16 @@ go_on(struct request *request, struct evbuffer *input)
 }
 
 enum request_status
-request_next(struct request *request, struct evbuffer *input)
+request_next(struct request *request, struct evbuffer *buffer)
 {
+	struct input input = {.buffer = buffer};
 	enum request_status status;
 
 	if (request->error[0] != '\0')
 		return REQUEST_BAD;
 	do
-		status = go_on(request, input);
+		status = go_on(request, &input);
 	while (status == REQUEST_READY && request_is_begun(request));
+	settle(&input);
 	return status;
 }
