@@ -118,7 +118,7 @@ START_TEST(free_inside_own_link_before_a_late_result)
 {
 	struct evdeferred *d = fresh();
 
-	evdeferred_add_errback(d, free_and_fire, d);
+	ck_assert_int_eq(evdeferred_add_errback(d, free_and_fire, d), 0);
 	evdeferred_cancel(d);
 }
 END_TEST
