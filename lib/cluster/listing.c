@@ -156,15 +156,16 @@ ask(struct listing *listing, bool list, const char *path, take_fn take)
 {
 	struct evwire *wire = listing->cluster->wire;
 	struct evwire_request *request = &listing->request;
-	int result = -1;
+	int result;
 
 	listing->take = take;
-	if (wire != NULL)
-		result = list ? wire->type->list(wire, path, false, request)
-			      : wire->type->get(wire, path, request);
+	result = list ? wire->type->list(wire, path, false, request)
+		      : wire->type->get(wire, path, request);
 	listing->pending = result == 0;
 	if (!listing->pending)
-		fail_listing(listing, ENOTCONN, "no server is reached");
+		fail_listing(listing, errno,
+		    errno == ENOTCONN ? "no server is reached"
+				      : strerror(errno));
 }
 
 static void
