@@ -313,9 +313,11 @@ mix_process(const struct process *process)
 static void
 mix_faults(const struct world_faults *left)
 {
-	mix(left->cancels | left->losses << 8 | left->cuts << 16);
-	mix(left->stops | left->ends << 8 | left->thirds << 16);
-	mix(left->deletions | left->reaps << 8 | world.robbed << 16);
+	mix((uint64_t)left->cancels | (uint64_t)left->losses << 8 |
+	    (uint64_t)left->cuts << 16 | (uint64_t)left->stops << 24);
+	mix((uint64_t)left->ends | (uint64_t)left->thirds << 8 |
+	    (uint64_t)left->deletions << 16 | (uint64_t)left->reaps << 24);
+	mix((uint64_t)world.robbed);
 }
 
 uint64_t
