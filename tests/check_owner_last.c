@@ -420,6 +420,45 @@ START_TEST(bodies_in_bodies_all_run)
 }
 END_TEST
 
+static struct waiter late;
+
+/* Releases where the stack is full of deliveries. */
+static struct evresult
+release_deep(void *value, void *arg)
+{
+	const int depth = (int)(intptr_t)arg;
+	struct evdeferred *next;
+
+	if (depth == 16) {
+		ck_assert_int_eq(
+		    evrwlock_release(locks[0], ann, EVRWLOCK_WRITE), 0);
+		ck_assert_int_eq(late.granted, 0);
+		return evresult_value(NULL);
+	}
+	next = evdeferred_new(base, NULL, NULL);
+	evdeferred_add_callback(
+	    next, release_deep, (void *)(intptr_t)(depth + 1));
+	evdeferred_callback(next, value);
+	evdeferred_detach(next);
+	return evresult_value(NULL);
+}
+
+START_TEST(grant_is_delivered_when_the_stack_is_not_full_any_more)
+{
+	struct waiter first;
+
+	make(1);
+	get(&first, locks[0], ann, EVRWLOCK_WRITE);
+	request(&late, locks[0], bob, EVRWLOCK_WRITE);
+	release_deep(NULL, (void *)0);
+	ck_assert_int_eq(late.granted, 1);
+	ck_assert_int_eq(evrwlock_release(locks[0], bob, EVRWLOCK_WRITE), 0);
+	evdeferred_free(first.d);
+	evdeferred_free(late.d);
+	done();
+}
+END_TEST
+
 int
 main(void)
 {
@@ -445,6 +484,8 @@ main(void)
 	    tc, grants_of_one_owner_on_their_way_end_in_any_order, 0, 8);
 	tcase_add_loop_test(
 	    tc, grant_that_is_kept_leaves_room_for_others, 0, 4);
+	tcase_add_test(
+	    tc, grant_is_delivered_when_the_stack_is_not_full_any_more);
 
 	tc = add_case(suite, "body");
 	tcase_add_loop_test(

@@ -142,28 +142,32 @@ public:
 	deferred
 	add_callback(F &&f) &&
 	{
-		return std::move(add_callback(std::forward<F>(f)));
+		add_callback(std::forward<F>(f));
+		return std::move(*this);
 	}
 
 	template <class F>
 	deferred
 	add_errback(F &&f) &&
 	{
-		return std::move(add_errback(std::forward<F>(f)));
+		add_errback(std::forward<F>(f));
+		return std::move(*this);
 	}
 
 	template <class F>
 	deferred
 	add_both(F &&f) &&
 	{
-		return std::move(add_both(std::forward<F>(f)));
+		add_both(std::forward<F>(f));
+		return std::move(*this);
 	}
 
 	template <class Rep, class Period>
 	deferred
 	add_timeout(std::chrono::duration<Rep, Period> duration) &&
 	{
-		return std::move(add_timeout(duration));
+		add_timeout(duration);
+		return std::move(*this);
 	}
 
 	/** What f() has returned, as a result.  For what calls functions for C. */
