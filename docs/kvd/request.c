@@ -110,6 +110,8 @@ advance(struct input *input, size_t length)
 static void
 take(struct input *input, void *bytes, size_t length)
 {
+	if (length == 0)
+		return; /* there may be no memory at all */
 	if (length <= input->left) {
 		memcpy(bytes, input->at, length);
 		advance(input, length);
