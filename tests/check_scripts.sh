@@ -310,6 +310,32 @@ if command -v git > /dev/null 2>&1; then
 	cp "$tmp/dist/.tarball-version" .
 	version_is 1.2.0.dev3
 fi
+#
+# What the witness of the members of a cluster makes of one that is stopped
+#
+
+# A line that it wrote before, and that came when it went on, is no sign that it ran.
+if command -v python3 > /dev/null 2>&1; then
+	cat > "$tmp/stopped.py" << 'END'
+import sys
+sys.path.insert(0, sys.argv[1])
+from witness import Witness
+
+for gap in True, False:
+    witness = Witness(lambda text: None)
+    witness.feed("a", "1.0 grant 1 lock w 5 -")
+    witness.feed("b", "5.0 grant 1 lock w 6 -")
+    witness.look(6.0)
+    witness.feed("a", "1.5 look 1 ok 1")
+    witness.feed("a", "7.0 gap 1.6" if gap else "7.0 look 1 ok 1")
+    witness.look(8.0)
+    assert len(witness.violations) == (0 if gap else 1), witness.violations
+END
+	run env PYTHONDONTWRITEBYTECODE=1 python3 "$tmp/stopped.py" \
+	    "$top/tests/cluster"
+	expect 'witness: a stopped member is told from one that ran' \
+	    is "$status" 0
+fi
 if [ -e "$top/.git" ]; then
 	sh "$top/build-aux/history" "$top" > "$out"
 	expect 'AUTHORS has all of the history' \

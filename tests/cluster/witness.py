@@ -117,7 +117,8 @@ class Witness:
 
     def judge(self, at, member, what, words):
         for hold in self.holds_of(member):
-            if hold.overtaken is not None:
+            # What it had on its tongue when it was stopped says nothing of later.
+            if hold.overtaken is not None and at >= hold.overtaken:
                 self.explain(at, hold, what, words)
         handler = getattr(self, "on_" + what, None)
         if handler:
