@@ -130,19 +130,23 @@ take(struct input *input, void *bytes, size_t length)
 /* Where the next line feed is, if it is among the first max bytes.  Without it
  * the line is not READY, and BAD if it can't come there any more. */
 static enum request_status
-find_line(struct input *input, size_t max, size_t *length)
+find_line(struct request *request, struct input *input, size_t max,
+    size_t *length, const char *too_long)
 {
 	const char *end = NULL;
 
 	if (input->left > 0)
 		end = memchr(input->at, '\n', input->left);
-	if (end == NULL && gather(input, max) == 0 && input->left > 0)
+	if (end == NULL && gather(input, max) == -1)
+		return refuse_memory(request);
+	if (end == NULL && input->left > 0)
 		end = memchr(input->at, '\n', input->left);
-	if (end == NULL)
-		return length_of(input) < max ? REQUEST_INCOMPLETE
-					      : REQUEST_BAD;
+	if (end == NULL && length_of(input) < max)
+		return REQUEST_INCOMPLETE;
+	if (end == NULL || (size_t)(end - input->at) >= max)
+		return refuse(request, too_long);
 	*length = (size_t)(end - input->at);
-	return *length < max ? REQUEST_READY : REQUEST_BAD;
+	return REQUEST_READY;
 }
 
 /* A line with a count or a length, as a string without its end. */
@@ -150,15 +154,11 @@ static enum request_status
 take_line(struct request *request, struct input *input, char line[MAX_LINE + 1])
 {
 	size_t length = 0;
+	const enum request_status status = find_line(request, input, MAX_LINE,
+	    &length, "too long a line for a count or length");
 
-	switch (find_line(input, MAX_LINE, &length)) {
-	case REQUEST_INCOMPLETE:
-		return REQUEST_INCOMPLETE;
-	case REQUEST_BAD:
-		return refuse(request, "too long a line for a count or length");
-	case REQUEST_READY:
-		break;
-	}
+	if (status != REQUEST_READY)
+		return status;
 	take(input, line, length + 1);
 	if (length == 0 || line[length - 1] != '\r' ||
 	    memchr(line, '\0', length) != NULL)
@@ -307,15 +307,11 @@ take_words(struct request *request, struct input *input)
 	struct arguments *arguments = &request->arguments;
 	const size_t max = request->max < MAX_WORDS ? request->max : MAX_WORDS;
 	size_t length = 0;
+	const enum request_status status =
+	    find_line(request, input, max, &length, "too long a line of words");
 
-	switch (find_line(input, max, &length)) {
-	case REQUEST_INCOMPLETE:
-		return REQUEST_INCOMPLETE;
-	case REQUEST_BAD:
-		return refuse(request, "too long a line of words");
-	case REQUEST_READY:
-		break;
-	}
+	if (status != REQUEST_READY)
+		return status;
 	if (arguments_make_room(arguments, length + 1) == -1)
 		return refuse_memory(request);
 	take(input, arguments->text, length + 1);
