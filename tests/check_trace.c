@@ -17,7 +17,7 @@
  */
 
 static struct {
-	char text[2 << 20];
+	char text[4 << 20];
 	size_t length;
 	size_t calls;
 	int error; /* with which it fails */
@@ -485,34 +485,46 @@ START_TEST(readers_of_one_lock_end_one_by_one)
 }
 END_TEST
 
-/* Their bars stand in one small table: two of one lock that differ by the mode alone, and
- * two of different locks, are in one place of it again and again. */
-START_TEST(holds_of_one_owner_are_told_from_each_other)
+/* Their bars stand in one small table.  Two that differ by the mode alone, by the owner
+ * or by the lock are in one place of it again and again: the owners are others each time,
+ * since whether two modes meet is a matter of their owner. */
+START_TEST(holds_that_meet_in_the_table_are_told_from_each_other)
 {
-	struct evowner *owner = evowner_new(base, NULL);
-	struct evrwlock *locks[600];
+	enum { ROUNDS = 1000 };
+	static struct evrwlock *locks[ROUNDS];
+	static struct evowner *owners[ROUNDS + 1];
 	int i;
 
-	ck_assert_ptr_nonnull(owner);
+	for (i = 0; i <= ROUNDS; i++)
+		ck_assert_ptr_nonnull(owners[i] = evowner_new(base, NULL));
 	begin_trace(0);
-	for (i = 0; i < 600; i++) {
+	for (i = 0; i < ROUNDS; i++) {
 		locks[i] = new_lock(0);
 		ck_assert_int_eq(
-		    evrwlock_try(locks[i], owner, EVRWLOCK_WRITE), 0);
+		    evrwlock_try(locks[i], owners[i], EVRWLOCK_WRITE), 0);
 		ck_assert_int_eq(
-		    evrwlock_try(locks[i], owner, EVRWLOCK_READ), 0);
+		    evrwlock_try(locks[i], owners[i], EVRWLOCK_READ), 0);
 		ck_assert_int_eq(
-		    evrwlock_release(locks[i], owner, EVRWLOCK_WRITE), 0);
+		    evrwlock_release(locks[i], owners[i], EVRWLOCK_WRITE), 0);
 		ck_assert_int_eq(
-		    evrwlock_release(locks[i], owner, EVRWLOCK_READ), 0);
+		    evrwlock_try(locks[i], owners[i + 1], EVRWLOCK_READ), 0);
+		ck_assert_int_eq(
+		    evrwlock_release(locks[i], owners[i], EVRWLOCK_READ), 0);
+		if (i > 0)
+			ck_assert_int_eq(evrwlock_release(locks[i - 1],
+					     owners[i], EVRWLOCK_READ),
+			    0);
 	}
+	ck_assert_int_eq(
+	    evrwlock_release(locks[i - 1], owners[i], EVRWLOCK_READ), 0);
 	end_trace();
 	check_nesting();
-	ck_assert_int_eq(BEGINS, 2400);
-	ck_assert_int_eq(ENDS, 2400);
-	for (i = 0; i < 600; i++)
+	ck_assert_int_eq(BEGINS, 6 * ROUNDS);
+	ck_assert_int_eq(ENDS, 6 * ROUNDS);
+	for (i = 0; i < ROUNDS; i++)
 		evrwlock_free(locks[i]);
-	evowner_free(owner);
+	for (i = 0; i <= ROUNDS; i++)
+		evowner_free(owners[i]);
 }
 END_TEST
 
@@ -906,7 +918,8 @@ main(void)
 	tcase_add_loop_test(tc, an_upgrade_stands_beside_its_hold, 0, 2);
 	tcase_add_test(tc, names_may_be_anything);
 	tcase_add_loop_test(tc, readers_of_one_lock_end_one_by_one, 0, 2);
-	tcase_add_test(tc, holds_of_one_owner_are_told_from_each_other);
+	tcase_add_test(
+	    tc, holds_that_meet_in_the_table_are_told_from_each_other);
 	tcase_add_test(tc, deferreds_are_traced_if_asked_for);
 
 	tc = add_case(suite, "writing");
