@@ -60,6 +60,59 @@ autotools_project() {
 		autoreconf --install && ./configure && make check
 }
 
+# prints EXPECTED PROGRAM: it runs, and that is what it prints.
+prints() {
+	[ "$("$2")" = "$1" ]
+}
+
+# README's program, built by each of the ways in which others find the library.
+quickstart='reader before    100 +  0 = 100
+without the lock  60 +  0 = 60
+reader after      60 + 40 = 100'
+
+cmake_project() {
+	cmake -S "$sources/cmake" -B cmake -DSOURCES="$sources" \
+		-DEXAMPLES="$docdir/docs/examples" -DCOROUTINES="$coroutines" \
+		-Devdefer_DIR="$libdir/cmake/evdefer" &&
+		cmake --build cmake && prints "$quickstart" cmake/quickstart &&
+		for program in inside quickstart_cxx; do
+			[ ! -x "cmake/$program" ] ||
+				prints "$quickstart" "cmake/$program" || exit 1
+		done &&
+		for program in cluster cluster_inside; do
+			[ ! -x "cmake/$program" ] || "cmake/$program" || exit 1
+		done
+}
+
+# cmake_refuses DIR MESSAGE ARGUMENTS: find_package(evdefer ARGUMENTS) says why not.
+cmake_refuses() {
+	rm -rf refused && mkdir refused && cat >refused/CMakeLists.txt <<-END
+	cmake_minimum_required(VERSION 3.13)
+	project(refused C)
+	find_package(evdefer $3 REQUIRED)
+	END
+	! cmake -S refused -B refused/build -Devdefer_DIR="$1" >refused.log 2>&1 ||
+		return 1
+	cat refused.log
+	tr -s ' \n' ' ' <refused.log | grep -q "$2"
+}
+
+cmake_refusals() {
+	# As where the locks of machines were not built.
+	mkdir -p "without/$(basename "$libdir")/cmake" &&
+		cp -R "$libdir/cmake/evdefer" "$libdir"/libevdefer.* \
+			"without/$(basename "$libdir")/cmake" &&
+		mv without/*/cmake/libevdefer.* without/* &&
+		rm -f without/*/cmake/evdefer/evdefer-cluster.cmake || return 1
+	without=$(cd without/*/cmake/evdefer && pwd)
+	cmake_refuses "$libdir/cmake/evdefer" 'version: 0' 999 &&
+		cmake_refuses "$libdir/cmake/evdefer" 'version: 0' 0.1 &&
+		cmake_refuses "$libdir/cmake/evdefer" 'no component orchard' \
+			'COMPONENTS orchard' &&
+		cmake_refuses "$without" 'libevdefer-cluster is not installed' \
+			'0.2 COMPONENTS cluster'
+}
+
 # Built where the client of the servers is.
 # shellcheck disable=SC2046
 cluster() {
@@ -115,11 +168,19 @@ fi
 try cplusplus
 if echo '#include <coroutine>' | $CXX -std=c++20 -fsyntax-only -x c++ - \
 	2>/dev/null; then
+	coroutines=yes
 	try coroutines
 else
+	coroutines=no
 	echo "installcheck: coroutines: left out, the compiler has none"
 fi
 try autotools_project
+if command -v cmake >/dev/null; then
+	try cmake_project
+	try cmake_refusals
+else
+	echo "installcheck: cmake_project: left out, there is no cmake"
+fi
 try evlock
 if [ -f "$libdir/pkgconfig/evdefer-cluster.pc" ]; then
 	try cluster
