@@ -69,7 +69,8 @@ last_line_is()
 # Help
 #
 
-for script in "$top"/bootstrap "$top"/build-aux/history "$top"/build-aux/version \
+for script in "$top"/bootstrap "$top"/build-aux/abi/interface \
+    "$top"/build-aux/history "$top"/build-aux/version \
     "$top"/docs/man/make-links "$top"/tests/run* "$top"/tests/check_*.sh \
     "$top"/tests/counts/run "$top"/tests/explore/mutants.sh \
     "$top"/tests/failing/run "$top"/tests/fuzz/run \
