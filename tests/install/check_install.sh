@@ -84,6 +84,14 @@ cmake_project() {
 		done
 }
 
+# By pkg-config; check_wrap.sh has the other way.
+meson_project() {
+	mkdir meson && cp "$sources/meson/meson.build" \
+		"$docdir/docs/examples/quickstart.c" meson &&
+		meson setup meson meson/build && meson compile -C meson/build &&
+		prints "$quickstart" meson/build/quickstart
+}
+
 # cmake_refuses DIR MESSAGE ARGUMENTS: find_package(evdefer ARGUMENTS) says why not.
 cmake_refuses() {
 	rm -rf refused && mkdir refused && cat >refused/CMakeLists.txt <<-END
@@ -180,6 +188,11 @@ if command -v cmake >/dev/null; then
 	try cmake_refusals
 else
 	echo "installcheck: cmake_project: left out, there is no cmake"
+fi
+if command -v meson >/dev/null; then
+	try meson_project
+else
+	echo "installcheck: meson_project: left out, there is no meson"
 fi
 try evlock
 if [ -f "$libdir/pkgconfig/evdefer-cluster.pc" ]; then
