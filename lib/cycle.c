@@ -183,14 +183,15 @@ count_all(struct search *search, struct evlock *lock)
 {
 	const struct evrequest *granted;
 	const struct evlist *node;
+	const struct evhold *hold;
 
 	lock->seen = search->number;
 	lock->seen_modes = 0;
 	reset(lock);
-	for (node = lock->holders.next;
-	     node != &lock->holders && !is_decided(search); node = node->next)
-		count_holder(
-		    EVLIST_ELEMENT(node, const struct evhold, lock_node));
+	for (hold = evhold_first_inside_(lock);
+	     hold != NULL && !is_decided(search);
+	     hold = evhold_next_inside_(hold))
+		count_holder(hold);
 	for (node = lock->queue.granted.next;
 	     node != &lock->queue.granted && !is_decided(search);
 	     node = node->next) {
@@ -215,9 +216,9 @@ find_holders(struct search *search, const struct evrequest *request)
 	if ((modes & ~lock->seen_modes) == 0)
 		return;
 	lock->seen_modes |= modes;
-	for (node = lock->holders.next;
-	     node != &lock->holders && !is_decided(search); node = node->next) {
-		hold = EVLIST_ELEMENT(node, const struct evhold, lock_node);
+	for (hold = evhold_first_inside_(lock);
+	     hold != NULL && !is_decided(search);
+	     hold = evhold_next_inside_(hold)) {
 		if (is_inside_in(hold, modes) && may_wait_for(request, hold))
 			find(search, hold->owner, request, true);
 	}

@@ -21,27 +21,34 @@ struct evhold {
 	/* NULL if nothing is left of it but its own request. */
 	struct evowner *owner;
 	struct evlock *lock;
+	/* In whose list of holders it is, or NULL.  It enters that when its owner enters
+	 * the lock, and mostly stays when the owner leaves, for the next time. */
+	struct evlock *listed;
+	struct evtrail *trails;
 	/* Does not count what has been granted after a wait, until it is
 	 * delivered. */
 	struct evcounts inside;
 	struct evcounts received; /* of these, known to the owner */
-	struct evlist lock_node;  /* in lock->holders while it is inside */
 	struct evrequest own;	  /* as long as no other is needed */
+	struct evlist lock_node;  /* in listed->holders */
 	struct evlist owner_node; /* in owner->holds */
 	struct evhold *next;	  /* in the hash table */
 	/* Requests by their state, the oldest first. */
 	struct evlist waiting[EVMODES_WAITING];
 	/* Or lent, taken or kept since.  Its own is here only since then. */
 	struct evlist delivered;
-	struct evtrail *trails;
 };
+
+/* Enough for most, so that nothing can fail that puts a hold into the table. */
+#define EVHOLDS_FIRST_SIZE 64
 
 /* The holds of a base, and its requests. */
 struct evholds {
 	struct evdefer_base_part part;
 	struct evhold **buckets;
-	size_t size; /* a power of two, or 0 */
+	size_t size; /* a power of two */
 	size_t count;
+	struct evhold *first_buckets[EVHOLDS_FIRST_SIZE];
 	struct evpool pool;
 	struct evpool requests;
 	uint64_t searches;   /* for cycles, so far */
@@ -62,6 +69,9 @@ struct evhold *evhold_new_(struct evlock *lock, struct evowner *owner);
 /* Frees a hold if nothing is left of it, unless its owner keeps it. */
 void evhold_tidy_(struct evhold *hold);
 
+/* From now on the owner, which goes, keeps none. */
+void evhold_keep_none_(struct evowner *owner);
+
 /* Frees one that has no owner any more, nor a request. */
 void evhold_put_(struct evholds *holds, struct evhold *hold);
 
@@ -81,8 +91,10 @@ bool evhold_is_waiting_(const struct evhold *hold);
 static inline void
 evhold_enter_(struct evhold *hold, enum evmode mode)
 {
-	if (!evhold_is_inside_(hold))
+	if (hold->listed == NULL) {
+		hold->listed = hold->lock;
 		evlist_append_(&hold->lock->holders, &hold->lock_node);
+	}
 	hold->inside.of[mode]++;
 }
 
@@ -90,9 +102,15 @@ static inline void
 evhold_exit_(struct evhold *hold, enum evmode mode)
 {
 	hold->inside.of[mode]--;
-	if (!evhold_is_inside_(hold))
-		evlist_take_out_(&hold->lock_node);
 }
+
+/* Go through the holds that are inside a lock; NULL at the end.  Those that have left
+ * since are taken out of the list. */
+struct evhold *evhold_first_inside_(const struct evlock *lock);
+struct evhold *evhold_next_inside_(const struct evhold *hold);
+
+/* The lock goes. */
+void evhold_forget_lock_(struct evlock *lock);
 
 /* With debugging: where the owner has asked for what it has entered by now.  NULL stands
  * for a try, which is still under way. */

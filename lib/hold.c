@@ -6,7 +6,6 @@
 #include "owner-internal.h"
 #include "trail-internal.h"
 
-#define FIRST_SIZE 64
 #define ALIGNED_SIZE ((sizeof(struct evhold) + 63) / 64 * 64)
 
 static size_t
@@ -35,8 +34,15 @@ insert(struct evholds *holds, struct evhold *hold)
 	*first = hold;
 }
 
+static void
+free_buckets(const struct evholds *holds, struct evhold **buckets)
+{
+	if (buckets != holds->first_buckets)
+		free(buckets);
+}
+
 /* Makes room for one more.  A table that cannot grow only gets slower. */
-static int
+static void
 grow_table(struct evholds *holds)
 {
 	struct evhold **old = holds->buckets, **buckets, *hold;
@@ -44,22 +50,19 @@ grow_table(struct evholds *holds)
 	size_t i;
 
 	if (holds->count < old_size)
-		return 0;
-	holds->size = old_size > 0 ? 2 * old_size : FIRST_SIZE;
-	buckets = calloc(holds->size, sizeof(struct evhold *));
-	if (buckets == NULL) {
-		holds->size = old_size;
-		return old_size > 0 ? 0 : evdefer_refuse_(ENOMEM);
-	}
+		return;
+	buckets = calloc(2 * old_size, sizeof(struct evhold *));
+	if (buckets == NULL)
+		return;
 	holds->buckets = buckets;
+	holds->size = 2 * old_size;
 	for (i = 0; i < old_size; i++) {
 		while ((hold = old[i]) != NULL) {
 			old[i] = hold->next;
 			insert(holds, hold);
 		}
 	}
-	free(old);
-	return 0;
+	free_buckets(holds, old);
 }
 
 static void
@@ -67,6 +70,8 @@ init_holds(struct evdefer_base_part *part)
 {
 	struct evholds *holds = EVLIST_ELEMENT(part, struct evholds, part);
 
+	holds->buckets = holds->first_buckets;
+	holds->size = EVHOLDS_FIRST_SIZE;
 	/* What is used most lies in two lines of the cache. */
 	evpool_init_(&holds->pool, ALIGNED_SIZE);
 	evpool_init_(&holds->requests, sizeof(struct evrequest));
@@ -79,7 +84,7 @@ destroy_holds(struct evdefer_base_part *part)
 
 	evpool_destroy_(&holds->requests);
 	evpool_destroy_(&holds->pool);
-	free(holds->buckets);
+	free_buckets(holds, holds->buckets);
 }
 
 struct evholds *
@@ -106,17 +111,20 @@ evhold_look_up_(const struct evlock *lock, const struct evowner *owner)
 	return hold;
 }
 
-/* The last one of its owner, when another takes its place. */
-static int
-put_into_table(struct evhold *hold)
+/* That of an owner, which is like the others from now on.  NULL if there is none. */
+static struct evhold *
+put_last_into_table(struct evowner *owner)
 {
-	struct evholds *holds = hold->owner->table;
+	struct evholds *holds = owner->table;
+	struct evhold *last = owner->last;
 
-	if (grow_table(holds) == -1)
-		return -1;
-	insert(holds, hold);
+	if (last == NULL)
+		return NULL;
+	grow_table(holds);
+	insert(holds, last);
 	holds->count++;
-	return 0;
+	owner->last = NULL;
+	return last;
 }
 
 static void
@@ -139,6 +147,7 @@ make_hold(struct evowner *owner)
 	if (hold == NULL)
 		return NULL;
 	hold->owner = owner;
+	hold->listed = NULL;
 	hold->inside = hold->received = (struct evcounts){{0}};
 	hold->trails = NULL;
 	evrequest_init_(&hold->own, owner->table, true);
@@ -154,17 +163,22 @@ make_hold(struct evowner *owner)
 static struct evhold *
 replace_last(struct evowner *owner)
 {
-	struct evhold *last = owner->last;
+	struct evhold *hold = make_hold(owner);
 
-	if (last != NULL && put_into_table(last) == -1)
+	if (hold == NULL)
 		return NULL;
-	owner->last = make_hold(owner);
-	if (owner->last != NULL)
-		return owner->last;
-	if (last != NULL)
-		take_from_table(last);
-	owner->last = last;
-	return NULL;
+	put_last_into_table(owner);
+	owner->last = hold;
+	return hold;
+}
+
+/* It is not inside. */
+static void
+unlist(struct evhold *hold)
+{
+	if (hold->listed != NULL)
+		evlist_take_out_(&hold->lock_node);
+	hold->listed = NULL;
 }
 
 struct evhold *
@@ -174,8 +188,10 @@ evhold_new_(struct evlock *lock, struct evowner *owner)
 
 	if (hold == NULL || !evhold_is_idle_(hold))
 		hold = replace_last(owner);
-	if (hold != NULL)
-		hold->lock = lock;
+	if (hold == NULL)
+		return NULL;
+	unlist(hold);
+	hold->lock = lock;
 	return hold;
 }
 
@@ -213,6 +229,7 @@ drop_hold(struct evhold *hold)
 	struct evholds *holds = hold->owner->table;
 
 	evlist_remove_(&hold->owner_node);
+	unlist(hold);
 	if (hold->own.refs == 0) {
 		evhold_put_(holds, hold);
 		return;
@@ -232,11 +249,52 @@ evhold_tidy_(struct evhold *hold)
 	}
 	if (evhold_is_kept_(hold))
 		return;
-	if (hold == hold->owner->last)
-		hold->owner->last = NULL;
-	else
-		take_from_table(hold);
+	take_from_table(hold);
 	drop_hold(hold);
+}
+
+void
+evhold_keep_none_(struct evowner *owner)
+{
+	struct evhold *last = put_last_into_table(owner);
+
+	if (last != NULL)
+		evhold_tidy_(last);
+}
+
+/* Behind a node of the list. */
+static struct evhold *
+find_inside(const struct evlock *lock, const struct evlist *node)
+{
+	struct evhold *hold;
+
+	while (node->next != &lock->holders) {
+		hold = EVLIST_ELEMENT(node->next, struct evhold, lock_node);
+		if (evhold_is_inside_(hold))
+			return hold;
+		unlist(hold);
+	}
+	return NULL;
+}
+
+struct evhold *
+evhold_first_inside_(const struct evlock *lock)
+{
+	return find_inside(lock, &lock->holders);
+}
+
+struct evhold *
+evhold_next_inside_(const struct evhold *hold)
+{
+	return find_inside(hold->lock, &hold->lock_node);
+}
+
+void
+evhold_forget_lock_(struct evlock *lock)
+{
+	while (!evlist_empty_(&lock->holders))
+		unlist(EVLIST_ELEMENT(
+		    lock->holders.next, struct evhold, lock_node));
 }
 
 void

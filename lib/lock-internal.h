@@ -102,7 +102,7 @@ struct evlock {
 	uint32_t last_ticket;
 	uint64_t cancelled;	/* so far */
 	size_t longest_queue;	/* so far */
-	struct evlist holders;	/* holds of owners that are inside */
+	struct evlist holders;	/* holds of owners that are, or were, inside */
 	struct evlist blockers; /* requests, see cycle.c */
 	struct evtrail *trails; /* of those without an owner */
 	uint64_t seen;		/* by the search in cycle.c, */

@@ -88,14 +88,13 @@ static void
 tell_of_holders(struct telling *telling)
 {
 	const struct evlock *lock = telling->lock;
-	const struct evlist *node = lock->holders.next;
+	const struct evhold *hold = evhold_first_inside_(lock);
 	enum evmode mode;
 	int i;
 
-	for (i = 0; i < EVSTATEMENT_NAMES && node != &lock->holders; i++) {
-		tell_of_hold(telling,
-		    EVLIST_ELEMENT(node, const struct evhold, lock_node));
-		node = node->next;
+	for (i = 0; i < EVSTATEMENT_NAMES && hold != NULL; i++) {
+		tell_of_hold(telling, hold);
+		hold = evhold_next_inside_(hold);
 	}
 	for (mode = EVMODE_READ; mode < EVMODES; mode++)
 		tell_of_those(telling, mode, NULL, lock->sides[mode].anonymous,

@@ -51,13 +51,12 @@ evrwlock_fail_watchers_(struct evrwlock *lock)
 static struct evrequest *
 find_hopeless(const struct evlock *lock)
 {
-	const struct evlist *node, *waiting;
+	const struct evlist *waiting;
 	const struct evhold *hold;
 	enum evmode mode;
 
-	for (node = lock->holders.next; node != &lock->holders;
-	     node = node->next) {
-		hold = EVLIST_ELEMENT(node, const struct evhold, lock_node);
+	for (hold = evhold_first_inside_(lock); hold != NULL;
+	     hold = evhold_next_inside_(hold)) {
 		for (mode = EVMODE_READ; mode < EVMODES_WAITING; mode++) {
 			waiting = &hold->waiting[mode];
 			if (!evlist_empty_(waiting))

@@ -7,7 +7,8 @@
 #include "hold-internal.h"
 
 struct evowner {
-	struct evhold *last; /* that was made; maybe idle, and maybe NULL */
+	/* That was made; maybe idle.  NULL before that, and once it is freed. */
+	struct evhold *last;
 	struct evlist holds;
 	struct evlist requests; /* not delivered */
 	size_t request_count;
@@ -37,7 +38,7 @@ evhold_is_idle_(const struct evhold *hold)
 static inline bool
 evhold_is_kept_(const struct evhold *hold)
 {
-	return hold == hold->owner->last && !hold->owner->freed;
+	return hold == hold->owner->last;
 }
 
 /* NULL, or an idle one, if they have nothing to do with each other. */

@@ -106,9 +106,7 @@ evowner_free(struct evowner *owner)
 	evdefer_base_check_(base);
 	owner->freed = true;
 	take_back_delivered(owner);
-	/* From here on none that is idle is kept. */
-	if (owner->last != NULL)
-		evhold_tidy_(owner->last);
+	evhold_keep_none_(owner);
 	stop_waiting(owner);
 	while (!evlist_empty_(&owner->holds))
 		give_all_back(EVLIST_ELEMENT(

@@ -732,12 +732,14 @@ new_hold(struct evlock *lock, struct evowner *owner)
 	return hold;
 }
 
-/* Has the last hold of the owner nothing to do, nor its request? */
+/* May an owner enter a lock where nobody has to wait, with its last hold, whose request
+ * has nothing to do?  Who only reads may not become upgradable. */
 static inline bool
-is_free_for(const struct evhold *hold, const struct evlock *lock)
+is_free_for(
+    const struct evhold *hold, const struct evlock *lock, enum evmode mode)
 {
-	return hold != NULL && hold->lock == lock && hold->own.refs == 0 &&
-	       !evhold_is_inside_(hold);
+	return hold != NULL && hold->listed == lock && hold->own.refs == 0 &&
+	       (mode != EVMODE_UPGRADABLE || !evhold_is_inside_(hold));
 }
 
 /* NULL if more has to be asked. */
@@ -748,15 +750,13 @@ enter_quickly(struct evlock *lock, struct evowner *owner, enum evmode mode)
 	struct evdeferred *d;
 
 	evdefer_base_check_(owner->base);
-	if (owner->base != lock->queue.base || owner->request_count > 0 ||
-	    !is_free_for(hold, lock) ||
+	if (owner->request_count > 0 || !is_free_for(hold, lock, mode) ||
 	    !evwaitqueue_plain_delivers_now_(&lock->queue))
 		return NULL;
 	d = evdeferred_make_(lock->queue.base, EVDEFERRED_FIRED);
 	begin_request(&hold->own, hold, mode, EVREQUEST_DELIVERED);
 	d->u.result = evresult_of_kind_(EVRESULT_GRANT, &hold->own.grant);
-	hold->inside.of[mode] = 1;
-	evlist_append_(&lock->holders, &hold->lock_node);
+	hold->inside.of[mode]++;
 	evlock_enter_(lock, mode);
 	return d;
 }
@@ -921,8 +921,7 @@ is_received_last(
 	const struct evhold *last = owner->last;
 
 	return last != NULL && last->lock == lock &&
-	       last->received.of[mode] > 0 && last->trails == NULL &&
-	       !owner->freed;
+	       last->received.of[mode] > 0 && last->trails == NULL;
 }
 
 /* Without a frame where that is so. */
@@ -932,8 +931,7 @@ evlock_release_(struct evlock *lock, struct evowner *owner, enum evmode mode)
 	struct evhold *hold = owner->last;
 
 	evdefer_base_check_(owner->base);
-	if (owner->base != lock->queue.base ||
-	    !is_received_last(owner, lock, mode))
+	if (!is_received_last(owner, lock, mode))
 		return release_slowly(lock, owner, mode);
 	hold->received.of[mode]--;
 	evhold_exit_(hold, mode);

@@ -31,6 +31,7 @@ destroy_lock(struct evwaitqueue *queue)
 
 	if (lock->lock.source != NULL)
 		evsource_detach_(lock->lock.source);
+	evhold_forget_lock_(&lock->lock);
 	free(lock->lock.name);
 	free(lock->lock.trails);
 	free(lock);

@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 
+#include "hold-internal.h"
 #include "semaphore-internal.h"
 #include "statement-internal.h"
 
@@ -50,6 +51,7 @@ destroy_semaphore(struct evwaitqueue *queue)
 	struct evsemaphore *semaphore =
 	    EVLIST_ELEMENT(queue, struct evsemaphore, lock.queue);
 
+	evhold_forget_lock_(&semaphore->lock);
 	free(semaphore->lock.trails);
 	free(semaphore->lock.name);
 	free(semaphore);

@@ -151,6 +151,68 @@ START_TEST(search_for_cycles_passes_by_the_hold_of_a_lock_that_is_gone)
 }
 END_TEST
 
+/* Ann has left the lock that cid waits for, so that cid does not wait for her. */
+START_TEST(search_for_cycles_passes_by_one_that_has_left)
+{
+	struct waiter ann_waits, cid_waits;
+
+	make(_i);
+	take(locks[1], ann, EVRWLOCK_UPGRADABLE);
+	take(locks[1], cid, EVRWLOCK_READ);
+	take(locks[0], ann, EVRWLOCK_READ);
+	take(locks[0], bob, EVRWLOCK_READ);
+	leave(locks[0], ann, EVRWLOCK_READ);
+	request(&ann_waits, locks[1], ann, EVRWLOCK_WRITE);
+	request(&cid_waits, locks[0], cid, EVRWLOCK_WRITE);
+	settle();
+	ck_assert_int_eq(ann_waits.ended + cid_waits.ended, 0);
+	leave(locks[0], bob, EVRWLOCK_READ);
+	leave(locks[0], cid, EVRWLOCK_WRITE);
+	leave(locks[1], cid, EVRWLOCK_READ);
+	ck_assert_int_eq(ann_waits.granted, 1);
+	/* She is known again where she comes again. */
+	take(locks[0], ann, EVRWLOCK_READ);
+	take(locks[2], cid, EVRWLOCK_WRITE);
+	free_waiters(&cid_waits, 1);
+	request(&cid_waits, locks[0], cid, EVRWLOCK_WRITE);
+	free_waiters(&ann_waits, 1);
+	request(&ann_waits, locks[2], ann, EVRWLOCK_READ);
+	settle();
+	ck_assert_int_eq(ann_waits.failed, EDEADLK);
+	leave(locks[0], ann, EVRWLOCK_READ);
+	leave(locks[0], cid, EVRWLOCK_WRITE);
+	leave(locks[2], cid, EVRWLOCK_WRITE);
+	leave(locks[1], ann, EVRWLOCK_WRITE);
+	leave(locks[1], ann, EVRWLOCK_UPGRADABLE);
+	free_waiters(&ann_waits, 1);
+	free_waiters(&cid_waits, 1);
+	done();
+}
+END_TEST
+
+/* The hold that is at hand is not for that. */
+START_TEST(one_that_reads_may_read_again_and_not_become_upgradable)
+{
+	struct waiter waiters[3];
+
+	make(_i);
+	get(&waiters[0], locks[0], ann, EVRWLOCK_READ);
+	get(&waiters[1], locks[0], ann, EVRWLOCK_READ);
+	lock_counts(locks[0], 2, 0, 0, 0);
+	request(&waiters[2], locks[0], ann, EVRWLOCK_UPGRADABLE);
+	settle();
+	ck_assert_int_eq(waiters[2].failed, EDEADLK);
+	lock_counts(locks[0], 2, 0, 0, 0);
+	leave(locks[0], ann, EVRWLOCK_READ);
+	leave(locks[0], ann, EVRWLOCK_READ);
+	free_waiters(waiters, 3);
+	get(&waiters[0], locks[0], ann, EVRWLOCK_UPGRADABLE);
+	leave(locks[0], ann, EVRWLOCK_UPGRADABLE);
+	free_waiters(waiters, 1);
+	done();
+}
+END_TEST
+
 /* Bob leaves, since he waits for nothing, and has a token for ann. */
 START_TEST(one_that_leaves_has_nothing_of_a_lock_that_is_gone)
 {
@@ -469,6 +531,10 @@ main(void)
 	tcase_add_loop_test(tc, mutex_has_nothing_of_a_lock_that_is_gone, 0, 2);
 	tcase_add_loop_test(
 	    tc, lock_of_another_base_has_nothing_of_one_that_is_gone, 0, 2);
+	tcase_add_loop_test(
+	    tc, search_for_cycles_passes_by_one_that_has_left, 0, 2);
+	tcase_add_loop_test(
+	    tc, one_that_reads_may_read_again_and_not_become_upgradable, 0, 2);
 	tcase_add_loop_test(tc,
 	    search_for_cycles_passes_by_the_hold_of_a_lock_that_is_gone, 0, 2);
 	tcase_add_loop_test(

@@ -556,6 +556,35 @@ START_TEST(first_are_named_and_all_are_counted)
 }
 END_TEST
 
+/* Who has left is not told of, nor is anybody inside left out for it. */
+START_TEST(those_that_have_left_are_not_named)
+{
+	struct evrwlock *lock = evrwlock_new(base, 0);
+	struct evowner *owners[100];
+	int i;
+
+	meet();
+	for (i = 0; i < 100; i++) {
+		owners[i] = new_owner("gone");
+		evrwlock_try(lock, owners[i], EVRWLOCK_READ);
+	}
+	evrwlock_try(lock, alice, EVRWLOCK_READ);
+	for (i = 0; i < 100; i++)
+		evrwlock_release(lock, owners[i], EVRWLOCK_READ);
+	take_text();
+	ck_assert_ptr_null(strstr(reader.text, "gone"));
+	ck_assert_ptr_nonnull(strstr(reader.text, "\"alice\": read\n"));
+	/* One that comes again is. */
+	evrwlock_try(lock, owners[0], EVRWLOCK_READ);
+	take_text();
+	ck_assert_ptr_nonnull(strstr(reader.text, "\"gone\": read\n"));
+	for (i = 0; i < 100; i++)
+		evowner_free(owners[i]);
+	part();
+	evrwlock_free(lock);
+}
+END_TEST
+
 START_TEST(first_that_were_granted_are_named)
 {
 	struct evrwlock *lock = evrwlock_new(base, 0);
@@ -671,6 +700,7 @@ report_suite(void)
 	tcase = add_case(suite, "names");
 	tcase_add_test(tcase, odd_names_are_written_so_that_nothing_breaks);
 	tcase_add_test(tcase, name_may_be_longer_than_a_page);
+	tcase_add_test(tcase, those_that_have_left_are_not_named);
 	tcase_add_test(tcase, first_are_named_and_all_are_counted);
 	tcase_add_test(tcase, first_that_were_granted_are_named);
 	tcase_add_test(tcase, order_of_asking_outlasts_tickets);
