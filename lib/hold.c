@@ -264,7 +264,7 @@ evhold_keep_none_(struct evowner *owner)
 
 /* Behind a node of the list. */
 static struct evhold *
-find_inside(const struct evlock *lock, const struct evlist *node)
+look_for_inside(const struct evlock *lock, const struct evlist *node)
 {
 	struct evhold *hold;
 
@@ -280,13 +280,13 @@ find_inside(const struct evlock *lock, const struct evlist *node)
 struct evhold *
 evhold_first_inside_(const struct evlock *lock)
 {
-	return find_inside(lock, &lock->holders);
+	return look_for_inside(lock, &lock->holders);
 }
 
 struct evhold *
 evhold_next_inside_(const struct evhold *hold)
 {
-	return find_inside(hold->lock, &hold->lock_node);
+	return look_for_inside(hold->lock, &hold->lock_node);
 }
 
 void
