@@ -21,6 +21,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include <event2/event.h>
 #include <evdefer.h>
@@ -31,6 +32,7 @@
 #define UNDER_WAY 6
 #define WARM_UP 100
 #define BLOCKS 100 /* of a million */
+#define READ_LOCKS 8
 
 /* One after the other, without a word for what has failed: it does not here. */
 struct side {
@@ -75,10 +77,24 @@ median(uint64_t *times, size_t count)
 }
 
 static void
+line_is_there(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd;
+	(void)what;
+	(void)arg;
+	event_base_loopbreak(loop);
+}
+
+/* From the loop: what was released goes back meanwhile, and the session lives on. */
+static void
 wait_for_line(void)
 {
 	char line[16];
 
+	if (event_base_once(
+		loop, STDIN_FILENO, EV_READ, line_is_there, NULL, NULL) == -1)
+		die("standard input");
+	event_base_dispatch(loop);
 	if (fgets(line, sizeof(line), stdin) == NULL)
 		exit(1);
 }
@@ -148,12 +164,12 @@ open_side(unsigned flags)
 }
 
 static struct evrwlock *
-other_lock(struct evcluster *cluster)
+other_lock(struct evcluster *cluster, size_t number)
 {
 	struct evrwlock *lock;
 	char other[80];
 
-	snprintf(other, sizeof(other), "%s-other", name);
+	snprintf(other, sizeof(other), "%s-%zu", name, number);
 	lock = evrwlock_new_in_cluster(cluster, other, 0);
 	if (lock == NULL)
 		die(other);
@@ -211,7 +227,7 @@ static void
 writes(size_t count)
 {
 	struct side side = open_side(0);
-	struct evrwlock *locks[2] = {side.lock, other_lock(side.cluster)};
+	struct evrwlock *locks[2] = {side.lock, other_lock(side.cluster, 1)};
 	uint64_t *times = new_times(count), begun;
 	size_t i;
 
@@ -230,7 +246,7 @@ writes(size_t count)
 }
 
 /* A writer asks, so that a right to read that was kept is given back, and gives up as soon
- * as that is sent. */
+ * as that is sent: at once, or when what the lock had under way is answered. */
 static void
 recall(struct evrwlock *lock)
 {
@@ -239,12 +255,10 @@ recall(struct evrwlock *lock)
 	if (d == NULL)
 		die("acquire");
 	event_base_loop(loop, EVLOOP_NONBLOCK);
+	while (evrwlock_get_token(lock) != 0)
+		event_base_loop(loop, EVLOOP_ONCE);
 	evdeferred_cancel(d);
 	evdeferred_free(d);
-	if (evrwlock_get_token(lock) != 0) {
-		errno = EBUSY;
-		die("the right is kept");
-	}
 }
 
 static void
@@ -255,26 +269,30 @@ read_once(struct evrwlock *lock)
 	recall(lock);
 }
 
-/* The same between two locks. */
+/* Round by many: what gives a right to read back is that one in here gets in line to write,
+ * and he leaves it again meanwhile. */
 static void
 reads(size_t count)
 {
 	struct side side = open_side(0);
-	struct evrwlock *locks[2] = {side.lock, other_lock(side.cluster)};
+	struct evrwlock *locks[READ_LOCKS] = {side.lock};
 	uint64_t *times = new_times(count), begun;
 	size_t i;
 
+	for (i = 1; i < READ_LOCKS; i++)
+		locks[i] = other_lock(side.cluster, i);
 	for (i = 0; i < WARM_UP; i++)
-		read_once(locks[i % 2]);
+		read_once(locks[i % READ_LOCKS]);
 	ready();
 	for (i = 0; i < count; i++) {
 		begun = now();
-		read_once(locks[i % 2]);
+		read_once(locks[i % READ_LOCKS]);
 		times[i] = now() - begun;
 	}
 	printf("%.1f\n", median(times, count) / 1000);
 	free(times);
-	evrwlock_free(locks[1]);
+	for (i = 1; i < READ_LOCKS; i++)
+		evrwlock_free(locks[i]);
 	close_side(side);
 }
 
