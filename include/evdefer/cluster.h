@@ -28,6 +28,10 @@
  * Debian's client library, libzookeeper_st, has no TLS: where the way to the servers is
  * not your own, put stunnel or WireGuard around it.  It is not proof against allocations
  * that fail within itself; the rest of this library is.
+ *
+ * Servers from release 3.6.0 on without the fix of ZOOKEEPER-4537 (Debian 12 has them) now
+ * and then leave a change lying until another request comes, where few use them.  Then a
+ * wait takes until the next probe of a session: a sixth of its timeout at most.
  */
 #ifndef EVDEFER_CLUSTER_H
 #define EVDEFER_CLUSTER_H

@@ -26,6 +26,7 @@ void evmessages_find_(struct evseat *seat);
 void evmessages_make_root_(struct evseat *seat);
 void evmessages_open_(struct evseat *seat);
 void evmessages_line_up_(struct evseat *seat);
+void evmessages_step_up_(struct evseat *seat);
 void evmessages_join_(struct evseat *seat);
 void evmessages_step_down_(struct evseat *seat);
 void evmessages_look_(struct evseat *seat, enum evseat_view view);

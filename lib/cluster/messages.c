@@ -228,23 +228,42 @@ evmessages_open_(struct evseat *seat)
 }
 
 /* It looks at once, which saves a way there and back. */
-void
-evmessages_line_up_(struct evseat *seat)
+static void
+send_line_up(struct evseat *seat, const char *left)
 {
 	const struct who who = describe_process();
 	struct evwire *wire = seat->cluster->wire;
 	char prefix[EVNAMES_NODE], path[EVNAMES_PATH];
+	const struct evwire_line_up line_up = {.parent = seat->path,
+	    .prefix = path,
+	    .data = who.text,
+	    .left = left};
 
-	begin(seat, EVSEAT_LINE_UP);
 	seat->looking = EVSEAT_TO_WRITE;
 	own_name(seat, 'w', prefix);
 	path_of(seat, "", prefix, path);
 	strcat(path, "-");
-	count_sent(seat, wire->type->line_up(
-			     wire, seat->path, path, who.text, &seat->change));
+	count_sent(seat, wire->type->line_up(wire, &line_up, &seat->change));
 	list_line(seat, false);
 	list_readers(seat);
 	end_sending(seat);
+}
+
+void
+evmessages_line_up_(struct evseat *seat)
+{
+	begin(seat, EVSEAT_LINE_UP);
+	send_line_up(seat, NULL);
+}
+
+void
+evmessages_step_up_(struct evseat *seat)
+{
+	char left[EVNAMES_PATH];
+
+	begin(seat, EVSEAT_STEP_UP);
+	path_of_reader(seat, left);
+	send_line_up(seat, left);
 }
 
 static void
@@ -420,7 +439,9 @@ take_token(struct evseat *seat, const struct evwire_answer *answer)
 static void
 take_change(struct evseat *seat, const struct evwire_answer *answer)
 {
-	if (seat->step == EVSEAT_LINE_UP)
+	if (seat->step == EVSEAT_STEP_UP)
+		seat->reads = false;
+	if (seat->step == EVSEAT_LINE_UP || seat->step == EVSEAT_STEP_UP)
 		take_place(seat, answer);
 	else if (seat->step == EVSEAT_JOIN)
 		seat->reader_token = answer->zxid;

@@ -27,6 +27,8 @@
  *
  * It keeps the right to read until somebody wants to write, and has itself told who comes.
  * The right to write it gives back when its last writer has left, or its turn is over.
+ * If it is one in here who wants to write, it gives back the right to read in the same go
+ * as it gets in line.
  * From writing it steps down to reading in one go, too, if somebody in here reads.
  *
  * If the connection is lost, what was under way may have been done, or not, or may be done
@@ -102,12 +104,22 @@ give_back_writer(struct evseat *seat)
 	evmessages_remove_writer_(seat);
 }
 
+static bool
+steps_up(const struct evseat *seat)
+{
+	return wants_to_write(seat) && !seat->writes && !seat->discarded &&
+	       seat->ready && seat->member;
+}
+
 static void
 give_back_reader(struct evseat *seat)
 {
 	if (seat->right == EVRIGHT_READ)
 		evseat_lower_right_(seat, EVRIGHT_NONE);
-	evmessages_remove_reader_(seat);
+	if (steps_up(seat))
+		evmessages_step_up_(seat);
+	else
+		evmessages_remove_reader_(seat);
 }
 
 /* False: there was nothing to give back. */
@@ -125,14 +137,15 @@ give_back(struct evseat *seat)
 	return true;
 }
 
-/* The loop calls again if more is to be said. */
+/* What is to be said then is said from the loop, when those may have left already who are
+ * let in. */
 static void
 take_right(struct evseat *seat, enum evright right)
 {
 	seat->right = right;
 	seat->token =
 	    right == EVRIGHT_WRITE ? seat->writer_token : seat->reader_token;
-	evmessages_watch_own_(seat);
+	evseat_look_soon_(seat);
 	evseat_set_right_(seat, right);
 }
 
@@ -255,10 +268,10 @@ go_on(struct evseat *seat)
 		evmessages_find_(seat);
 		return;
 	}
-	if (!is_watching_own(seat))
-		evmessages_watch_own_(seat);
 	if (give_back(seat) || !evseat_is_wanted_(seat))
 		return;
+	if (!is_watching_own(seat))
+		evmessages_watch_own_(seat);
 	if (seat->need.right == EVRIGHT_NONE && !seat->reads)
 		return;
 	if (!seat->ready || !seat->member)
@@ -381,6 +394,14 @@ finish_look(struct evseat *seat)
 	evseat_set_right_(seat, seat->right);
 }
 
+static void
+finish_line_up(struct evseat *seat)
+{
+	if (!seat->reads)
+		seat->recalled = false;
+	finish_look(seat);
+}
+
 /* The node is not there, of which the token was to be. */
 static void
 finish_get_token(struct evseat *seat)
@@ -438,7 +459,9 @@ finish_with_answer(struct evseat *seat, enum evseat_step step)
 		finish_make_root(seat);
 	else if (step == EVSEAT_JOIN || step == EVSEAT_STEP_DOWN)
 		finish_join(seat, step == EVSEAT_STEP_DOWN);
-	else if (step == EVSEAT_LINE_UP || step == EVSEAT_LOOK)
+	else if (step == EVSEAT_LINE_UP || step == EVSEAT_STEP_UP)
+		finish_line_up(seat);
+	else if (step == EVSEAT_LOOK)
 		finish_look(seat);
 	else if (step == EVSEAT_GET_TOKEN)
 		finish_get_token(seat);
@@ -520,7 +543,7 @@ take_change(struct evseat *seat, const char *path)
 		if (step != EVSEAT_REMOVE_WRITER && step != EVSEAT_STEP_DOWN)
 			lose_own(seat, &seat->writes);
 	} else if (seat->reads && evmessages_is_own_reader_(seat, path)) {
-		if (step != EVSEAT_REMOVE_READER)
+		if (step != EVSEAT_REMOVE_READER && step != EVSEAT_STEP_UP)
 			lose_own(seat, &seat->reads);
 	} else {
 		forget_what_was_seen(seat);

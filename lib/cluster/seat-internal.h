@@ -20,6 +20,7 @@ enum evseat_step {
 	EVSEAT_MAKE_ROOT, /* one part of it */
 	EVSEAT_OPEN,	  /* makes the nodes of the lock, and its own */
 	EVSEAT_LINE_UP,	  /* to write */
+	EVSEAT_STEP_UP,	  /* the same, from having the right to read */
 	EVSEAT_JOIN,	  /* those that read */
 	EVSEAT_STEP_DOWN, /* from writing to reading */
 	EVSEAT_LOOK,	  /* who is there */

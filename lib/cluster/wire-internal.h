@@ -55,6 +55,14 @@ struct evwire_answer {
 	size_t length;
 };
 
+/* What a line_up is to do: it creates an ephemeral node whose name is prefix and a number
+ * that grows (10 digits, or a minus and more once it runs over), and sets the data of
+ * parent, so that its version is another one. */
+struct evwire_line_up {
+	const char *parent, *prefix, *data;
+	const char *left; /* this one it removes; or NULL */
+};
+
 /* What a join is to do.  Without left, the two conditions are to hold; with left, that node
  * is removed in the same go instead. */
 struct evwire_join {
@@ -113,13 +121,10 @@ struct evwire_type {
 	int (*create)(struct evwire *wire, const char *path,
 	    enum evwire_kind kind, const char *data,
 	    struct evwire_request *request);
-	/* In one: creates an ephemeral node whose name is prefix and a number that grows
-	 * (10 digits, or a minus and more once it runs over), and sets the data of
-	 * parent, so that its version is another one. */
-	int (*line_up)(struct evwire *wire, const char *parent,
-	    const char *prefix, const char *data,
+	/* These two do all in one, or nothing of it. */
+	int (*line_up)(struct evwire *wire,
+	    const struct evwire_line_up *line_up,
 	    struct evwire_request *request);
-	/* All in one, or nothing of it. */
 	int (*join)(struct evwire *wire, const struct evwire_join *join,
 	    struct evwire_request *request);
 	int (*remove)(struct evwire *wire, const char *path,

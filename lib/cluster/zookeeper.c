@@ -471,19 +471,24 @@ send_create(struct evwire *wire, const char *path, enum evwire_kind kind,
 }
 
 static int
-send_line_up(struct evwire *wire, const char *parent, const char *prefix,
-    const char *data, struct evwire_request *request)
+send_line_up(struct evwire *wire, const struct evwire_line_up *line_up,
+    struct evwire_request *request)
 {
 	struct pending *pending = new_pending(wire, request);
-	zoo_op_t ops[2];
+	zoo_op_t ops[3];
+	int count = 0;
 
 	if (pending == NULL)
 		return -1;
-	zoo_create_op_init(&ops[0], prefix, data, (int)strlen(data),
-	    acl_of(pending), ZOO_EPHEMERAL_SEQUENTIAL, pending->created,
+	if (line_up->left != NULL)
+		zoo_delete_op_init(&ops[count++], line_up->left, -1);
+	zoo_create_op_init(&ops[count++], line_up->prefix, line_up->data,
+	    (int)strlen(line_up->data), acl_of(pending),
+	    ZOO_EPHEMERAL_SEQUENTIAL, pending->created,
 	    sizeof(pending->created));
-	zoo_set_op_init(&ops[1], parent, "", 0, -1, &pending->stat);
-	return sent(pending, zoo_amulti(handle_of(pending), 2, ops,
+	zoo_set_op_init(
+	    &ops[count++], line_up->parent, "", 0, -1, &pending->stat);
+	return sent(pending, zoo_amulti(handle_of(pending), count, ops,
 				 pending->results, answer_change, pending));
 }
 

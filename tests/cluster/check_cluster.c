@@ -304,7 +304,49 @@ START_TEST(who_reads_after_it_has_written_does_not_look)
 }
 END_TEST
 
-/* A writer of its own has had the right given back, and has not lined up. */
+START_TEST(who_has_read_lines_up_in_the_same_go)
+{
+	struct waiter r, w;
+	struct party a;
+	unsigned long removals;
+
+	open_party(&a, "x");
+	enter(&r, &a, READ);
+	ck_assert_int_eq(leave_it(&r, &a), 0);
+	removals = fake->sent[FAKE_REMOVE];
+	want_it(&w, &a, WRITE);
+	ck_assert_uint_eq(fake->wires[a.n].queued, 3);
+	ck_assert_int_eq(fake->wires[a.n].queue[0].op, FAKE_LINE_UP);
+	fake_run(fake);
+	check_inside(&w);
+	ck_assert_uint_eq(fake_count(fake, "/evdefer/x/r/r-"), 0);
+	ck_assert_uint_eq(fake->sent[FAKE_REMOVE], removals);
+	ck_assert_int_eq(leave_it(&w, &a), 0);
+	end_party(&a);
+}
+END_TEST
+
+/* Then nothing of that go is done, and it comes to write all the same. */
+START_TEST(the_node_of_who_has_read_is_gone_as_it_lines_up)
+{
+	struct waiter r, w;
+	struct party a;
+
+	open_party(&a, "x");
+	enter(&r, &a, READ);
+	ck_assert_int_eq(leave_it(&r, &a), 0);
+	want_it(&w, &a, WRITE);
+	fake_delete(fake, fake_find_like(fake, "/evdefer/x/r/r-")->path);
+	fake_run(fake);
+	check_inside(&w);
+	ck_assert_uint_eq(fake_count(fake, "/evdefer/x/w-"), 1);
+	ck_assert_int_eq(leave_it(&w, &a), 0);
+	end_party(&a);
+	ck_assert_uint_eq(fake_count(fake, "/evdefer/x/w-"), 0);
+}
+END_TEST
+
+/* A writer of its own has lined up, and left. */
 START_TEST(who_reads_again_does_not_look)
 {
 	struct waiter r, w;
@@ -646,6 +688,8 @@ main(void)
 	tcase_add_test(tc, nothing_is_sent_under_a_kept_right_to_read);
 	tcase_add_test(tc, a_kept_right_to_read_is_recalled);
 	tcase_add_test(tc, who_reads_after_it_has_written_does_not_look);
+	tcase_add_test(tc, who_has_read_lines_up_in_the_same_go);
+	tcase_add_test(tc, the_node_of_who_has_read_is_gone_as_it_lines_up);
 	tcase_add_test(tc, who_reads_again_does_not_look);
 	tcase_add_test(tc, who_came_to_write_meanwhile_is_seen);
 	tcase_add_test(tc, who_was_in_line_beside_it_is_not_forgotten);

@@ -192,16 +192,23 @@ get(struct client *c, const char *path)
 }
 
 static struct reply
-line_up(struct client *c, const char *parent, const char *prefix)
+step_up(
+    struct client *c, const char *left, const char *parent, const char *prefix)
 {
+	const struct evwire_line_up line_up = {parent, prefix, "me", left};
 	struct reply reply;
 
 	ck_assert_int_eq(
-	    c->wire->type->line_up(c->wire, parent, prefix, "me", to(&reply)),
-	    0);
+	    c->wire->type->line_up(c->wire, &line_up, to(&reply)), 0);
 	fake_run(fake);
 	ck_assert_int_ne(reply.came, 0);
 	return reply;
+}
+
+static struct reply
+line_up(struct client *c, const char *parent, const char *prefix)
+{
+	return step_up(c, NULL, parent, prefix);
 }
 
 static struct reply
@@ -329,6 +336,29 @@ START_TEST(numbers_run_over)
 	    line_up(&a, "/l", "/l/d-").created, "/l/d--2147483648");
 	fake_set_counter(fake, "/l", -5);
 	ck_assert_str_eq(line_up(&a, "/l", "/l/d-").created, "/l/d--000000005");
+	end_client(&a);
+}
+END_TEST
+
+START_TEST(who_leaves_and_lines_up_does_both_or_nothing)
+{
+	struct client a;
+	struct reply reply;
+
+	start_client(&a);
+	create(&a, "/l", EVWIRE_CONTAINER);
+	ck_assert_int_eq(
+	    step_up(&a, "/l/none", "/l", "/l/w-").error, EVWIRE_NO_NODE);
+	ck_assert_int_eq(fake_find(fake, "/l")->version, 0);
+	create(&a, "/l/r", EVWIRE_EPHEMERAL);
+	ck_assert_int_eq(
+	    step_up(&a, "/l/r", "/none", "/none/w-").error, EVWIRE_NO_NODE);
+	ck_assert_ptr_nonnull(fake_find(fake, "/l/r"));
+	reply = step_up(&a, "/l/r", "/l", "/l/w-");
+	ck_assert_int_eq(reply.error, EVWIRE_OK);
+	ck_assert_str_eq(reply.created, "/l/w-0000000001");
+	ck_assert_uint_eq(reply.zxid, fake_find(fake, "/l")->mzxid);
+	ck_assert_ptr_null(fake_find(fake, "/l/r"));
 	end_client(&a);
 }
 END_TEST
@@ -695,6 +725,7 @@ main(void)
 	tcase_add_test(tc, nodes_come_and_go);
 	tcase_add_test(tc, numbers_count_all_children);
 	tcase_add_test(tc, numbers_run_over);
+	tcase_add_test(tc, who_leaves_and_lines_up_does_both_or_nothing);
 	tcase_add_test(tc, a_join_is_done_whole_or_not_at_all);
 	tcase_add_test(tc, a_watch_tells_once_before_what_shows_it);
 	tcase_add_test(tc, a_watch_tells_that_a_node_is_there_or_is_not);

@@ -84,13 +84,13 @@ struct fake_request {
 	char path
 	    [TREE_PATH]; /* join: of the new node; line_up: up to the number */
 	char other[TREE_PATH]; /* line_up: the parent; join: beside */
-	char left[TREE_PATH];  /* join: checked, or what is left */
+	char left[TREE_PATH];  /* what is left; join: or checked */
 	char there[TREE_PATH]; /* join: what is checked as well */
 	char data[TREE_DATA];
 	enum evwire_kind kind;
 	int32_t version;
 	bool watch;
-	bool leaves;  /* join: left is removed */
+	bool leaves;  /* left is removed */
 	bool private; /* what is created is for its creator alone */
 	bool executed;
 	enum evwire_error error;

@@ -174,6 +174,9 @@ line_up(const struct work *work, struct fake_request *request)
 	enum evwire_error error;
 	size_t length;
 
+	error = request->leaves ? add_remove(work, request->left) : EVWIRE_OK;
+	if (error != EVWIRE_OK)
+		return error;
 	if (parent == NULL)
 		return EVWIRE_NO_NODE;
 	length = strlen(request->path);

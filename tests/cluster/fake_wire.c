@@ -451,16 +451,19 @@ wire_create(struct evwire *wire, const char *path, enum evwire_kind kind,
 }
 
 static int
-wire_line_up(struct evwire *wire, const char *parent, const char *prefix,
-    const char *data, struct evwire_request *request)
+wire_line_up(struct evwire *wire, const struct evwire_line_up *line_up,
+    struct evwire_request *request)
 {
 	struct fake_request *sent =
-	    send_op(wire, FAKE_LINE_UP, prefix, request);
+	    send_op(wire, FAKE_LINE_UP, line_up->prefix, request);
 
 	if (sent == NULL)
 		return -1;
-	fake_text(sent->other, TREE_PATH, parent);
-	fake_text(sent->data, TREE_DATA, data);
+	sent->leaves = line_up->left != NULL;
+	if (sent->leaves)
+		fake_text(sent->left, TREE_PATH, line_up->left);
+	fake_text(sent->other, TREE_PATH, line_up->parent);
+	fake_text(sent->data, TREE_DATA, line_up->data);
 	return 0;
 }
 

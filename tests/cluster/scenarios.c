@@ -111,6 +111,8 @@ start_at_the_last_number(void)
 	{what ": both write", start_idle, {"w", "w"}, faults},                 \
 	    {what ": one writes, one reads", start_idle, {"w", "r"}, faults},  \
 	    {what ": both read", start_idle, {"r", "r"}, faults},              \
+	    {what ": one that has read writes", start_both_read, {"w", ""},    \
+		faults},                                                       \
 	{                                                                      \
 		what ": one writes, one goes from writing to reading",         \
 		    start_idle, {"w", "d"}, faults                             \

@@ -374,12 +374,26 @@ send_join(struct evwire *wire, const struct call *call,
 }
 
 static int
+send_line_up(struct evwire *wire, const struct call *call,
+    struct evwire_request *request)
+{
+	char texts[3][128];
+	const struct evwire_line_up line_up = {
+	    .parent = full(call->path, texts[0], 128),
+	    .prefix = full(call->other, texts[1], 128),
+	    .data = data_of(call),
+	    .left = full(call->left, texts[2], 128)};
+
+	return wire->type->line_up(wire, &line_up, request);
+}
+
+static int
 send_call(struct evwire *wire, const struct call *call,
     struct evwire_request *request)
 {
 	const struct evwire_type *type = wire->type;
 	const char *data = data_of(call);
-	char path[128], other[128];
+	char path[128];
 
 	full(call->path, path, sizeof(path));
 	switch (call->kind) {
@@ -394,8 +408,7 @@ send_call(struct evwire *wire, const struct call *call,
 	case CREATE:
 		return type->create(wire, path, call->node, data, request);
 	case LINE_UP:
-		return type->line_up(wire, path,
-		    full(call->other, other, sizeof(other)), data, request);
+		return send_line_up(wire, call, request);
 	case JOIN:
 		return send_join(wire, call, request);
 	case REMOVE:
@@ -628,6 +641,18 @@ join(void)
 }
 
 static void
+step_up(void)
+{
+	one(A, CALL(CREATE, "/s"));
+	one(A, CALL(CREATE, "/s/x"));
+	one(B, CALL(LIST, "/s", .watch = true));
+	one(B, CALL(EXISTS, "/s/x", .watch = true));
+	one(A, CALL(LINE_UP, "/s", .other = "/s/w-", .left = "/s/x"));
+	one(A, CALL(LINE_UP, "/s", .other = "/s/w-", .left = "/s/x"));
+	one(B, CALL(LIST, "/s"));
+}
+
+static void
 lose_and_end(void)
 {
 	one(B, CALL(LIST, "/l/r", .watch = true));
@@ -684,7 +709,8 @@ any_call(int32_t *versions)
 		    .data = path);
 	case 5:
 		++*versions;
-		return CALL(LINE_UP, "/x", .other = "/x/w-");
+		return CALL(LINE_UP, "/x", .other = "/x/w-",
+		    .left = dice(3) == 0 ? path : NULL);
 	case 6:
 		return CALL(JOIN, "/x", .off = *versions - (int32_t)dice(2),
 		    .there = dice(4) == 0 ? path : "/x", .beside = "/x/r",
@@ -737,6 +763,7 @@ run_script(void)
 	watch_and_be_told();
 	line_up();
 	join();
+	step_up();
 	lose_and_end();
 	be_private();
 }
