@@ -315,6 +315,62 @@ if command -v git > /dev/null 2>&1; then
 	version_is 1.2.0.dev3
 fi
 #
+# Debian's changelog, from that of a tarball
+#
+
+mkdir -p "$tmp/tarball/build-aux/debian"
+cd "$tmp/tarball" || exit 1
+cp "$top/build-aux/version" build-aux
+cp "$top/build-aux/debian/control" "$top/build-aux/debian/changelog-from" \
+    build-aux/debian
+cat > ChangeLog << 'END'
+What changed.
+
+1.2.0 (unreleased)
+
+ Locks
+  o Better in a way that takes a line that is longer than those that Debian likes to see,
+    and one more.
+ Eyes
+  o Seen.
+
+1.1.0 (2001-02-03)
+
+  o The first.
+
+The commits since 1.1.0:
+
+2001-03-05  Ada  <ada@example.org>
+
+    * Not of the releases
+2001-03-04  Ada  <ada@example.org>
+END
+maintainer=$(sed -n 's/^Maintainer: //p' build-aux/debian/control)
+cat > "$tmp/expected" << END
+evdefer (1.2.0~dev7-1) unstable; urgency=medium
+
+  [ Locks ]
+  * Better in a way that takes a line that is longer than those that Debian
+    likes to see, and one more.
+
+  [ Eyes ]
+  * Seen.
+
+ -- $maintainer  Mon, 05 Mar 2001 00:00:00 +0000
+
+evdefer (1.1.0-1) unstable; urgency=medium
+
+  * The first.
+
+ -- $maintainer  Sat, 03 Feb 2001 00:00:00 +0000
+END
+echo 1.2.0.dev7 > .tarball-version
+if date -u -d 2001-02-03 > "$out" 2>&1; then
+	run sh build-aux/debian/changelog-from .
+	expect 'changelog-from: as Debian has it' cmp "$tmp/expected" "$out"
+fi
+
+#
 # What the witness of the members of a cluster makes of one that is stopped
 #
 
