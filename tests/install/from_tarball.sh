@@ -69,9 +69,9 @@ self=$(cd "$(dirname "$0")" && pwd)/$(basename "$0")
 work=$(mktemp -d)
 trap 'chmod -R u+w "$work"; rm -rf "$work"' EXIT
 tar -xf "$1" -C "$work"
-commands_without "$work/bin"
-cd "$work"/*/
+commands_without "$work/commands"
+cd "$work"/evdefer-*/
 # Make's are those of the tree.
 unset MAKEFLAGS MFLAGS MAKELEVEL
-PATH=$work/bin without_network "$self" --inside
+PATH=$work/commands without_network "$self" --inside
 say "all passed"
