@@ -55,6 +55,26 @@ def number(x):
     return "%.1f" % x if x >= 10 else "%.2f" % x
 
 
+def load(path, works):
+    """The figures that a page of ours has: of each their minimum, median and maximum."""
+    keys = {work.title: [] for work in works}
+    for work in works:
+        keys[work.title].append(work.key)
+    figures, key = {}, None
+    with open(path) as page:
+        page = page.read()
+    for line in page.split("| work | by |", 1)[1].splitlines()[2:]:
+        cells = [cell.strip() for cell in line.split("|")[1:-1]]
+        if not cells:
+            break
+        title, name, middle, low, high, _ = cells
+        # Works of the same title stand in their order.
+        key = keys[title].pop(0) if title else key
+        figures[key, name] = [
+            float(x.replace(",", "")) for x in (low, middle, high)]
+    return figures
+
+
 def ratio(x):
     return "%.3f" % x if x < 0.3 else "%.2f" % x
 
