@@ -71,7 +71,9 @@ trap 'chmod -R u+w "$work"; rm -rf "$work"' EXIT
 tar -xf "$1" -C "$work"
 commands_without "$work/commands"
 cd "$work"/evdefer-*/
-# Make's are those of the tree.
-unset MAKEFLAGS MFLAGS MAKELEVEL
+# Those of the make that runs this are of another tree.
+unset MFLAGS MAKELEVEL
+MAKEFLAGS=-j$(nproc)
+export MAKEFLAGS
 PATH=$work/commands without_network "$self" --inside
 say "all passed"
