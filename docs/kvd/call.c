@@ -306,7 +306,7 @@ call_start(struct call *call)
 	call->arguments = &call->request.arguments;
 	if (argument_count(call) == 0)
 		return;
-	call->command = commands_find(call);
+	call->command = commands_check(call, commands_find(call));
 	if (call->command == NULL)
 		transaction_spoil(&call->transaction);
 	else if (transaction_is_open(&call->transaction) &&

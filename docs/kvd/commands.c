@@ -164,29 +164,20 @@ check_keys(struct call *call, const struct command *command)
 	return true;
 }
 
-bool
-commands_is_one_reply(const struct call *call)
+const struct command *
+commands_find(const struct call *call)
 {
-	const struct command *command;
-
-	if (argument_count(call) == 0)
-		return false;
-	command = find(argument(call, 0));
-	return command != NULL && command->one_reply;
+	return argument_count(call) > 0 ? find(argument(call, 0)) : NULL;
 }
 
 const struct command *
-commands_find(struct call *call)
+commands_check(struct call *call, const struct command *command)
 {
-	const struct bytes name = argument(call, 0);
-	const struct command *command;
-
 	if (!check_lengths(call))
 		return NULL;
-	command = find(name);
 	if (command == NULL) {
-		reply_error(
-		    &call->reply, "ERR unknown command '%.64s'", name.data);
+		reply_error(&call->reply, "ERR unknown command '%.64s'",
+		    argument(call, 0).data);
 		return NULL;
 	}
 	if (takes(command, argument_count(call)))

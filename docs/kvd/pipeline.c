@@ -34,13 +34,18 @@ run_one(struct call *call)
 static bool
 take_next(struct call *call)
 {
+	const struct command *command;
+
 	if (call->write.commands == MOST || call->reply.failed)
 		return false;
 	call->read_ahead(call, call->arg);
-	if (call->ahead != REQUEST_READY || !commands_is_one_reply(call))
+	if (call->ahead != REQUEST_READY)
+		return false;
+	command = commands_find(call);
+	if (command == NULL || !command->one_reply)
 		return false;
 	call->ahead = REQUEST_INCOMPLETE;
-	call->command = commands_find(call);
+	call->command = commands_check(call, command);
 	return true;
 }
 
