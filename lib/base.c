@@ -221,9 +221,9 @@ move(struct evlist *to, struct evlist *from)
 /* What a turn may still take.  Rounds and deliveries are both bounded: a round may
  * have nothing to run, or make deliveries that nest. */
 struct budget {
-	int left;	/* rounds */
-	int until_look; /* deliveries before the next look at the clock */
-	int step;
+	int left; /* rounds */
+	int until_look; /* how often has_time() says yes before it looks at the clock */
+	int step;      /* what that begins with after the next look */
 	uint64_t last; /* as base->deliveries */
 	uint64_t end;  /* by the clock */
 };

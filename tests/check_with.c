@@ -743,12 +743,6 @@ END_TEST
 
 /* What is refused. */
 
-static void
-refused(const struct timeval *patience, evdeferred_body_fn body)
-{
-	REFUSED_NULL(with(patience, body, NULL), EINVAL);
-}
-
 /* With _i / BOTH_WAYS it would have to wait. */
 START_TEST(bad_patience_is_einval_and_acquires_nothing)
 {
@@ -761,8 +755,8 @@ START_TEST(bad_patience_is_einval_and_acquires_nothing)
 	if (busy)
 		occupy();
 	for (i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
-		refused(&bad[i], run);
-	refused(&good, NULL);
+		REFUSED_NULL(with(&bad[i], run, NULL), EINVAL);
+	REFUSED_NULL(with(&good, NULL, NULL), EINVAL);
 	counts(busy, 0);
 	if (busy)
 		vacate();

@@ -235,55 +235,53 @@ START_TEST(list_that_nobody_wants_any_more)
 }
 END_TEST
 
-START_TEST(session_ends_while_it_is_listed)
+static void
+end_session(struct party *party)
+{
+	fake_end(fake, party->n);
+}
+
+static void
+cut_off(struct party *party)
+{
+	fake_cut(fake, party->n, false);
+}
+
+static void
+free_cluster(struct party *party)
+{
+	evcluster_free(party->cluster);
+	party->cluster = NULL;
+}
+
+static void
+refuse_to_show(struct party *party)
+{
+	fake_answer_with(fake, party->n, EVWIRE_NO_AUTH);
+}
+
+/* What may happen while it is listed, and what the list fails with. */
+static const struct {
+	void (*happens)(struct party *party);
+	int code;
+} fates[] = {
+    {end_session, ENOTCONN},
+    {cut_off, ENOTCONN},
+    {free_cluster, ENOTCONN},
+    {refuse_to_show, EACCES},
+};
+
+#define FATES ((int)(sizeof(fates) / sizeof(fates[0])))
+
+START_TEST(what_ends_a_list_while_it_is_under_way)
 {
 	struct evdeferred *d;
 	struct party a;
 
 	open_party(&a, "x");
 	d = evcluster_list(a.cluster);
-	fake_end(fake, a.n);
-	check_fails(d, ENOTCONN);
-	end_party(&a);
-}
-END_TEST
-
-START_TEST(server_goes_while_it_is_listed)
-{
-	struct evdeferred *d;
-	struct party a;
-
-	open_party(&a, "x");
-	d = evcluster_list(a.cluster);
-	fake_cut(fake, a.n, false);
-	check_fails(d, ENOTCONN);
-	end_party(&a);
-}
-END_TEST
-
-START_TEST(cluster_is_freed_while_it_is_listed)
-{
-	struct evdeferred *d;
-	struct party a;
-
-	open_party(&a, NULL);
-	d = evcluster_list(a.cluster);
-	evcluster_free(a.cluster);
-	a.cluster = NULL;
-	check_fails(d, ENOTCONN);
-	end_party(&a);
-}
-END_TEST
-
-START_TEST(what_may_not_be_seen_is_not_listed)
-{
-	struct evdeferred *d;
-	struct party a;
-
-	open_party(&a, "x");
-	d = evcluster_list(a.cluster);
-	fake_answer_with(fake, a.n, EVWIRE_NO_AUTH);
-	check_fails(d, EACCES);
+	fates[_i].happens(&a);
+	check_fails(d, fates[_i].code);
 	end_party(&a);
 }
 END_TEST
@@ -319,10 +317,8 @@ main(void)
 	tcase_add_loop_test(tc, who_leaves_while_it_is_listed, 0, 4);
 	tcase_add_loop_test(tc, what_strangers_leave_is_no_matter, 0, 3);
 	tcase_add_loop_test(tc, list_that_nobody_wants_any_more, 0, 4);
-	tcase_add_test(tc, session_ends_while_it_is_listed);
-	tcase_add_test(tc, server_goes_while_it_is_listed);
-	tcase_add_test(tc, cluster_is_freed_while_it_is_listed);
-	tcase_add_test(tc, what_may_not_be_seen_is_not_listed);
+	tcase_add_loop_test(
+	    tc, what_ends_a_list_while_it_is_under_way, 0, FATES);
 	tcase_add_loop_test(tc, request_of_a_list_that_cannot_be_sent, 0, 4);
 	return support_main(suite);
 }
