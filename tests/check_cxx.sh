@@ -22,26 +22,11 @@ esac
 srcdir=${srcdir:-$(dirname "$0")}
 top=$(cd "$srcdir/.." && pwd) || exit 1
 include=$top/include
-passed=0
-failed=0
-
 tmp=$(mktemp -d) || exit 1
 trap 'rm -rf "$tmp"' EXIT
 trap 'exit 1' HUP INT TERM
-
-# expect WHAT COMMAND...
-expect()
-{
-	what=$1
-	shift
-	if "$@" > "$tmp/out" 2>&1; then
-		passed=$((passed + 1))
-	else
-		failed=$((failed + 1))
-		echo "$what: not so"
-		head -n 40 "$tmp/out"
-	fi
-}
+# shellcheck source=/dev/null
+. "${srcdir:-$(dirname "$0")}/expect.sh"
 
 # Compilers of which each is there, by what they call themselves.
 compilers()
@@ -126,5 +111,4 @@ for std in -std=c++20 -std=c++2b; do
 	fi
 done
 
-echo "$passed passed, $failed failed"
-[ "$failed" -eq 0 ]
+finish

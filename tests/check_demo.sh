@@ -16,9 +16,6 @@ esac
 
 kvd=${KVD:-../docs/kvd/kvd}
 demo=${kvd%/kvd}/demo/demo
-passed=0
-failed=0
-
 if [ ! -x "$demo" ]; then
 	echo "skipped: there is no demo"
 	exit 77
@@ -27,19 +24,9 @@ fi
 tmp=$(mktemp -d) || exit 1
 trap 'rm -rf "$tmp"' EXIT
 trap 'exit 1' HUP INT TERM
+# shellcheck source=/dev/null
+. "${srcdir:-$(dirname "$0")}/expect.sh"
 mkdir "$tmp/a folder" || exit 1
-
-expect()
-{
-	what=$1
-	shift
-	if "$@"; then
-		passed=$((passed + 1))
-	else
-		failed=$((failed + 1))
-		echo "$what: not so"
-	fi
-}
 
 is_empty()
 {
@@ -96,5 +83,4 @@ expect 'a kvd that does not start: it says so' grep -q 'did not start' "$tmp/log
 expect 'a kvd that does not start: nothing is left' is_empty "$tmp/a folder"
 expect 'it says how it is called' helps
 
-echo "$passed passed, $failed failed"
-[ "$failed" -eq 0 ]
+finish

@@ -19,12 +19,16 @@ esac
 top=$(cd "${srcdir:-$(dirname "$0")}/.." && pwd) || exit 1
 evlock=${EVLOCK:-$top/build/tools/evlock}
 page=$top/docs/man/evlock.1
-passed=0
-failed=0
-
 tmp=$(mktemp -d) || exit 1
 trap 'rm -rf "$tmp"' EXIT
 trap 'exit 1' HUP INT TERM
+# shellcheck source=/dev/null
+. "${srcdir:-$(dirname "$0")}/expect.sh"
+
+show_more()
+{
+	cat out err 2>/dev/null
+}
 cd "$tmp" || exit 1
 
 if ! "$evlock" --file lock -- true 2>err; then
@@ -34,25 +38,6 @@ if ! "$evlock" --file lock -- true 2>err; then
 	fi
 	cat err
 fi
-
-# expect WHAT COMMAND...
-expect()
-{
-	what=$1
-	shift
-	if "$@"; then
-		passed=$((passed + 1))
-	else
-		failed=$((failed + 1))
-		echo "$what: not so"
-		cat out err 2>/dev/null
-	fi
-}
-
-is()
-{
-	[ "$1" = "$2" ]
-}
 
 # run ARGUMENT...: evlock, its status to $status.
 run()
@@ -307,5 +292,4 @@ else
 	echo "no mandoc: the page was not checked with it"
 fi
 
-echo "$passed passed, $failed failed"
-[ "$failed" -eq 0 ]
+finish

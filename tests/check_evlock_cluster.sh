@@ -28,31 +28,17 @@ if [ -z "${SERVERS-}" ]; then
 	exec "$top/tests/cluster/servers.sh" run 1 "$0"
 fi
 
-passed=0
-failed=0
 tmp=$(mktemp -d) || exit 1
 trap 'rm -rf "$tmp"' EXIT
 trap 'exit 1' HUP INT TERM
+# shellcheck source=/dev/null
+. "${srcdir:-$(dirname "$0")}/expect.sh"
+
+show_more()
+{
+	cat out err 2>/dev/null
+}
 cd "$tmp" || exit 1
-
-# expect WHAT COMMAND...
-expect()
-{
-	what=$1
-	shift
-	if "$@"; then
-		passed=$((passed + 1))
-	else
-		failed=$((failed + 1))
-		echo "$what: not so"
-		cat out err 2>/dev/null
-	fi
-}
-
-is()
-{
-	[ "$1" = "$2" ]
-}
 
 # run ARGUMENT...: evlock, its status to $status.
 run()
@@ -192,5 +178,4 @@ expect 'the lock was lost: says so' grep -q 'lost' err-lost
 "$SERVERS_SH" resume all
 ends_with 0 -t 60 job -- true
 
-echo "$passed passed, $failed failed"
-[ "$failed" -eq 0 ]
+finish

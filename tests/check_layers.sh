@@ -26,12 +26,11 @@ export LC_ALL
 
 srcdir=${srcdir:-$(dirname "$0")}
 top=$(cd "$srcdir/.." && pwd) || exit 1
-passed=0
-failed=0
-
 tmp=$(mktemp -d) || exit 1
 trap 'rm -rf "$tmp"' EXIT
 trap 'exit 1' HUP INT TERM
+# shellcheck source=/dev/null
+. "${srcdir:-$(dirname "$0")}/expect.sh"
 
 # Prints "layer file" for each file of a directory of the library, from the lowest.
 list_files()
@@ -139,18 +138,13 @@ list_steps_upwards()
 	}' | sort -u
 }
 
-# expect WHAT PATTERN [/cluster]: the copy of the library complains about that, and
+# is_seen PATTERN [/cluster]: the copy of the library complains about that, and
 # about nothing else.
-expect()
+is_seen()
 {
-	list_steps_upwards "$tmp/lib${3-}" >"$tmp/seen"
-	if [ "$(wc -l <"$tmp/seen")" -eq 1 ] && grep -q "$2" "$tmp/seen"; then
-		passed=$((passed + 1))
-	else
-		failed=$((failed + 1))
-		echo "$1 is not seen:"
-		cat "$tmp/seen"
-	fi
+	list_steps_upwards "$tmp/lib${2-}" >"$tmp/seen"
+	cat "$tmp/seen"
+	[ "$(wc -l <"$tmp/seen")" -eq 1 ] && grep -q "$1" "$tmp/seen"
 }
 
 copy()
@@ -191,25 +185,25 @@ void evdeferred_free(struct evdeferred *d);
 void evpool_step_up_(struct evdeferred *d);
 void evpool_step_up_(struct evdeferred *d) { evdeferred_free(d); }
 END
-expect "a call upwards" 'pool.c (basics) calls evdeferred_free, of deferred.c'
+expect "a call upwards" is_seen 'pool.c (basics) calls evdeferred_free, of deferred.c'
 
 copy
 sed 's/^#include "timeout-internal.h"/&\n#include "owner-internal.h"/' \
 	"$top/lib/timeout.c" >"$tmp/lib/timeout.c"
-expect "an include upwards" 'timeout.c (link_types) includes owner-internal.h'
+expect "an include upwards" is_seen 'timeout.c (link_types) includes owner-internal.h'
 
 copy
 cat >>"$tmp/lib/hold.c" <<'END'
 void evhold_step_up_(void);
 void evhold_step_up_(void) { evowner_free(NULL); }
 END
-expect "a call of a later file in the same layer" \
+expect "a call of a later file in the same layer" is_seen \
 	'hold.c (owners) calls evowner_free, of owner.c'
 
 copy
 sed 's/^#include "base-internal.h"/&\n#include <evdefer\/rwlock.h>/' \
 	"$top/lib/link-internal.h" >"$tmp/lib/link-internal.h"
-expect "an include of a public header upwards" \
+expect "an include of a public header upwards" is_seen \
 	'link-internal.h (core) includes evdefer/rwlock.h'
 
 copy
@@ -218,7 +212,7 @@ static void cancel_reader(void) {}
 void (*evcoro_second_name_(void))(void);
 void (*evcoro_second_name_(void))(void) { return cancel_reader; }
 END
-expect "a second function of the same name" \
+expect "a second function of the same name" is_seen \
 	'lock.c and coro.c have a function cancel_reader'
 
 copy
@@ -227,7 +221,7 @@ cat >>"$tmp/lib/cluster/session.c" <<'END'
 void evsession_step_up_(struct evseat *seat);
 void evsession_step_up_(struct evseat *seat) { (void)seat; }
 END
-expect "an include upwards in lib/cluster" \
+expect "an include upwards in lib/cluster" is_seen \
 	'session.c (cluster) includes seat-internal.h' /cluster
 
 copy
@@ -237,8 +231,7 @@ void evseat_use_(struct evseat *seat);
 void evsession_step_up_(struct evseat *seat);
 void evsession_step_up_(struct evseat *seat) { evseat_use_(seat); }
 END
-expect "a call upwards in lib/cluster" \
+expect "a call upwards in lib/cluster" is_seen \
 	'session.c (cluster) calls evseat_use_, of seat.c' /cluster
 
-echo "$passed passed, $failed failed"
-[ "$failed" -eq 0 ]
+finish

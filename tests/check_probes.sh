@@ -20,9 +20,6 @@ export LC_ALL
 
 top=$(cd "${srcdir:-$(dirname "$0")}/.." && pwd) || exit 1
 library=${LIBRARY:-../lib/.libs/libevdefer.so}
-passed=0
-failed=0
-
 skip()
 {
 	echo "skipped: $*"
@@ -35,20 +32,8 @@ command -v readelf >/dev/null || skip 'there is no readelf (package binutils)'
 tmp=$(mktemp -d) || exit 1
 trap 'rm -rf "$tmp"' EXIT
 trap 'exit 1' HUP INT TERM
-
-# expect WHAT COMMAND...
-expect()
-{
-	what=$1
-	shift
-	if "$@" >"$tmp/out" 2>&1; then
-		passed=$((passed + 1))
-	else
-		failed=$((failed + 1))
-		echo "$what: not so"
-		cat "$tmp/out"
-	fi
-}
+# shellcheck source=/dev/null
+. "${srcdir:-$(dirname "$0")}/expect.sh"
 
 # "name arguments" of each.
 # shellcheck disable=SC2016 # backquotes of Markdown
@@ -119,5 +104,4 @@ else
 	echo 'left out: gdb is not there, or may not trace'
 fi
 
-echo "$passed passed, $failed failed"
-[ "$failed" -eq 0 ]
+finish

@@ -20,12 +20,11 @@ LC_ALL=C
 export LC_ALL
 
 lib=${srcdir:-$(dirname "$0")}/../lib
-passed=0
-failed=0
-
 tmp=$(mktemp -d) || exit 1
 trap 'rm -rf "$tmp"' EXIT
 trap 'exit 1' HUP INT TERM
+# shellcheck source=/dev/null
+. "${srcdir:-$(dirname "$0")}/expect.sh"
 
 # list_named MAP: "name@@NODE" for each name in it.
 list_named()
@@ -52,26 +51,15 @@ list_differences()
 	comm -13 "$tmp/named" "$tmp/exported" | sed 's/$/: exported, not in the map/'
 }
 
-# expect WHAT EXPECTED GOT
-expect()
-{
-	if [ "$2" = "$3" ]; then
-		passed=$((passed + 1))
-	else
-		failed=$((failed + 1))
-		printf '%s:\n%s\n' "$1" "$3"
-	fi
-}
-
 # check_library LIBRARY MAP
 check_library()
 {
 	map=$lib/$2
-	expect "$2: as exported" '' "$(list_differences "$1" "$map")"
-	expect "$2: some were compared" true "$([ -s "$tmp/exported" ] && echo true)"
-	expect "$2: names with a _ at the end are in the private node alone" '' \
+	expect "$2: as exported" is '' "$(list_differences "$1" "$map")"
+	expect "$2: some were compared" is true "$([ -s "$tmp/exported" ] && echo true)"
+	expect "$2: names with a _ at the end are in the private node alone" is '' \
 	    "$(grep -v '_PRIVATE$' "$tmp/named" | grep '_@')$(grep '[^_]@@.*_PRIVATE$' "$tmp/named")"
-	expect "$2: nodes of releases" '' \
+	expect "$2: nodes of releases" is '' \
 	    "$(sed 's/.*@@//' "$tmp/named" | sort -u | grep -vE '_([0-9]+\.[0-9]+|PRIVATE)$')"
 }
 
@@ -97,10 +85,9 @@ echo 'int small_new(void); int small_new(void) { return 0; }
 int small_more(void); int small_more(void) { return 0; }' >"$tmp/small.c"
 printf 'SMALL_0.1 {\nglobal:\n\tsmall_new;\n};\n' >"$tmp/linked.map"
 ${CC:-cc} -shared -fPIC -Wl,--version-script="$tmp/linked.map" -o "$tmp/small.so" "$tmp/small.c"
-expect 'a symbol beyond the map, without a version, and one that is not there' \
+expect 'a symbol beyond the map, without a version, and one that is not there' is \
     "small_free@@SMALL_0.1: in the map, not exported
 small_more: exported, not in the map" \
     "$(list_differences "$tmp/small.so" "$tmp/small.map")"
 
-echo "$passed passed, $failed failed"
-[ "$failed" -eq 0 ]
+finish
