@@ -58,10 +58,8 @@ last_line_is()
 for script in "$top"/bootstrap "$top"/build-aux/abi/interface \
     "$top"/build-aux/debian/build "$top"/build-aux/debian/changelog-from \
     "$top"/build-aux/debian/reproducible \
-    "$top"/tests/install/check_packages.sh \
-    "$top"/build-aux/release "$top"/build-aux/history "$top"/build-aux/version \
-    "$top"/build-aux/history "$top"/build-aux/spec "$top"/build-aux/version \
-    "$top"/build-aux/wrap \
+    "$top"/build-aux/history "$top"/build-aux/release "$top"/build-aux/spec \
+    "$top"/build-aux/version "$top"/build-aux/wrap \
     "$top"/docs/man/make-links "$top"/tests/run* "$top"/tests/check_*.sh \
     "$top"/tests/counts/run "$top"/tests/explore/mutants.sh \
     "$top"/tests/failing/run "$top"/tests/fuzz/run \
