@@ -361,7 +361,7 @@ finish_join(struct evseat *seat, bool stepped_down)
 	}
 	if (seat->error == EVWIRE_NO_NODE)
 		seat->ready = false;
-	seat->unsure = seat->error == EVWIRE_EXISTS || stepped_down;
+	seat->unsure |= seat->error == EVWIRE_EXISTS || stepped_down;
 }
 
 static void
@@ -525,11 +525,14 @@ look_what_is_next(struct evseat *seat)
 	evseat_unuse_(seat);
 }
 
-/* Nobody but an operator, or the end of the session, removes it. */
+/* Nobody but an operator, or the end of the session, removes it.  An operator may also
+ * have written to it: if it is there still, that is found out, and it is given back. */
 static void
 lose_own(struct evseat *seat, bool *there)
 {
 	*there = false;
+	seat->unsure = true;
+	seat->own_watched[0] = '\0';
 	forget_what_was_seen(seat);
 	lose_without_node(seat);
 }

@@ -535,6 +535,55 @@ START_TEST(a_node_that_an_operator_deletes)
 }
 END_TEST
 
+/* It is there still, and is not waited for.  _i: that by which it writes, or reads, or that
+ * with which it waits for a right that is kept. */
+START_TEST(a_node_that_an_operator_writes_to)
+{
+	const bool reads = _i == 1, waits = _i == 2;
+	struct waiter w[2];
+	struct party a, b;
+
+	open_party(&a, "x");
+	open_party(&b, "x");
+	if (waits) {
+		enter(&w[1], &b, READ);
+		ck_assert_int_eq(leave_it(&w[1], &b), 0);
+		want_it(&w[0], &a, WRITE);
+		fake_turn(fake);
+		while (fake->wires[a.n].queued > 0)
+			fake_answer(fake, a.n);
+		check_waits(&w[0]);
+	} else {
+		enter(&w[0], &a, reads ? READ : WRITE);
+	}
+	fake_set(fake,
+	    fake_find_like(fake, reads ? "/evdefer/x/r/r-" : "/evdefer/x/w-")
+		->path,
+	    "by hand");
+	fake_run(fake);
+	if (waits) {
+		check_inside(&w[0]);
+		ck_assert_int_eq(leave_it(&w[0], &a), 0);
+	} else {
+		/* It can't tell that from a delete. */
+		REFUSED(leave_it(&w[0], &a), ESTALE);
+	}
+	enter(&w[1], &b, WRITE);
+	ck_assert_int_eq(leave_it(&w[1], &b), 0);
+	enter(&w[0], &a, WRITE);
+	ck_assert_int_eq(leave_it(&w[0], &a), 0);
+	/* And what comes after that is noticed. */
+	enter(&w[0], &a, reads ? READ : WRITE);
+	fake_delete(fake,
+	    fake_find_like(fake, reads ? "/evdefer/x/r/r-" : "/evdefer/x/w-")
+		->path);
+	fake_run(fake);
+	REFUSED(leave_it(&w[0], &a), ESTALE);
+	end_party(&a);
+	end_party(&b);
+}
+END_TEST
+
 /* Who keeps the right to read has seen nobody in line, and goes on to keep it: so who
  * waits for it has to notice that its own node is gone. */
 START_TEST(a_writer_without_its_node_does_not_wait_for_a_kept_right)
@@ -675,6 +724,7 @@ main(void)
 	tcase_add_test(tc, a_server_that_hangs_is_left);
 	tcase_add_test(tc, a_stale_grant_is_withdrawn);
 	tcase_add_test(tc, a_node_that_an_operator_deletes);
+	tcase_add_loop_test(tc, a_node_that_an_operator_writes_to, 0, 3);
 	tcase_add_test(
 	    tc, a_writer_without_its_node_does_not_wait_for_a_kept_right);
 	tcase_add_test(tc, a_lock_that_was_made_anew);
