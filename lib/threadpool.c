@@ -177,8 +177,10 @@ submit(struct job *job)
 	pool->users++;
 	job->state = JOB_WAITING;
 	evlist_append_(&pool->waiting, &job->pool_node);
-	pthread_cond_signal(&pool->work);
 	unlock_pool(pool);
+	/* It would have to wait for the mutex otherwise.  The pool is there until the job
+	 * has come back, to this thread. */
+	pthread_cond_signal(&pool->work);
 }
 
 static void
