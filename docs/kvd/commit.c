@@ -238,17 +238,17 @@ take_first(struct commit *commit)
 	return call;
 }
 
-/* Each may be gone as soon as it is told, and the next batch may be begun from inside. */
+/* In a later turn, each by its loop: the disk need not wait for that with the next batch,
+ * which those have waited for that enter when the lock is released. */
 static void
 answer(struct commit *commit, const struct evfailure *failure)
 {
-	const struct loop *loop = commit->loop;
 	struct call *call;
 
 	while ((call = take_first(commit)) != NULL) {
 		if (failure == NULL)
 			count_add(&commit->total, call->write.commands);
-		write_settle(call, failure, loop);
+		write_settle(call, failure);
 	}
 }
 

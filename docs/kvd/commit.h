@@ -8,8 +8,8 @@
  * for the lock once more, for the batch: so behind all the writers that wait by
  * then, and before any reader, as the lock prefers writers.  When its turn
  * comes, the batch goes to the journal with one write and one fdatasync.  Then
- * its changes are made in their order, its clients are answered, and it leaves
- * the lock.  If the disk has an error, all of them get that, and nothing was
+ * its changes are made in their order, and it leaves the lock.  Its clients are
+ * answered next: if others have waited, while their batch is on its way to the disk.  If the disk has an error, all of them get that, and nothing was
  * changed.
  *
  * Nobody sees a change before it is durable, with the lock or without: until

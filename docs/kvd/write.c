@@ -124,17 +124,12 @@ settle(void *arg)
 }
 
 void
-write_settle(
-    struct call *call, const struct evfailure *failure, const struct loop *loop)
+write_settle(struct call *call, const struct evfailure *failure)
 {
 	call->write.result = failure == NULL
 				 ? evresult_value(NULL)
 				 : evresult_fail(evfailure_get_code(failure),
 				       "%s", evfailure_get_message(failure));
-	if (call->loop == loop) {
-		settle(call);
-		return;
-	}
 	letter_init(&call->write.letter, settle, call);
 	mailbox_send(&call->loop->mailbox, &call->write.letter);
 }

@@ -60,10 +60,9 @@ struct evresult write_end(struct call *call, write_reply_fn reply);
 /* The same, and replies a number. */
 struct evresult write_end_number(struct call *call, long long number);
 
-/* For commit.c, which runs in that loop: what it has planned is durable and done, or has
- * failed.  From here on the call is its own loop's. */
-void write_settle(struct call *call, const struct evfailure *failure,
-    const struct loop *loop);
+/* For commit.c: what it has planned is durable and done, or has failed.  From here on the
+ * call is its own loop's, which answers it in a later turn. */
+void write_settle(struct call *call, const struct evfailure *failure);
 
 /* Gives a Deferred to wait for, which fires when the reply is written, or fails
  * and nothing was changed; or the value NULL if it has not joined a batch. */
