@@ -219,8 +219,14 @@ done
 # Signals
 #
 
-# A command that does as the signal says.
+# A command that does as the signal says, unless it is ignored from the start, as HUP is
+# under nohup: a command would wait for ever.
 for signal in 1:HUP 15:TERM 10:USR1 12:USR2 14:ALRM; do
+	# shellcheck disable=SC2016
+	if { sh -c 'kill -"$0" "$$"' "${signal#*:}"; } 2>err; then
+		echo "not checked: $signal, which is ignored here"
+		continue
+	fi
 	begin command -f lock -- sh -c 'echo >runs-command; exec cat go-command'
 	await_run command
 	kill -"${signal#*:}" "$begun"
