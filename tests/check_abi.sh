@@ -14,8 +14,6 @@ case ${1-} in
 	;;
 esac
 top=$(cd "${srcdir:-$(dirname "$0")}/.." && pwd) || exit 1
-passed=0
-failed=0
 
 for tool in abidw abidiff gcc; do
 	command -v $tool >/dev/null || {
@@ -27,18 +25,13 @@ done
 tmp=$(mktemp -d) || exit 1
 trap 'rm -rf "$tmp"' EXIT
 trap 'exit 1' HUP INT TERM
+# shellcheck source=/dev/null
+. "${srcdir:-$(dirname "$0")}/expect.sh"
 cd "$tmp" || exit 1
 
-# result WHAT STATUS: it is 0 where it is so.
-result()
+show_more()
 {
-	if [ "$2" -eq 0 ]; then
-		passed=$((passed + 1))
-	else
-		failed=$((failed + 1))
-		echo "$1: not so"
-		cat "$tmp/out"
-	fi
+	cat "$tmp/out"
 }
 
 interface()
@@ -46,18 +39,26 @@ interface()
 	"$top/build-aux/abi/interface" "$1" . lib "$2" >out 2>&1
 }
 
+# refuses COMMAND VERSION PATTERN: and says so.
+refuses()
+{
+	! interface "$1" "$2" && grep -q "$3" out
+}
+
 # accepted WHAT COMMAND VERSION
 accepted()
 {
-	interface "$2" "$3"
-	result "$1" $?
+	what=$1
+	shift
+	expect "$what" interface "$@"
 }
 
-# refused WHAT COMMAND VERSION PATTERN: and says so.
+# refused WHAT COMMAND VERSION PATTERN
 refused()
 {
-	! interface "$2" "$3" && grep -q "$4" out
-	result "$1" $?
+	what=$1
+	shift
+	expect "$what" refuses "$@"
 }
 
 # The small library, as it is before each change.
@@ -200,10 +201,9 @@ release '1.1.0 (2002-03-04)'
 refused 'a release without a new version' update 0:0:0 'has to be 1:0:1'
 accepted 'a release with a new version' update 1:0:1
 accepted 'it is what later ones are compared with' compare 1:0:1
-result 'it is written down' "$([ "$(cat build-aux/abi/version)" = '1.1.0 1:0:1' ]; echo $?)"
+expect 'it is written down' is "$(cat build-aux/abi/version)" '1.1.0 1:0:1'
 begin
 build
 refused 'what 1.1.0 added may not go' compare 1:0:1 'has to be 2:0:0'
 
-echo "$passed passed, $failed failed"
-[ "$failed" -eq 0 ]
+finish

@@ -14,8 +14,6 @@ case ${1-} in
 	;;
 esac
 top=$(cd "${srcdir:-$(dirname "$0")}/.." && pwd) || exit 1
-passed=0
-failed=0
 
 command -v git >/dev/null || {
 	echo "skipped: there is no git"
@@ -25,6 +23,8 @@ command -v git >/dev/null || {
 tmp=$(mktemp -d) || exit 1
 trap 'rm -rf "$tmp"' EXIT
 trap 'exit 1' HUP INT TERM
+# shellcheck source=/dev/null
+. "${srcdir:-$(dirname "$0")}/expect.sh"
 tree=$tmp/tree
 GIT_CONFIG_GLOBAL=/dev/null
 GIT_CONFIG_NOSYSTEM=1
@@ -63,28 +63,30 @@ release()
 	sh "$tree/build-aux/release" "$tree" "$@" >"$tmp/out" 2>&1
 }
 
-result()
+show_more()
 {
-	if [ "$2" -eq 0 ]; then
-		passed=$((passed + 1))
-	else
-		failed=$((failed + 1))
-		echo "$1: not so"
-		cat "$tmp/out"
-	fi
+	cat "$tmp/out"
+}
+
+says()
+{
+	grep -q -e "$1" "$tmp/out"
+}
+
+# refuses PATTERN VERSION CONFIGURED
+refuses()
+{
+	! release "$2" "$3" && says "$1" && [ "$(grep -c '^release: ' "$tmp/out")" -eq 1 ]
 }
 
 # refused WHAT PATTERN [VERSION [CONFIGURED]]: for that reason, and for no other.
 refused()
 {
-	! release "${3-1.2.0}" "${4-${3-1.2.0}}" && grep -q -e "$2" "$tmp/out" &&
-		[ "$(grep -c '^release: ' "$tmp/out")" -eq 1 ]
-	result "$1" $?
+	expect "$1" refuses "$2" "${3-1.2.0}" "${4-${3-1.2.0}}"
 }
 
 begin
-release 1.2.0 1.2.0
-result 'a release as it should be' $?
+expect 'a release as it should be' release 1.2.0 1.2.0
 
 refused 'what is no release' 'make release VERSION=' 1.2.0.dev7
 refused 'what is no version' 'is no release' next
@@ -145,9 +147,9 @@ refused 'a tarball' 'in a clone'
 begin
 sed 's/2001-02-03/unreleased/' "$tree/ChangeLog" >"$tmp/new"
 cp "$tmp/new" "$tree/ChangeLog"
-! release 1.2.0 1.2.0.dev3 && grep -q 'not committed' "$tmp/out" &&
-	grep -q 'no date' "$tmp/out" && grep -q 'was made for' "$tmp/out"
-result 'several things' $?
+! release 1.2.0 1.2.0.dev3
+for pattern in 'not committed' 'no date' 'was made for'; do
+	expect "several things: $pattern" says "$pattern"
+done
 
-echo "$passed passed, $failed failed"
-[ "$failed" -eq 0 ]
+finish
