@@ -20,7 +20,10 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <event2/buffer.h>
+
 #include "../docs/kvd/options.h"
+#include "../docs/kvd/request.h"
 #include "../docs/kvd/server.h"
 
 #include "alloc.h"
@@ -332,6 +335,38 @@ START_TEST(a_start_without_memory_leaves_nothing)
 }
 END_TEST
 
+/* A line that lies in two pieces of the buffer is put into one, to be read.  _i: a line of
+ * words, and the count of an array.  Its client would wait if it were taken for one that has
+ * not come yet. */
+START_TEST(a_line_in_pieces_without_memory_is_refused)
+{
+	static const char *const pieces[][2] = {
+	    {"PI", "NG\r\n"}, {"*1", "\r\n$4\r\nPING\r\n"}};
+	struct evbuffer *input = evbuffer_new();
+	enum request_status status;
+	struct request request;
+	int i;
+
+	if (!alloc_works()) {
+		evbuffer_free(input);
+		return;
+	}
+	request_init(&request, 100);
+	for (i = 0; i < 2; i++)
+		ck_assert_int_eq(evbuffer_add_reference(input, pieces[_i][i],
+				     strlen(pieces[_i][i]), NULL, NULL),
+		    0);
+	alloc_fail_at(1, false);
+	status = request_next(&request, input);
+	alloc_fail_at(0, false);
+	ck_assert(alloc_failed());
+	ck_assert_int_eq(status, REQUEST_BAD);
+	ck_assert_str_eq(request.error, "ERR out of memory");
+	request_destroy(&request);
+	evbuffer_free(input);
+}
+END_TEST
+
 int
 main(void)
 {
@@ -345,6 +380,8 @@ main(void)
 	tcase_set_timeout(tc, 2 * SECONDS);
 	tcase_add_loop_test(tc, a_start_without_memory_leaves_nothing, 0, 2);
 	tcase_add_loop_test(tc, nothing_is_lost_without_memory, 0, 8);
+	tcase_add_loop_test(
+	    tc, a_line_in_pieces_without_memory_is_refused, 0, 2);
 	runner = srunner_create(suite);
 	srunner_run_all(runner, CK_ENV);
 	failed = srunner_ntests_failed(runner);
