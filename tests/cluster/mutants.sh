@@ -26,46 +26,10 @@ trap 'exit 1' INT TERM
 number=0
 failed=0
 fake="fake fake_server fake_wire tree"
-
-complain()
-{
-	echo "mutants: $1"
-	failed=$((failed + 1))
-}
-
-# What the programs of their own are built with, beside.
-more=
-
-# compile DIRECTORY SOURCE...: to objects there, with the headers of the copy.
-compile()
-{
-	objects=$1
-	shift
-	mkdir -p "$objects"
-	for source; do
-		# The flags are lists of words.
-		# shellcheck disable=SC2086
-		$CC -D_GNU_SOURCE -DEVPOOL_ONE_BY_ONE=1 -I"$work/lib" \
-		    -I"$srcdir/../include" -I"$srcdir" $CPPFLAGS \
-		    $EVDEFER_CFLAGS $CHECK_CFLAGS $CFLAGS $more -c \
-		    -o "$objects/$(basename "$source" .c).o" "$source" \
-		    >"$work/log" 2>&1 && continue
-		cat "$work/log"
-		return 1
-	done
-}
-
-# link PROGRAM OBJECT...
-link()
-{
-	program=$1
-	shift
-	# shellcheck disable=SC2086
-	$CC $CFLAGS -o "$program" "$@" $LDFLAGS $EVDEFER_LIBS $CHECK_LIBS \
-	    >"$work/log" 2>&1 && return 0
-	cat "$work/log"
-	return 1
-}
+small=-DEVPOOL_ONE_BY_ONE=1
+more=$small
+# shellcheck source=/dev/null
+. "$srcdir/build_mutants.sh"
 
 link_all()
 {
@@ -106,24 +70,26 @@ try_mutant()
 }
 
 cp -R "$srcdir/../lib" "$work/sound"
-cp -R "$work/sound" "$work/lib"
 rm -f "$work"/sound/cluster/zookeeper.c
-compile "$work/core" "$work"/sound/*.c || exit 1
-compile "$work/sound.o" "$work"/sound/cluster/*.c || exit 1
+compile "$work/sound" "$work/core" "$work"/sound/*.c || exit 1
+compile "$work/sound" "$work/sound.o" "$work"/sound/cluster/*.c || exit 1
 for source in $fake; do
-	compile "$work/fake" "$srcdir/cluster/$source.c" || exit 1
+	compile "$work/sound" "$work/fake" "$srcdir/cluster/$source.c" || exit 1
 done
-more=-DFAKE_IS_SMALL=1
+more="$small -DFAKE_IS_SMALL=1"
 for source in $fake explore world scenarios judge fingerprint image; do
-	compile "$work/explorer" "$srcdir/cluster/$source.c" || exit 1
+	compile "$work/sound" "$work/explorer" "$srcdir/cluster/$source.c" ||
+	    exit 1
 done
-compile "$work/explorer" "$srcdir/explore/states.c" "$srcdir/clock.c" || exit 1
-more=
+compile "$work/sound" "$work/explorer" "$srcdir/explore/states.c" \
+    "$srcdir/clock.c" || exit 1
+# shellcheck disable=SC2034
+more=$small
 if [ -n "$CHECK_LIBS" ]; then
 	for source in alloc clock support waiters cluster/clusters; do
-		compile "$work/support" "$srcdir/$source.c" || exit 1
+		compile "$work/sound" "$work/support" "$srcdir/$source.c" || exit 1
 	done
-	compile "$work" "$srcdir/cluster/check_cluster.c" \
+	compile "$work/sound" "$work" "$srcdir/cluster/check_cluster.c" \
 	    "$srcdir/cluster/check_cluster_loss.c" \
 	    "$srcdir/cluster/check_cluster_end.c" || exit 1
 fi
@@ -132,17 +98,11 @@ fi
 # shellcheck disable=SC2231
 for patch in "$srcdir"/cluster/mutants/${MUTANTS:-*}.patch; do
 	name=$(basename "$patch" .patch)
-	number=$((number + 1))
-	rm -rf "${work:?}/lib" "$work/mutant"
-	cp -R "$work/sound" "$work/lib"
+	mutant "$patch" || continue
 	cp -R "$work/sound.o" "$work/mutant"
-	if ! (cd "$work" && patch -s -f -p0) <"$patch"; then
-		complain "$name: the patch no longer applies; change $patch"
-		continue
-	fi
 	for source in "$work"/lib/cluster/*.c; do
 		cmp -s "$source" "$work/sound/cluster/${source##*/}" ||
-		    compile "$work/mutant" "$source" || break
+		    compile "$work/lib" "$work/mutant" "$source" || break
 	done
 	if ! link_all; then
 		complain "$name: does not build"

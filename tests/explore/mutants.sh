@@ -9,7 +9,7 @@
 # From the environment: srcdir (of tests), CC, CPPFLAGS, CFLAGS, LDFLAGS,
 # EVDEFER_CFLAGS, EVDEFER_LIBS (of libevent, and what the library needs);
 # CHECK_CFLAGS and CHECK_LIBS, empty without Check: the tests are not tried
-# then; EXPLORE_SECONDS, the most for one.
+# then; EXPLORE_SECONDS, the most for one; MUTANTS, only those whose names are like that.
 set -u
 
 case ${1-} in
@@ -25,53 +25,18 @@ seconds=${EXPLORE_SECONDS:-60}
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 trap 'exit 1' INT TERM
-# The library is the small one.
-small=$(grep -o -e '-DEV[A-Z_]*=[0-9]*' "$srcdir/../lib/Makefile.am")
 number=0
 failed=0
-
-complain()
-{
-	echo "mutants: $1"
-	failed=$((failed + 1))
-}
-
-# compile LIB DIRECTORY SOURCE...: to objects there, with the headers of LIB.
-compile()
-{
-	lib=$1
-	objects=$2
-	shift 2
-	mkdir -p "$objects"
-	for source; do
-		# The flags are lists of words.
-		# shellcheck disable=SC2086
-		$CC -D_GNU_SOURCE -I"$srcdir" -I"$srcdir/../include" -I"$lib" \
-		    $small $CPPFLAGS $EVDEFER_CFLAGS $CHECK_CFLAGS $CFLAGS -c \
-		    -o "$objects/$(basename "$source" .c).o" "$source" \
-		    >"$work/log" 2>&1 && continue
-		cat "$work/log"
-		return 1
-	done
-}
-
-# link PROGRAM OBJECT...
-link()
-{
-	program=$1
-	shift
-	# shellcheck disable=SC2086
-	$CC $CFLAGS -o "$program" "$@" $LDFLAGS $EVDEFER_LIBS $CHECK_LIBS \
-	    >"$work/log" 2>&1 && return 0
-	cat "$work/log"
-	return 1
-}
+# The library is the small one.
+# shellcheck disable=SC2034 # build_mutants.sh reads it
+more=$(grep -o -e '-DEV[A-Z_]*=[0-9]*' "$srcdir/../lib/Makefile.am")
+# shellcheck source=/dev/null
+. "$srcdir/build_mutants.sh"
 
 # The library with the bug: only what the patch changed is compiled again, or
 # all of it after a change in a header.
 compile_mutant()
 {
-	rm -rf "${work:?}/mutant"
 	for source in "$work"/lib/*.h; do
 		cmp -s "$source" "$work/sound/${source##*/}" && continue
 		compile "$work/lib" "$work/mutant" "$work"/lib/*.c
@@ -139,14 +104,12 @@ rm "$work/explorer/failing.o"
     "$srcdir/support.c" "$srcdir/clock.c" "$srcdir/alloc.c" \
     "$explore/site.c" || exit 1
 
-for patch in "$explore"/mutants/*.patch; do
+# A pattern of names.
+# shellcheck disable=SC2231
+for patch in "$explore"/mutants/${MUTANTS:-*}.patch; do
 	name=$(basename "$patch" .patch)
-	number=$((number + 1))
-	rm -rf "${work:?}/lib"
-	cp -R "$work/sound" "$work/lib"
-	if ! (cd "$work" && patch -s -f -p0) <"$patch"; then
-		complain "$name: the patch no longer applies; change $patch"
-	elif ! compile_mutant || ! link "$work/explore" "$work"/explorer/*.o \
+	mutant "$patch" || continue
+	if ! compile_mutant || ! link "$work/explore" "$work"/explorer/*.o \
 	    "$work"/mutant/*.o; then
 		complain "$name: does not build"
 	else
