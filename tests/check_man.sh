@@ -1,10 +1,10 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
 #
-# Are the manual pages complete?  Each function, macro, type of a callback and
-# other name that a public header declares has to be in the NAME section of a
-# page, have its prototype in the SYNOPSIS of the same page, and the other way
-# round.  Needs no build.
+# Are the manual pages complete?  Each function that a public header declares, or that
+# a library exports, has exactly one page, with its prototype and all its errors, and
+# each other name leads to a page that has it.  No page is left over, all can be found
+# from evdefer(3), all that they point to is there, and their examples compile.
 
 set -u
 
@@ -18,7 +18,6 @@ LC_ALL=C
 export LC_ALL
 
 top=${srcdir:-$(dirname "$0")}/..
-map=$top/lib/libevdefer.map
 passed=0
 failed=0
 
@@ -124,103 +123,192 @@ list_declared()
 	' "$@" | sort -u
 }
 
-# Prints "name page" for each name in the NAME section of a page.
-list_named()
+# Prints "name code" for each error that the comment of a function, or the one that it
+# leaves that to, tells of; "name ?" if there is errno, and no error.
+list_errors()
 {
 	awk '
-	FNR == 1 {
-		page = FILENAME
-		sub(/.*\//, "", page)
-		section = ""
+	function flush(   i, code, count) {
+		count = split(codes, code, " ")
+		for (i = 1; i <= count; i++)
+			print name, code[i]
+		if (count == 0 && tells && as == "")
+			print name, "?"
 	}
-	$1 == ".Sh" { section = $2 }
-	section == "NAME" && $1 == ".Nm" { print $2, page }
-	' "$@"
+	/^\/\*\*/ { codes = ""; tells = 0; as = ""; comment = 1 }
+	comment && /errno set/ { tells = 1 }
+	comment && $2 == "@as" { as = $3 }
+	comment && ($2 == "@errno" || $2 == "@fails") {
+		for (i = 3; i <= NF && $i ~ /^E[A-Z0-9]+,?$/; i++)
+			codes = codes " " $i
+		gsub(/,/, "", codes)
+	}
+	comment && $2 == "@fn" { fn = $0 }
+	/\*\// { comment = 0; next }
+	!comment && /^[a-z#].*[a-z0-9_]\(/ && $0 !~ /^#(if|endif|else)|^typedef|_\(/ {
+		name = $0
+		if (name ~ /^#define/)
+			sub(/^#define +/, "", name)
+		sub(/\(.*/, "", name)
+		sub(/.*[ *]/, "", name)
+		if (name !~ /_$/)
+			flush()
+		codes = ""; tells = 0; as = ""
+	}
+	' "$@" | sort -u
 }
 
-# Prints "name page" for each function and type with a prototype.
-list_prototypes()
+# Prints a section of a page.
+section_of()
 {
-	awk '
-	FNR == 1 {
-		page = FILENAME
-		sub(/.*\//, "", page)
-		section = ""
-	}
-	$1 == ".Sh" { section = $2 }
-	section == "SYNOPSIS" && ($1 == ".Fo" || $1 == ".Fn") {
-		name = $2
-		gsub(/[^A-Za-z0-9_]/, "", name)
-		print name, page
-	}
-	' "$@"
+	awk -v wanted="$1" '$1 == ".SH" {
+		on = $0 == ".SH " wanted
+		next
+	} on' "$2"
 }
 
-has_line()
-{
-	grep -q -x -e "$1" "$2"
-}
+# What is made from the headers: the build's or the tarball's, or else anew.
+if [ -d ../docs/man/pages ]; then
+	pages=../docs/man/pages
+elif [ -d "$top/docs/man/pages" ]; then
+	pages=$top/docs/man/pages
+else
+	pages=$tmp/pages
+	mkdir "$pages"
+	perl "$top/docs/man/make-pages" "$pages" "$top/docs/man/examples" \
+	    "$top"/include/evdefer/*.h || exit 1
+fi
 
-list_declared "$top"/include/evdefer.h "$top"/include/evdefer/*.h \
-    > "$tmp/declared"
-list_named "$top"/docs/man/*.3 > "$tmp/named"
-list_prototypes "$top"/docs/man/*.3 > "$tmp/prototypes"
+list_declared "$top"/include/evdefer/*.h > "$tmp/declared"
+list_errors "$top"/include/evdefer/*.h > "$tmp/errors"
+# The names of each page: "name page", and the pages themselves: "page".
+for page in "$pages"/*.3; do
+	name=$(basename "$page" .3)
+	target=$(sed -n '1s,^\.so man3/\(.*\)\.3$,\1,p' "$page")
+	echo "$name ${target:-$name}"
+	[ -n "$target" ] || echo "$name" >> "$tmp/pages_of_own"
+done > "$tmp/named"
 
-if [ ! -s "$tmp/declared" ] || [ ! -s "$tmp/named" ]; then
+if [ ! -s "$tmp/declared" ] || [ ! -s "$tmp/named" ] || [ ! -s "$tmp/errors" ]; then
 	echo "no headers or no pages in $top"
 	exit 1
 fi
 
-# From the headers to the pages.
-while read -r kind name; do
-	page=$(awk -v name="$name" '$1 == name { print $2; exit }' \
-	    "$tmp/named")
-	if [ -z "$page" ]; then
-		fail "$kind $name: in no NAME section"
-	elif { [ "$kind" = function ] || [ "$kind" = type ]; } &&
-	    ! has_line "$name $page" "$tmp/prototypes"; then
-		fail "$kind $name: no prototype in $page"
+check_function()
+{
+	if ! grep -q -x -e "$1" "$tmp/pages_of_own"; then
+		fail "$1: has no page of its own"
+	elif ! section_of NAME "$pages/$1.3" | grep -q -e "^$1 "; then
+		fail "$1: its page has another name"
+	elif ! section_of SYNOPSIS "$pages/$1.3" | grep -q -e "\<$1("; then
+		fail "$1: no prototype in its page"
+	elif ! section_of SYNOPSIS "$pages/$1.3" | grep -q -e '^#include <evdefer/'; then
+		fail "$1: no header in its page"
 	else
 		pass
+	fi
+}
+
+# From the headers to the pages.
+while read -r kind name; do
+	page=$(awk -v name="$name" '$1 == name { print $2 }' "$tmp/named")
+	if [ -z "$page" ]; then
+		fail "$kind $name: has no page"
+	elif [ "$kind" = function ]; then
+		check_function "$name"
+	elif grep -q -e "\<$name\>" "$pages/$page.3"; then
+		pass
+	else
+		fail "$kind $name: $page does not have it"
 	fi
 done < "$tmp/declared"
 
-# From the pages to the headers.  The name of a page may be that of a type that
-# is not declared further, or of the library.
-while read -r name page; do
-	if [ "$name.3" = "$page" ] || has_line "[a-z]* $name" "$tmp/declared"
-	then
+# What the libraries export.  A name with a _ at its end is for their own others.
+sed -n 's/^[[:space:]]*\([a-z0-9_]*[a-z0-9]\);.*/\1/p' "$top"/lib/*.map > "$tmp/exported"
+while read -r name; do
+	check_function "$name"
+done < "$tmp/exported"
+
+# The errors.
+while read -r name code; do
+	if [ "$code" = '?' ]; then
+		fail "$name: sets errno, and the header does not say to what"
+	elif section_of ERRORS "$pages/$name.3" | grep -q -e "^.fB\(.*, \)*${code}[,\\\\]"; then
 		pass
 	else
-		fail "$page: $name is declared in no header"
+		fail "$name: its page lacks $code"
+	fi
+done < "$tmp/errors"
+
+# From the pages to the headers: what is of no name there is of a header itself, and
+# has functions.
+while read -r name page; do
+	if grep -q -e " $name$" "$tmp/declared" || [ "$name" != "$page" ] ||
+	    grep -q '^\.SH FUNCTIONS' "$pages/$page.3"; then
+		pass
+	else
+		fail "$name: is declared in no header"
 	fi
 done < "$tmp/named"
 
-cut -d ' ' -f 1 "$tmp/named" | sort | uniq -d > "$tmp/twice"
-while read -r name; do
-	fail "$name: in more than one NAME section"
-done < "$tmp/twice"
-
-# What the library exports.  A name with a _ at its end is for its own other libraries.
-sed -n 's/^[[:space:]]*\([a-z0-9_]*[a-z0-9]\);.*/\1/p' "$map" > "$tmp/exported"
-while read -r name; do
-	if grep -q "^$name " "$tmp/named"; then
+# The way there: from the overview to the pages of headers, and from these to all.
+while read -r page; do
+	if grep -q '^\.SH FUNCTIONS' "$pages/$page.3"; then
+		if grep -q -e "^\.Xr $page 3" "$top/docs/man/evdefer.3"; then
+			pass
+		else
+			fail "$page: evdefer(3) does not point to it"
+		fi
+	elif grep -q -e "^.fB$page(3).fR" "$pages"/*.3; then
 		pass
 	else
-		fail "$map: $name is in no NAME section"
+		fail "$page: no page of a header lists it"
 	fi
-done < "$tmp/exported"
+done < "$tmp/pages_of_own"
+
+# What pages point to.
+{
+	grep -h -o -e '[A-Za-z_0-9]*\\fR([37])' "$pages"/*.3 | sed 's/.fR(/ /; s/)//'
+	sed -n 's/^\.Xr \([^ ]*\) \([0-9]\).*/\1 \2/p' "$top"/docs/man/*.[137]
+} | sort -u > "$tmp/references"
+while read -r name section; do
+	case $name in
+	[eE][vV]*)
+		if [ -f "$pages/$name.$section" ] ||
+		    [ -f "$top/docs/man/$name.$section" ]; then
+			pass
+		else
+			fail "$name($section): pages point to it, and it is not there"
+		fi
+		;;
+	esac
+done < "$tmp/references"
+
+# Examples.
+flags="-D_GNU_SOURCE -I$top/include $(pkg-config --cflags libevent_core)"
+for example in "$top"/docs/man/examples/*.c; do
+	name=$(basename "$example" .c)
+	if ! section_of EXAMPLES "$pages/$name.3" | grep -q '#include'; then
+		fail "$example: no page has it"
+	fi
+	# shellcheck disable=SC2086 # flags
+	if ${CC:-cc} ${CFLAGS-} $flags -Wno-unused-function -fsyntax-only "$example"; then
+		pass
+	else
+		fail "$example: does not compile"
+	fi
+done
 
 # The pages themselves.
+skipped=no
 if command -v "${MANDOC:-mandoc}" > /dev/null 2>&1; then
-	for page in "$top"/docs/man/*.3; do
+	for page in $(sed "s,.*,$pages/&.3," "$tmp/pages_of_own") "$top"/docs/man/*.[137]; do
 		if "${MANDOC:-mandoc}" -Tlint -W warning "$page"; then
 			pass
 		else
 			fail "$page: mandoc complains"
 		fi
 	done
-	skipped=no
 else
 	echo "no mandoc: the pages were not checked with it"
 	skipped=yes

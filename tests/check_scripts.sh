@@ -60,7 +60,7 @@ for script in "$top"/bootstrap "$top"/build-aux/abi/interface \
     "$top"/build-aux/debian/reproducible \
     "$top"/build-aux/history "$top"/build-aux/release "$top"/build-aux/spec \
     "$top"/build-aux/version "$top"/build-aux/wrap \
-    "$top"/docs/man/make-links "$top"/tests/run* "$top"/tests/check_*.sh \
+    "$top"/docs/make-html "$top"/tests/run* "$top"/tests/check_*.sh \
     "$top"/tests/counts/run "$top"/tests/explore/mutants.sh \
     "$top"/tests/failing/run "$top"/tests/fuzz/run \
     "$top"/tests/install/*.sh "$top"/tests/kvd/clients/run \

@@ -1,18 +1,21 @@
 /* SPDX-License-Identifier: MIT */
 /**
  * @file evdefer/observer.h
+ * @page evobserver
  *
- * Seeing what the locks and Deferreds of a base do, as it happens: a table of
- * functions that are called at each step.  evdefer/trace.h has one that writes a
- * file for Perfetto and chrome://tracing.
+ * What locks and Deferreds of a base do, told to functions of the program's as it happens.
  *
- * **An acquire** is told of when it is made, and from then on either of a grant and
- * then a delivery, or of a cancel, at the latest when its Deferred goes.  A cancel may
- * come between the two: a grant on its way is given back then, and needs no release.
- * Any other grant ends with a release.  One whose right is lost before it was delivered
- * (evrwlock_lost()) is a cancel with ESTALE, and then another acquire with the same
- * Deferred, which waits.  An acquire that returned NULL, and one with
- * errno EINVAL or ENOMEM, is not told of.
+ * evdefer/trace.h has an observer that writes a file for Perfetto and chrome://tracing.
+ *
+ * @par Acquires
+ * Readers-writer locks, semaphores and mutexes have acquires, and queues have gets.  Each
+ * is told of when it is made, and from then on either of a grant and then a delivery, or
+ * of a cancel, at the latest when its Deferred goes.  A cancel may come between the two: a
+ * grant on its way is given back then, and needs no release.  Any other grant ends with a
+ * release, but those of queues, whose objects are not released.  One whose right is lost
+ * before it was delivered (evrwlock_lost()) is a cancel with ESTALE, and then another
+ * acquire with the same Deferred, which waits.  An acquire that returned NULL, and a try
+ * with EINVAL or ENOMEM, is not told of.
  *
  * A try is an acquire without a Deferred: it is told of in one go.  An upgrade is the
  * acquire of a hold to write, and a downgrade is a try in the one mode and then a
@@ -21,14 +24,19 @@
  * What had begun before the observer was set is told of as far as it is left: releases,
  * mostly.  Nothing is told of what a Deferred does that was made before.
  *
- * **Inside its functions** an observer calls nothing of the library for the same base,
+ * @par What an observer may do
+ * Inside its functions an observer calls nothing of the library for the same base,
  * or of what belongs to the base: it is in the middle of a change.  A library built with
- * --enable-debug aborts.  Allowed are evdefer_base_call(), which does it later, and
- * what needs no base at all (evowner_get_name() and the like).
+ * `--enable-debug` aborts.  Allowed are evdefer_base_call(), which does it later, and
+ * what needs no base at all (evowner_get_name() and the like).  What it does with errno
+ * does not matter.
  *
+ * @par What it costs
  * While no observer is set, locks and Deferreds cost what they cost without this
- * header.  While one is, the short ways are not taken, and letting in many readers at
- * once takes a call for each.
+ * header.  While one is, the short ways are not taken: a lock that is free makes a
+ * Deferred that fires, and letting in many readers at once takes a call for each.
+ *
+ * @thread The thread of the base.
  */
 #ifndef EVDEFER_OBSERVER_H
 #define EVDEFER_OBSERVER_H
@@ -73,6 +81,7 @@ struct evobserver_event {
 	int error;
 };
 
+/** Is told of a step of an acquire, with the argument of evdefer_base_set_observer(). */
 typedef void (*evobserver_event_fn)(
     const struct evobserver_event *event, void *arg);
 
@@ -99,14 +108,17 @@ struct evobserver {
 };
 
 /**
- * Has an observer called for all that happens from now on, in place of the one that
- * was set before.
+ * Has an observer called for all that happens from now on.
+ *
+ * It takes the place of the one that was set before.  What it is told, and what it may
+ * do, is in evdefer/observer.h.
  *
  * @param observer which has to be there until another one or none is set, or until the
  *   base and all that belongs to it are gone; NULL for none.
- * @param arg handed to its functions.
- * @return 0, or -1 with errno EINVAL (no base).  It takes a step for each lock of the
- *   base.
+ * @param arg handed to its functions; it stays the caller's.
+ * @return 0, or -1 with errno set.
+ * @errno EINVAL No base.
+ * @cost A step for each lock of the base.
  */
 int evdefer_base_set_observer(
     struct evdefer_base *base, const struct evobserver *observer, void *arg);
