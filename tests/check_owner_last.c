@@ -107,6 +107,50 @@ START_TEST(mutex_has_nothing_of_a_lock_that_is_gone)
 }
 END_TEST
 
+static void
+fill_with_mutexes(void)
+{
+	struct evmutex *filling[AT_HAND];
+	int k;
+
+	for (k = 0; k < AT_HAND; k++)
+		filling[k] = evmutex_new(base, 0);
+	for (k = 0; k < AT_HAND; k += 2)
+		evmutex_free(filling[k]);
+	for (k = 1; k < AT_HAND; k += 2)
+		evmutex_free(filling[k]);
+}
+
+/* Mostly the new one lies where the old one was: whoever has it is known there. */
+START_TEST(deadlock_at_a_mutex_where_one_is_that_is_gone)
+{
+	struct waiter ann_waits, bob_waits;
+	struct evmutex *mutex;
+
+	make(_i);
+	fill_with_mutexes();
+	mutex = evmutex_new(base, 0);
+	ck_assert_int_eq(evmutex_try(mutex, ann), 0);
+	ck_assert_int_eq(evmutex_release(mutex, ann), 0);
+	evmutex_free(mutex);
+	mutex = evmutex_new(base, 0);
+	ck_assert_int_eq(evmutex_try(mutex, ann), 0);
+	take(locks[0], bob, EVRWLOCK_WRITE);
+	request(&ann_waits, locks[0], ann, EVRWLOCK_READ);
+	wait_with(&bob_waits, evmutex_acquire(mutex, bob), mutex);
+	settle();
+	ck_assert_int_eq(bob_waits.failed, EDEADLK);
+	leave(locks[0], bob, EVRWLOCK_WRITE);
+	ck_assert_int_eq(ann_waits.granted, 1);
+	leave(locks[0], ann, EVRWLOCK_READ);
+	ck_assert_int_eq(evmutex_release(mutex, ann), 0);
+	free_waiters(&ann_waits, 1);
+	free_waiters(&bob_waits, 1);
+	evmutex_free(mutex);
+	done();
+}
+END_TEST
+
 /* Another base's, which may lie where the first was. */
 START_TEST(lock_of_another_base_has_nothing_of_one_that_is_gone)
 {
@@ -529,6 +573,8 @@ main(void)
 
 	tcase_add_loop_test(tc, new_lock_has_nothing_of_one_that_is_gone, 0, 4);
 	tcase_add_loop_test(tc, mutex_has_nothing_of_a_lock_that_is_gone, 0, 2);
+	tcase_add_loop_test(
+	    tc, deadlock_at_a_mutex_where_one_is_that_is_gone, 0, 2);
 	tcase_add_loop_test(
 	    tc, lock_of_another_base_has_nothing_of_one_that_is_gone, 0, 2);
 	tcase_add_loop_test(
