@@ -532,7 +532,6 @@ lose_own(struct evseat *seat, bool *there)
 {
 	*there = false;
 	seat->unsure = true;
-	seat->own_watched[0] = '\0';
 	forget_what_was_seen(seat);
 	lose_without_node(seat);
 }
@@ -558,6 +557,9 @@ node_changed(struct evseat *seat, const char *path)
 {
 	evseat_use_(seat);
 	take_change(seat, path);
+	/* It tells once, and the next node to read with has the same name. */
+	if (strcmp(path, seat->own_watched) == 0)
+		seat->own_watched[0] = '\0';
 	go_on(seat);
 	evseat_unuse_(seat);
 }

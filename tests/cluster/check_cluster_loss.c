@@ -535,6 +535,30 @@ START_TEST(a_node_that_an_operator_deletes)
 }
 END_TEST
 
+/* It has the same name as the one before. */
+START_TEST(a_second_node_to_read_with_that_an_operator_deletes)
+{
+	struct onlooker onlooker;
+	struct waiter w[2];
+	struct party a, b;
+
+	open_party(&a, "x");
+	open_party(&b, "x");
+	enter(&w[0], &a, READ);
+	ck_assert_int_eq(leave_it(&w[0], &a), 0);
+	enter(&w[1], &b, WRITE);
+	ck_assert_int_eq(leave_it(&w[1], &b), 0);
+	enter(&w[0], &a, READ);
+	look_on(&onlooker, &a);
+	fake_delete(fake, fake_find_like(fake, "/evdefer/x/r/r-")->path);
+	fake_run(fake);
+	check_told(&onlooker);
+	REFUSED(leave_it(&w[0], &a), ESTALE);
+	end_party(&a);
+	end_party(&b);
+}
+END_TEST
+
 /* It is there still, and is not waited for.  _i: that by which it writes, or reads, or that
  * with which it waits for a right that is kept. */
 START_TEST(a_node_that_an_operator_writes_to)
@@ -724,6 +748,7 @@ main(void)
 	tcase_add_test(tc, a_server_that_hangs_is_left);
 	tcase_add_test(tc, a_stale_grant_is_withdrawn);
 	tcase_add_test(tc, a_node_that_an_operator_deletes);
+	tcase_add_test(tc, a_second_node_to_read_with_that_an_operator_deletes);
 	tcase_add_loop_test(tc, a_node_that_an_operator_writes_to, 0, 3);
 	tcase_add_test(
 	    tc, a_writer_without_its_node_does_not_wait_for_a_kept_right);
