@@ -4,6 +4,8 @@
 Runs inside of servers.sh."""
 import os
 import random
+import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -93,6 +95,7 @@ class Chaos:
         self.numbers = {}
         self.faults = 0
         self.longest = 0.0
+        self.stray = 0
         self.deck = []
         self.log = open(os.path.join(out, "chaos.log"), "w")
         self.members = {"m%d" % (i + 1): None for i in range(MEMBERS)}
@@ -262,6 +265,40 @@ class Chaos:
         return self.deck.pop()()
 
     #
+    # Servers that are not as their leader: those of release 3.8 may come to be so where
+    # they are killed while they follow (ZOOKEEPER-4643, 4646).  Then who waits behind a
+    # node that only one of them has waits for ever, whatever the lock does.
+    #
+
+    def state_of(self, number):
+        """Its last change, and how many nodes it has; None if it does not say so."""
+        found = re.search(r"Zxid: (\S+).*Node count: (\d+)",
+                          " ".join(servers("ask", number, "srvr")))
+        return found.groups() if found else None
+
+    def strays(self):
+        """Those that have come to the same change as the leader, and to other nodes."""
+        for _ in range(40):
+            leader = self.leader()
+            states = {n: self.state_of(n) for n in "123"}
+            if all(states.values()) and len({s[0] for s in states.values()}) == 1:
+                return [n for n in "123" if states[n] != states[leader]]
+            time.sleep(0.1)
+        return []
+
+    def begin_anew(self, strays):
+        """What an operator does: it takes all from the leader again."""
+        for number in strays:
+            data = os.path.join(FOLDER, number, "version-2")
+            servers("kill", number)
+            shutil.move(data, os.path.join(
+                self.out, "stray-%d-%s" % (self.faults, number)))
+            servers("start", number)
+        self.stray += len(strays)
+        self.say("   server %s has other nodes than the leader, at the same change: "
+                 "it begins anew" % ", ".join(strays))
+
+    #
     # All of it
     #
 
@@ -286,6 +323,7 @@ class Chaos:
         names = [m.name for m in self.members.values()]
         before = {n: self.witness.granted.get(n, 0) for n in names}
         begun = time.monotonic()
+        mended = False
         while True:
             self.watch()
             stuck = [n for n in names
@@ -294,6 +332,13 @@ class Chaos:
             self.longest = max(self.longest, took)
             if not stuck:
                 return took
+            if took > PATIENCE and not mended:
+                strays = self.strays()
+                mended = True
+                if strays:
+                    self.begin_anew(strays)
+                    begun = time.monotonic()
+                    continue
             if took > PATIENCE:
                 self.witness.violation(
                     time.monotonic(), "%s waits and waits"
@@ -342,6 +387,8 @@ class Chaos:
               "refused by their token: %d" % (w.losses, w.stale, w.refused))
         print("chaos: somebody came in beside one that did not run: %d times; of these "
               "left before they were told: %d" % (w.overtaken, w.unaware))
+        print("chaos: servers that were not as their leader, and began anew: %d"
+              % self.stray)
         for failure, count in sorted(w.failures.items()):
             print("chaos: acquires that failed: %d times: %s" % (count, failure))
         print("chaos: violations: %d" % len(w.violations))
