@@ -393,6 +393,8 @@ evmessages_watch_own_(struct evseat *seat)
 		path_of_reader(seat, seat->own_watched);
 	seat->own_pending =
 	    wire->type->exists(wire, seat->own_watched, true, &seat->own) == 0;
+	if (!seat->own_pending)
+		seat->own_watched[0] = '\0';
 }
 
 /*
@@ -427,6 +429,15 @@ take_place(struct evseat *seat, const struct evwire_answer *answer)
 		note_error(seat, EVWIRE_BAD);
 }
 
+/* What was told before that is seen by the lists that were asked for after it; its own
+ * node is told, too. */
+static void
+line_up_answered(struct evseat *seat, const struct evwire_answer *answer)
+{
+	take_place(seat, answer);
+	seat->missed = false;
+}
+
 static void
 take_token(struct evseat *seat, const struct evwire_answer *answer)
 {
@@ -442,7 +453,7 @@ take_change(struct evseat *seat, const struct evwire_answer *answer)
 	if (seat->step == EVSEAT_STEP_UP)
 		seat->reads = false;
 	if (seat->step == EVSEAT_LINE_UP || seat->step == EVSEAT_STEP_UP)
-		take_place(seat, answer);
+		line_up_answered(seat, answer);
 	else if (seat->step == EVSEAT_JOIN)
 		seat->reader_token = answer->zxid;
 	else if (seat->step == EVSEAT_GET_TOKEN)
@@ -596,10 +607,14 @@ own_answered(struct evwire_request *request, const struct evwire_answer *answer)
 	struct evseat *seat = EVLIST_ELEMENT(request, struct evseat, own);
 
 	seat->own_pending = false;
-	if (answer->error == EVWIRE_NO_NODE)
+	if (answer->error == EVWIRE_NO_NODE) {
 		seat->handler->changed(seat, seat->own_watched);
-	else
-		seat->handler->go_on(seat);
+		return;
+	}
+	if (answer->error != EVWIRE_OK)
+		seat->own_watched[0] = '\0';
+	seat->pausing |= answer->error == EVWIRE_OTHER;
+	seat->handler->go_on(seat);
 }
 
 void

@@ -84,7 +84,7 @@ step_down(struct evseat *seat)
 		evmessages_open_(seat);
 		return;
 	}
-	seat->recalled = true;
+	seat->recalled = seat->lowered = true;
 	evseat_lower_right_(seat, EVRIGHT_READ);
 	evmessages_step_down_(seat);
 }
@@ -143,6 +143,7 @@ static void
 take_right(struct evseat *seat, enum evright right)
 {
 	seat->right = right;
+	seat->lowered = false;
 	seat->token =
 	    right == EVRIGHT_WRITE ? seat->writer_token : seat->reader_token;
 	evseat_look_soon_(seat);
@@ -316,8 +317,11 @@ tidy(struct evseat *seat)
 static void
 lose_without_node(struct evseat *seat)
 {
-	if ((seat->right == EVRIGHT_WRITE && !seat->writes) ||
-	    (seat->right == EVRIGHT_READ && !seat->reads && !seat->writes))
+	const bool is_there = seat->right == EVRIGHT_WRITE || seat->lowered
+				  ? seat->writes
+				  : seat->reads;
+
+	if (seat->right != EVRIGHT_NONE && !is_there)
 		evseat_lose_(seat);
 }
 
@@ -325,6 +329,7 @@ static void
 finish_find(struct evseat *seat)
 {
 	seat->unsure = false;
+	seat->lowered &= !seat->reads;
 	seat->writer_token = 0;
 	tidy(seat);
 	lose_without_node(seat);
@@ -353,6 +358,7 @@ finish_join(struct evseat *seat, bool stepped_down)
 	seat->clear &= seat->error == EVWIRE_OK;
 	if (seat->error == EVWIRE_OK) {
 		seat->reads = true;
+		seat->lowered = false;
 		if (stepped_down)
 			seat->writes = false;
 		else

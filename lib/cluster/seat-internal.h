@@ -61,6 +61,7 @@ struct evseat {
 	uint64_t token; /* of the right, as it came; also if that is lowered */
 	unsigned turns; /* of its own writers, one after the other */
 	bool recalled;	/* somebody wants to write elsewhere */
+	bool lowered;	/* to reading, and w- is still what it comes from */
 	bool discarded; /* what is there was good for a right that is lost */
 	atomic_uchar ask_first;
 

@@ -74,7 +74,7 @@ forget_nodes(struct evseat *seat)
 	seat->ready = seat->member = seat->unsure = seat->rootless = false;
 	seat->root_made = 0;
 	seat->reads = seat->writes = false;
-	seat->discarded = seat->recalled = false;
+	seat->discarded = seat->recalled = seat->lowered = false;
 	seat->seen = EVSEAT_UNSEEN;
 	seat->watching = seat->clear = seat->own_pending = false;
 	seat->own_watched[0] = '\0';

@@ -308,12 +308,13 @@ START_TEST(who_has_read_lines_up_in_the_same_go)
 {
 	struct waiter r, w;
 	struct party a;
-	unsigned long removals;
+	unsigned long removals, lists;
 
 	open_party(&a, "x");
 	enter(&r, &a, READ);
 	ck_assert_int_eq(leave_it(&r, &a), 0);
 	removals = fake->sent[FAKE_REMOVE];
+	lists = fake->sent[FAKE_LIST];
 	want_it(&w, &a, WRITE);
 	ck_assert_uint_eq(fake->wires[a.n].queued, 3);
 	ck_assert_int_eq(fake->wires[a.n].queue[0].op, FAKE_LINE_UP);
@@ -321,6 +322,8 @@ START_TEST(who_has_read_lines_up_in_the_same_go)
 	check_inside(&w);
 	ck_assert_uint_eq(fake_count(fake, "/evdefer/x/r/r-"), 0);
 	ck_assert_uint_eq(fake->sent[FAKE_REMOVE], removals);
+	/* What it has done itself is nothing to look at again. */
+	ck_assert_uint_eq(fake->sent[FAKE_LIST], lists + 2);
 	ck_assert_int_eq(leave_it(&w, &a), 0);
 	end_party(&a);
 }

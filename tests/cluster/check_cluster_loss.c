@@ -559,6 +559,63 @@ START_TEST(a_second_node_to_read_with_that_an_operator_deletes)
 }
 END_TEST
 
+/* Its node in line is good for nothing yet. */
+START_TEST(the_node_of_a_reader_in_line_that_an_operator_deletes)
+{
+	struct onlooker onlooker;
+	struct waiter r, w[2];
+	struct party a, b;
+
+	open_party(&a, "x");
+	open_party(&b, "x");
+	enter(&r, &a, READ);
+	want_it(&w[0], &b, WRITE);
+	fake_run(fake);
+	want_it(&w[1], &a, WRITE);
+	fake_run(fake);
+	ck_assert_uint_eq(fake_count(fake, "/evdefer/x/w-"), 2);
+	look_on(&onlooker, &a);
+	fake_delete(fake, fake_find_like(fake, "/evdefer/x/r/r-")->path);
+	fake_run(fake);
+	check_inside(&w[0]);
+	check_told(&onlooker);
+	REFUSED(leave_it(&r, &a), ESTALE);
+	ck_assert_int_eq(leave_it(&w[0], &b), 0);
+	check_inside(&w[1]);
+	ck_assert_int_eq(leave_it(&w[1], &a), 0);
+	end_party(&a);
+	end_party(&b);
+}
+END_TEST
+
+/* The watch of its node was on its way.  _i: to write. */
+START_TEST(a_node_that_an_operator_deletes_after_a_loss_of_the_connection)
+{
+	struct onlooker onlooker;
+	struct waiter w;
+	struct party a;
+
+	open_party(&a, "x");
+	want_it(&w, &a, _i ? WRITE : READ);
+	while (!w.granted) {
+		fake_answer(fake, a.n);
+		fake_turn(fake);
+	}
+	fake_turn(fake);
+	ck_assert_int_eq(fake->wires[a.n].queue[0].op, FAKE_EXISTS);
+	look_on(&onlooker, &a);
+	fake_cut(fake, a.n, false);
+	fake_run(fake);
+	fake_delete(
+	    fake, fake_find_like(fake, _i ? "/evdefer/x/w-" : "/evdefer/x/r/r-")
+		      ->path);
+	fake_run(fake);
+	check_told(&onlooker);
+	REFUSED(leave_it(&w, &a), ESTALE);
+	end_party(&a);
+}
+END_TEST
+
 /* It is there still, and is not waited for.  _i: that by which it writes, or reads, or that
  * with which it waits for a right that is kept. */
 START_TEST(a_node_that_an_operator_writes_to)
@@ -749,6 +806,11 @@ main(void)
 	tcase_add_test(tc, a_stale_grant_is_withdrawn);
 	tcase_add_test(tc, a_node_that_an_operator_deletes);
 	tcase_add_test(tc, a_second_node_to_read_with_that_an_operator_deletes);
+	tcase_add_test(
+	    tc, the_node_of_a_reader_in_line_that_an_operator_deletes);
+	tcase_add_loop_test(tc,
+	    a_node_that_an_operator_deletes_after_a_loss_of_the_connection, 0,
+	    2);
 	tcase_add_loop_test(tc, a_node_that_an_operator_writes_to, 0, 3);
 	tcase_add_test(
 	    tc, a_writer_without_its_node_does_not_wait_for_a_kept_right);

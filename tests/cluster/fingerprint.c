@@ -263,8 +263,8 @@ mix_seat(const struct evseat *seat)
 	mix(seat->seen);
 	mix(seat->looking);
 	MIX_BITS(seat->need.writing, seat->need.first, seat->recalled,
-	    seat->discarded, seat->ready, seat->member, seat->reads,
-	    seat->writes, seat->unsure, seat->writer_token != 0,
+	    seat->lowered, seat->discarded, seat->ready, seat->member,
+	    seat->reads, seat->writes, seat->unsure, seat->writer_token != 0,
 	    seat->reader_token != 0, seat->watching, seat->clear, seat->missed,
 	    seat->pausing, seat->own_pending, seat->rootless);
 	mix(seat->root_made);
