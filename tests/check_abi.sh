@@ -45,6 +45,14 @@ refuses()
 	! interface "$1" "$2" && grep -q "$3" out
 }
 
+# skips COMMAND VERSION PATTERN: says what it did not look at, and that not all is well.
+skips()
+{
+	status=0
+	interface "$1" "$2" || status=$?
+	is "$status" 77 && grep -q "$3" out && ! grep -q 'none since' out
+}
+
 # accepted WHAT COMMAND VERSION
 accepted()
 {
@@ -133,6 +141,22 @@ accepted 'released: the same with the next revision' compare 0:1:0
 refused 'released: a revision too far' compare 0:2:0 'has to be 0:1:0'
 refused 'released: a new current for nothing' compare 1:0:0 'has to be 0:1:0'
 refused 'released: it is fixed' update 0:1:0 'is fixed'
+accepted 'released: it is in the tree already' update 0:0:0
+expect 'released: nothing is written then' is "$(cat build-aux/abi/version)" '1.0.0 0:0:0'
+
+# Not all is built: what is there is compared, and nobody takes that for all.
+rm lib/libevdefer-cluster.so
+expect 'one library is not built' skips compare 0:0:0 'lack of libevdefer-cluster.so$'
+expect 'it may be the one that has changed' skips compare 1:0:1 'libevdefer-cluster.so$'
+refused 'an update without it' update 0:1:0 'part of the interface: libevdefer-cluster.so$'
+rm lib/libevdefer.so
+expect 'no library is built' skips compare 0:0:0 'libevdefer.so libevdefer-cluster.so$'
+change include/evdefer.h 's/int readers/long readers/'
+build
+rm lib/libevdefer-cluster.so
+refused 'the library that is built has changed' compare 0:0:0 'has to be 1:0:0'
+begin
+build
 release '1.1.0 (unreleased)'
 refused 'the next one, without a date: no update' update 0:1:0 'has a date for 1.1.0'
 
