@@ -79,6 +79,11 @@ refuses()
 	! release "$2" "$3" && says "$1" && [ "$(grep -c '^release: ' "$tmp/out")" -eq 1 ]
 }
 
+fails()
+{
+	! release 1.2.0 1.2.0
+}
+
 # refused WHAT PATTERN [VERSION [CONFIGURED]]: for that reason, and for no other.
 refused()
 {
@@ -120,6 +125,11 @@ in_tree tag v1.2.0 HEAD~
 refused 'the tag of another commit' 'is on another commit'
 
 begin
+in_tree tag --delete v1.2.0 >/dev/null
+in_tree branch v1.2.0
+refused 'a branch that has the name of the tag' 'there is no tag v1.2.0'
+
+begin
 echo 'AC_SUBST([EVDEFER_LTVERSION], [4:0:2])' >"$tree/configure.ac"
 commit
 refused 'another libtool version' 'is for 1.2.0 3:0:1, and the release 1.2.0 4:0:2'
@@ -138,6 +148,16 @@ begin
 echo 'Bob <bob@example.org>' >"$tree/AUTHORS"
 commit
 refused 'an author who is not named' 'Ada <ada@example.org>'
+
+begin
+rm "$tree/AUTHORS"
+commit
+refused 'no AUTHORS' 'AUTHORS could not be compared'
+
+begin
+printf '#!/bin/sh\nexit 1\n' >"$tree/build-aux/history"
+commit
+expect 'a history that cannot be read' fails
 
 begin
 rm -rf "$tree/.git"
