@@ -16,7 +16,7 @@ esac
 LC_ALL=C
 export LC_ALL
 
-top=${srcdir:-$(dirname "$0")}/..
+top=$(cd "${srcdir:-$(dirname "$0")}/.." && pwd) || exit 1
 tmp=$(mktemp -d) || exit 1
 trap 'rm -rf "$tmp"' EXIT
 trap 'exit 1' HUP INT TERM
@@ -43,8 +43,20 @@ else
 	exit 77
 fi
 
-sh "$top/docs/make-html" "$top" "$pages" "$tmp/html" > "$tmp/said" ||
-    fail "make-html failed"
+# With folders whose names are relative.
+ln -s "$pages" "$tmp/pages"
+make_html()
+{
+	(cd "$tmp" && sh "$top/docs/make-html" "$top" pages html) > "$tmp/said"
+}
+
+# A program that fails, though the page that it leaves may be good for HTML.
+for broken in 'false true' 'true false'; do
+	if MANDOC=${broken% *} LOWDOWN=${broken#* } make_html; then
+		fail "make-html ends well though a program fails: $broken"
+	fi
+done
+make_html || fail "make-html failed"
 [ "$(cat "$tmp/said")" = "$tmp/html/index.html" ] || fail "it says: $(cat "$tmp/said")"
 
 # What has to be there.
