@@ -300,6 +300,51 @@ if command -v git > /dev/null 2>&1; then
 	cp "$tmp/dist/.tarball-version" .
 	version_is 1.2.0.dev3
 fi
+
+# A repository without commits: git fails there, and nobody is an author.
+if command -v git > /dev/null 2>&1; then
+	git init -q "$tmp/empty" 2> /dev/null
+	run sh "$top/build-aux/history" "$tmp/empty"
+	expect 'history: none to be read, and that is said' [ "$status" -ne 0 ]
+fi
+
+#
+# wrap
+#
+
+mkdir "$tmp/wrap"
+cd "$tmp/wrap" || exit 1
+echo 'a tarball' > evdefer-1.2.0.tar.xz
+address='https://example.org/get?of=a|b&as=c\d&1'
+run sh "$top/build-aux/wrap" evdefer-1.2.0.tar.xz far "$address"
+expect 'wrap: ends with 0' is "$status" 0
+expect 'wrap: the address as it was given' is \
+    "$(sed -n 's/^source_url = //p' far/evdefer.wrap)" "$address"
+expect 'wrap: no tarball beside it then' \
+    [ ! -e far/packagefiles/evdefer-1.2.0.tar.xz ]
+run sh "$top/build-aux/wrap" evdefer-1.2.0.tar.xz near
+expect 'wrap without an address: ends with 0' is "$status" 0
+expect 'wrap without an address: none in it' \
+    is "$(grep -c -e source_url -e @ near/evdefer.wrap)" 0
+expect 'wrap without an address: the tarball is beside it' \
+    cmp evdefer-1.2.0.tar.xz near/packagefiles/evdefer-1.2.0.tar.xz
+
+#
+# What the packages have
+#
+
+expect 'spec: no file is listed twice' is "$(sed -n '/^%files/,/^%changelog/p' \
+    "$top/build-aux/evdefer.spec.in" | grep '^%{' | sort | uniq -d)" ''
+
+# What could not be looked at is not what was found to be well.
+mkdir "$tmp/nobody"
+printf '#!/bin/sh\necho 1000\n' > "$tmp/nobody/id"
+chmod +x "$tmp/nobody/id"
+run env PATH="$tmp/nobody:$PATH" sh "$top/tests/install/check_packages.sh" \
+    "$tmp/nobody" "$tmp/debs" bookworm
+expect 'deb-check without root: 77' is "$status" 77
+expect 'deb-check without root: says why' says 'skipped: it needs root'
+
 #
 # Debian's changelog, from that of a tarball
 #

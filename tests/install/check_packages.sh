@@ -6,7 +6,7 @@
 # them.  No file may be left, and no package.  Those in DEBS are for the Debian that runs
 # here; for another one they are built there, from the source package in DEBS.
 #
-# Needs root, debootstrap and Debian's servers.
+# Needs root, debootstrap and Debian's servers: status 77 without them.
 set -eu
 
 case ${1-} in
@@ -26,7 +26,7 @@ name=packages
 
 unavailable() {
 	echo "deb-check: skipped: $*"
-	exit 0
+	exit 77
 }
 
 # shellcheck source=/dev/null
@@ -51,6 +51,12 @@ install() {
 	quietly apt-get install -y -q --no-install-recommends "$@"
 }
 
+# What apt is told here about the servers and the way to them.
+apt_servers() {
+	apt-config dump | grep -iE \
+		'^Acquire::(.*::)?(proxy|cainfo|verify-(peer|host)|check-[a-z-]*)( |::)' || :
+}
+
 # fresh WHAT: sets root, a copy of the bare system, with the source package in it.
 fresh() {
 	bare_debian "$codename"
@@ -58,8 +64,7 @@ fresh() {
 	cp -a "$root" "$out/$codename-$1"
 	root=$out/$codename-$1
 	cp /etc/resolv.conf "$root/etc/"
-	# What apt is told here about its servers.
-	cp /etc/apt/apt.conf.d/*registry* "$root/etc/apt/apt.conf.d/" 2>/dev/null || :
+	apt_servers >"$root/etc/apt/apt.conf.d/99servers"
 	mkdir "$root/root/packages"
 	cp "$debs"/*.dsc "$debs"/*.tar.* "$root/root/packages/"
 	quietly apt-get update

@@ -15,7 +15,7 @@ esac
 
 if ! command -v meson >/dev/null; then
 	echo "wrap-check: skipped, there is no meson"
-	exit
+	exit 77
 fi
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
