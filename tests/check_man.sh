@@ -4,7 +4,8 @@
 # Are the manual pages complete?  Each function that a public header declares, or that
 # a library exports, has exactly one page, with its prototype and all its errors, and
 # each other name leads to a page that has it.  No page is left over, all can be found
-# from evdefer(3), all that they point to is there, and their examples compile.
+# from evdefer(3), all that they point to is there, and their examples compile and have
+# no comment's stars.
 
 set -u
 
@@ -266,6 +267,15 @@ while read -r page; do
 	fi
 done < "$tmp/pages_of_own"
 
+# What only looks like a call: O(1) is no function.
+while read -r page; do
+	if grep -q -e '\\fBO\\fR(' "$pages/$page.3"; then
+		fail "$page: takes O() for a function"
+	else
+		pass
+	fi
+done < "$tmp/pages_of_own"
+
 # What pages point to.
 {
 	grep -h -o -e '[A-Za-z_0-9]*\\fR([37])' "$pages"/*.3 | sed 's/.fR(/ /; s/)//'
@@ -290,6 +300,10 @@ for example in "$top"/docs/man/examples/*.c; do
 	name=$(basename "$example" .c)
 	if ! section_of EXAMPLES "$pages/$name.3" | grep -q '#include'; then
 		fail "$example: no page has it"
+	elif section_of EXAMPLES "$pages/$name.3" | sed -n 1p | grep -q '^ *\*'; then
+		fail "$name: its EXAMPLES begin with the star of a comment"
+	else
+		pass
 	fi
 	# shellcheck disable=SC2086 # flags
 	if ${CC:-cc} ${CFLAGS-} $flags -Wno-unused-function -fsyntax-only "$example"; then
