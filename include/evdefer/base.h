@@ -103,9 +103,9 @@ struct evdefer_base *evdefer_base_new(struct event_base *event_base);
  * Deferreds and locks that are left can still be used, to finish what they are
  * for and to be freed: deliveries are then made at once, as with EVRWLOCK_FAST,
  * and a new lock, acquire or timeout fails with ESHUTDOWN.  A lock that is held can
- * still be released, and its waiters are then granted; those of a lock in a group or on
- * a file (evdefer/group.h, evdefer/file.h) fail with ESHUTDOWN at once.  The memory goes
- * with the last Deferred, lock or owner.
+ * still be released, and its waiters are then granted; those of a lock in a group, on a
+ * file or in a cluster (evdefer/group.h, evdefer/file.h, evdefer/cluster.h) fail with
+ * ESHUTDOWN at once.  The memory goes with the last Deferred, lock or owner.
  *
  * @param base NULL is allowed and does nothing.
  * @cost O(1) for each delivery and each timeout.

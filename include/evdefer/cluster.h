@@ -14,7 +14,8 @@
  * a writer that waits anywhere holds back the readers that ask after the servers know of
  * it.  Processes take turns in the order in which the servers heard of them.  A process
  * keeps the right to read until somebody wants to write: a read under a right that is
- * kept costs what it costs without a cluster, and nothing is sent.
+ * kept costs what it costs without a cluster, and nothing is sent.  evlock(1) does it for
+ * commands.
  *
  * @par What it does not promise
  * What no such lock can promise: that whoever holds it still does when what it has sent
@@ -139,6 +140,7 @@ struct evcluster *evcluster_new(struct evdefer_base *base, const char *servers,
  * @fails EACCES The servers refuse the credentials; the message says which server.
  * @fails ECANCELED
  * @fails ENOENT None of the names is known.
+ * @fails ENOMEM Out of memory; or what else the client says that cannot begin.
  * @fails ESHUTDOWN The cluster was closed meanwhile.
  * @fails ETIMEDOUT
  */
@@ -155,6 +157,8 @@ struct evdeferred *evcluster_connect(struct evcluster *cluster);
  *   after a second.  NULL with errno set, and nothing has changed.
  * @errno EINVAL No cluster.
  * @errno ENOMEM
+ * @fails ECANCELED The wait was called off; the rights are given back all the same.
+ * @fails ETIMEDOUT
  */
 struct evdeferred *evcluster_close(struct evcluster *cluster);
 
@@ -185,8 +189,10 @@ enum evcluster_state evcluster_get_state(const struct evcluster *cluster);
  *
  * - acquires wait while no server is reached; bound them with a timeout.  They fail with
  *   EACCES (the servers do not let this process at the node), EPROTO (what is there is
- *   none of our locks), ENOTCONN (the cluster was closed or freed), each with a sentence
- *   that names server and node.  A try fails with EBUSY if the right is not there.
+ *   none of our locks, or the servers have no number left for one that wants to write),
+ *   ENOTCONN (the cluster was closed or freed) or ENOMEM, each with a sentence that names
+ *   the node, and the server where one has said so.  A try fails with EBUSY if the right
+ *   is not there.
  * - releases fail with ESTALE if the right was lost; the hold is gone nevertheless.
  * - EVRWLOCK_UPGRADABLE, upgrades and evrwlock_set_reader_limit() fail with ENOTSUP.
  * - a cycle of owners that wait for each other in several processes is not found: such
@@ -235,6 +241,7 @@ struct evcluster_listing {
  * @errno ENOTCONN No server is reached.
  * @fails EACCES The servers do not let this process at a node.
  * @fails ECANCELED
+ * @fails ENOMEM
  * @fails ENOTCONN No server is reached any more.
  * @fails ETIMEDOUT
  * @cost Three requests for each lock and one for each entry; locks change meanwhile.

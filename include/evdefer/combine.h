@@ -13,9 +13,10 @@
  *
  * Cancelling the combination cancels the inputs that have not fired, and the
  * combination then fires with what they answer; one without inputs fails with
- * ECANCELED.  Freeing the combination before it has fired frees them.  Results
- * of inputs that the combination does not hand on are disposed of, so that a
- * lock that is granted to a part that nobody needs any more is released.
+ * ECANCELED.  Once it has fired, a cancel does nothing to the inputs.  Freeing the
+ * combination before it has fired frees them.  Results of inputs that the combination
+ * does not hand on are disposed of, so that a lock that is granted to a part that nobody
+ * needs any more is released.
  *
  * Inputs that have fired count at once, in their order.  An input that is given twice is
  * freed once; its value comes with the duty to free it in its first place, and without

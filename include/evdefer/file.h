@@ -75,9 +75,11 @@
  *   lock is not asked to be local (mount option local_lock, nolock).  What a process held
  *   that was killed is free at once, too; what was held by a machine that vanished is
  *   free when its lease ends (NFSv4, a minute or so), or when it comes back (NFSv3).  And
- *   after a server was away for longer than that, two may hold the lock.
+ *   a client that cannot reach the server for longer than a lease still counts itself
+ *   inside, while another one may have got the lock.
  * - SMB: the server decides likewise, unless the mount says nobrl.
- * - FUSE file systems may have locks, or none, or their own.
+ * - FUSE: it depends on the server, which may know such locks, leave them to the kernel
+ *   of each machine, so that machines do not exclude each other, or refuse them.
  *
  * A lock that has to hold over machines that fail needs more than a file
  * (evdefer/cluster.h).

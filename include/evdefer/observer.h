@@ -76,8 +76,8 @@ struct evobserver_event {
 	 * once. */
 	bool waits;
 	/** Of a cancel, why: ECANCELED (it was cancelled, timed out or freed, or its
-	 * owner was), ESHUTDOWN, EDEADLK, EPERM (an upgrade), EBUSY
-	 * (a try), ESTALE (its right is lost), or what made the lock's source fail.  Otherwise 0. */
+	 * owner was), ESHUTDOWN, EDEADLK, EPERM (an upgrade), EBUSY (a try), ESTALE (its
+	 * right is lost), or what made the lock's source fail.  Otherwise 0. */
 	int error;
 };
 

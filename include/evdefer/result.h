@@ -23,19 +23,36 @@
  *
  * These are the codes of failures that the library makes:
  *
- * - ECANCELED: the Deferred was cancelled; or the one that was to fire it through
- *   evdeferred_chain() was freed; or it waited for a lock for an owner, and the owner was
- *   freed.
+ * - ECANCELED: the Deferred was cancelled, by evdefer_base_free() where that is a delay or
+ *   work in a thread pool; or the one that was to fire it through evdeferred_chain() was
+ *   freed; or it waited for a lock for an owner, and the owner was freed.
  * - ETIMEDOUT: a timeout of evdeferred_add_timeout() passed, or the patience of
  *   evrwlock_with() and the like has run out.
  * - EDEADLK: a Deferred, or an owner of locks, would have waited for itself, directly or
- *   through others.
+ *   through others; or an owner has asked for what may come to that (evrwlock_acquire()).
  * - EINVAL: the Deferred to wait for belongs to another base, or another one waits for
  *   it; a coroutine waited where it must not; or evresult_from_failure() was given no
- *   failure.
+ *   failure, or evresult_fail() and the like no code above 0.
+ * - ENOMEM: there was no memory for the failure that was to be made; or for a report
+ *   (evdefer_base_report()), or what a cluster (evdefer/cluster.h) was asked for.
+ * - EPERM: evrwlock_upgrade() was called where there is no upgradable hold.
  * - ESHUTDOWN: the lock, semaphore or queue or its base was freed, or the owner that
- *   asked for it was being freed.
- * - ENOMEM: there was no memory for the failure that was to be made.
+ *   asked for it was being freed; the thread pool was freed before the work had begun; or
+ *   the cluster was closed, or its base freed, before a server was reached.
+ * - ESTALE: the right to the lock was lost (evrwlock_lost()).
+ * - EACCES: the servers of a cluster do not let the process at a lock, or refuse its
+ *   credentials.
+ * - EPROTO: what they have in the place of a lock is none, or they have no number left for
+ *   one that wants to write.
+ * - ENOTCONN: the cluster was closed or freed, or the servers are not reached any more
+ *   (evcluster_list()).
+ * - ENOENT: none of the names of the servers is known (evcluster_connect()).
+ * - EAGAIN, ENOLCK, EIO, or whatever else the system says: a lock on a file
+ *   (evdefer/file.h) got no thread to wait in, or no lock of the kernel.
+ *
+ * Besides, evresult_deferred() makes a failure with the code in errno if it is given no
+ * Deferred, evdefer_base_report() fails with what its function left there, and
+ * evdeferred_list() and the like with the code of an input.
  *
  * @thread Any thread that has the result or failure to itself: also a function of a thread
  *   pool (evdefer/threadpool.h).

@@ -96,7 +96,8 @@ struct evrwlock;
  * that beside the queue, while readers behind it enter.  An upgrade still comes first,
  * and an owner still acquires again at once what it holds.  The price is that writers
  * wait longer, and that letting in n readers takes n steps.  Not for a lock that
- * others beyond its loop have a say in (evdefer/group.h, evdefer/file.h). */
+ * others beyond its loop have a say in (evdefer/group.h, evdefer/file.h,
+ * evdefer/cluster.h). */
 #define EVRWLOCK_FAIR 0x2u
 
 /** How to hold the lock. */
@@ -271,8 +272,8 @@ struct evdeferred *evrwlock_with_writer(
  * - One that only reads and asks for more fails with EDEADLK: to write, since it would
  *   wait for itself; and to be upgradable, since two that did that, and one of them
  *   then wrote, would wait for each other.  Who may want to write later has to say so
- *   first, and while it waits for that, it can ask for nothing else of that lock:
- *   EDEADLK, too.
+ *   first, and cannot wait for that and for something else of that lock, whichever of
+ *   them it asked for before: EDEADLK, too.
  *
  * Each grant has to be released.  An owner that writes and reads may release the
  * write first: it goes on as a reader, and readers that waited enter beside it unless
@@ -287,11 +288,12 @@ struct evdeferred *evrwlock_with_writer(
  *   errno, and nothing is acquired.
  * @errno EINVAL No lock, no such mode, or an owner of another base.
  * @errno ENOMEM
- * @errno ENOTSUP Nobody can hold this lock upgradably (evrwlock_lost()).
+ * @errno ENOTSUP Nobody can hold this lock upgradably (evrwlock(3)).
  * @fails ECANCELED evdeferred_cancel() was called, or the owner was freed.
  * @fails EDEADLK The owner only reads and asks for more, or waits to be upgradable and
- *   asks for something else; or the wait would close a cycle of owners that wait for
- *   each other, over any number of locks.  The message names them.
+ *   asks for something beside that, or the other way round; or the wait would close a
+ *   cycle of owners that wait for each other, over any number of locks.  The message
+ *   names them.
  * @fails ESHUTDOWN evrwlock_free() was called, or this was after evdefer_base_free() or
  *   while the owner was being freed.
  * @fails ESTALE The owner is inside, and the right to the lock was lost
@@ -318,10 +320,11 @@ struct evdeferred *evrwlock_acquire(
  * @return 0, and the caller holds the lock, to be given back with evrwlock_release();
  *   or -1 with errno set.
  * @errno EBUSY It would have to wait.
- * @errno EDEADLK The owner only reads, and asks for more.
+ * @errno EDEADLK The owner only reads and asks for more, or waits to be upgradable and
+ *   asks for something beside that, or the other way round.
  * @errno EINVAL No lock, no such mode, or an owner of another base.
  * @errno ENOMEM Out of memory, with an owner only.
- * @errno ENOTSUP Nobody can hold this lock upgradably (evrwlock_lost()).
+ * @errno ENOTSUP Nobody can hold this lock upgradably (evrwlock(3)).
  * @errno ESHUTDOWN The lock or its base was freed, or the owner is being freed.
  * @errno ESTALE The owner is inside, and the right to the lock was lost.
  * @cost O(1).
@@ -341,7 +344,7 @@ int evrwlock_try(
  * @param mode as it was acquired, or as evrwlock_downgrade() has made it.
  * @return 0, or -1 with errno set.
  * @errno EINVAL No lock, no such mode, or an owner of another base.
- * @errno ENOTSUP Nobody can hold this lock upgradably (evrwlock_lost()).
+ * @errno ENOTSUP Nobody can hold this lock upgradably (evrwlock(3)).
  * @errno EPERM The owner, or nobody in particular, has received no such hold, and
  *   nothing was changed.
  * @errno ESTALE The right to the lock was lost (evrwlock_lost()).  The hold is given back
@@ -377,7 +380,7 @@ int evrwlock_release(
  *   EVRWLOCK_WRITE.  NULL with errno set, and nothing is acquired.
  * @errno EINVAL No lock, or an owner of another base.
  * @errno ENOMEM
- * @errno ENOTSUP Nobody can hold this lock upgradably (evrwlock_lost()).
+ * @errno ENOTSUP Nobody can hold this lock upgradably (evrwlock(3)).
  * @fails ECANCELED evdeferred_cancel() was called, or the owner was freed.
  * @fails EDEADLK The wait would close a cycle of owners that wait for each other.
  * @fails EPERM The owner, or nobody in particular, has no upgradable hold.
@@ -400,7 +403,7 @@ struct evdeferred *evrwlock_upgrade(
  * @errno EBUSY Somebody else reads.
  * @errno EINVAL No lock, or an owner of another base.
  * @errno ENOMEM Out of memory, with an owner only.
- * @errno ENOTSUP Nobody can hold this lock upgradably (evrwlock_lost()).
+ * @errno ENOTSUP Nobody can hold this lock upgradably (evrwlock(3)).
  * @errno EPERM The owner, or nobody in particular, has no upgradable hold.
  * @errno ESHUTDOWN The lock or its base was freed, or the owner is being freed.
  * @errno ESTALE The owner is inside, and the right to the lock was lost.
@@ -425,7 +428,7 @@ int evrwlock_try_upgrade(struct evrwlock *lock, struct evowner *owner);
  * @return 0, or -1 with errno set, and nothing was changed.
  * @errno EINVAL No lock, no such mode, @p to is not less than @p from, or an owner of
  *   another base.
- * @errno ENOTSUP Nobody can hold this lock upgradably (evrwlock_lost()).
+ * @errno ENOTSUP Nobody can hold this lock upgradably (evrwlock(3)).
  * @errno EPERM The owner, or nobody in particular, has received no such hold.
  * @errno ESTALE The right to the lock was lost (evrwlock_lost()).
  * @cost O(1), and with EVRWLOCK_FAST the time of the callbacks that it runs.
@@ -479,7 +482,7 @@ struct evdeferred *evrwlock_with(struct evrwlock *lock, struct evowner *owner,
  * @return 0, or -1 with errno set.
  * @errno EINVAL No lock.
  * @errno ENOTSUP A lock that others beyond its loop have a say in: evdefer/group.h,
- *   evdefer/file.h.
+ *   evdefer/file.h, evdefer/cluster.h.
  * @errno ESHUTDOWN evrwlock_free() was called.
  * @cost O(1), and a step for each that it lets in.
  */
@@ -521,8 +524,8 @@ size_t evrwlock_get_reader_limit(const struct evrwlock *lock);
  *
  * On all other locks nothing is ever lost, and there are no tokens.
  *
- * Who gives such a right may know nothing of upgradable reads.  Then mode
- * EVRWLOCK_UPGRADABLE is ENOTSUP in every call, and so are upgrades.
+ * Who gives such a right may know nothing of upgradable reads (evdefer/cluster.h).  Then
+ * mode EVRWLOCK_UPGRADABLE is ENOTSUP in every call, and so are upgrades.
  */
 
 /**
