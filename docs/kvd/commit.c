@@ -238,8 +238,9 @@ take_first(struct commit *commit)
 	return call;
 }
 
-/* In a later turn, each by its loop: the disk need not wait for that with the next batch,
- * which those have waited for that enter when the lock is released. */
+/* By letters, each to its loop.  This one comes to its own in a later turn: the disk need
+ * not wait for that with the next batch, which those have waited for that enter when the
+ * lock is released.  Others may come to theirs before that. */
 static void
 answer(struct commit *commit, const struct evfailure *failure)
 {
