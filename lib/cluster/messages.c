@@ -417,25 +417,21 @@ error_of_making(const struct evwire_answer *answer)
 	return answer->error == EVWIRE_EXISTS ? EVWIRE_OK : answer->error;
 }
 
+/* What was told before that is seen by the lists that were asked for after it; its own
+ * node is told, too. */
 static void
 take_place(struct evseat *seat, const struct evwire_answer *answer)
 {
 	const char *name = strrchr(answer->created, '/');
 
+	seat->missed = false;
+	if (seat->step == EVSEAT_STEP_UP)
+		seat->reads = false;
 	seat->writes =
 	    name != NULL && evnames_read_writer_(name + 1, &seat->writer);
 	seat->writer_token = answer->zxid;
 	if (!seat->writes)
 		note_error(seat, EVWIRE_BAD);
-}
-
-/* What was told before that is seen by the lists that were asked for after it; its own
- * node is told, too. */
-static void
-line_up_answered(struct evseat *seat, const struct evwire_answer *answer)
-{
-	take_place(seat, answer);
-	seat->missed = false;
 }
 
 static void
@@ -450,10 +446,8 @@ take_token(struct evseat *seat, const struct evwire_answer *answer)
 static void
 take_change(struct evseat *seat, const struct evwire_answer *answer)
 {
-	if (seat->step == EVSEAT_STEP_UP)
-		seat->reads = false;
 	if (seat->step == EVSEAT_LINE_UP || seat->step == EVSEAT_STEP_UP)
-		line_up_answered(seat, answer);
+		take_place(seat, answer);
 	else if (seat->step == EVSEAT_JOIN)
 		seat->reader_token = answer->zxid;
 	else if (seat->step == EVSEAT_GET_TOKEN)

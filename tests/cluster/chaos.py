@@ -332,18 +332,16 @@ class Chaos:
             self.longest = max(self.longest, took)
             if not stuck:
                 return took
-            if took > PATIENCE and not mended:
-                strays = self.strays()
-                mended = True
-                if strays:
-                    self.begin_anew(strays)
-                    begun = time.monotonic()
-                    continue
             if took > PATIENCE:
-                self.witness.violation(
-                    time.monotonic(), "%s waits and waits"
-                    % ", ".join(stuck))
-                return took
+                strays = [] if mended else self.strays()
+                if not strays:
+                    self.witness.violation(
+                        time.monotonic(), "%s waits and waits"
+                        % ", ".join(stuck))
+                    return took
+                self.begin_anew(strays)
+                mended = True
+                begun = time.monotonic()
             time.sleep(0.05)
 
     def run(self):
