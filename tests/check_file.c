@@ -36,6 +36,7 @@ START_TEST(closed_base_is_refused)
 	struct evdeferred *d = evdeferred_new(base, NULL, NULL);
 	struct evdefer_base *b = base;
 
+	ck_assert_ptr_nonnull(d);
 	support_free_base();
 	REFUSED_NULL(evrwlock_new_on_file(b, path, 0), ESHUTDOWN);
 	ck_assert_int_eq(access(path, F_OK), -1);
