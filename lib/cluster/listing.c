@@ -235,8 +235,8 @@ take_readers(struct listing *listing, const struct evwire_answer *answer)
 
 	for (i = 0; i < answer->count; i++)
 		take_reader(listing, answer->names[i]);
-	first = listing->found + listing->first;
 	if (listing->count > listing->first) {
+		first = listing->found + listing->first;
 		/* Of those that want to write the first does, if nobody reads. */
 		qsort(first, listing->count - listing->first, sizeof(*first),
 		    compare_found);
