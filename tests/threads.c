@@ -340,6 +340,37 @@ pthread_join(pthread_t thread, void **value)
 #define WATCHED
 #endif
 
+/*
+ * Clang's LeakSanitizer knows what the loader has allocated for a thread by who has called
+ * calloc(), which is ours here, in alloc.c.  Libc keeps it with the stack, for the next
+ * thread.  The loader has no frame pointers to go by.
+ */
+#ifdef __has_feature
+#if __has_feature(address_sanitizer)
+const char *__asan_default_options(void);
+const char *__lsan_default_options(void);
+const char *__lsan_default_suppressions(void);
+
+const char *
+__asan_default_options(void)
+{
+	return "fast_unwind_on_malloc=0";
+}
+
+const char *
+__lsan_default_options(void)
+{
+	return "print_suppressions=0";
+}
+
+const char *
+__lsan_default_suppressions(void)
+{
+	return "leak:_dl_allocate_tls\n";
+}
+#endif
+#endif
+
 static volatile atomic_int objects;
 
 int
