@@ -266,6 +266,7 @@ evmessages_step_up_(struct evseat *seat)
 	send_line_up(seat, left);
 }
 
+/* It has itself told who comes at once, too. */
 static void
 send_join(struct evseat *seat, const char *left)
 {
@@ -280,10 +281,13 @@ send_join(struct evseat *seat, const char *left)
 	    .data = who.text,
 	    .beside = readers};
 
+	seat->looking = EVSEAT_READING;
 	path_of_readers(seat, readers);
 	path_of_reader(seat, path);
 	path_of_member(seat, member);
-	send_one(seat, wire->type->join(wire, &join, &seat->change));
+	count_sent(seat, wire->type->join(wire, &join, &seat->change));
+	list_line(seat, true);
+	end_sending(seat);
 }
 
 void
@@ -434,6 +438,18 @@ take_place(struct evseat *seat, const struct evwire_answer *answer)
 		note_error(seat, EVWIRE_BAD);
 }
 
+/* What it steps down from is gone then. */
+static void
+take_reading(struct evseat *seat, const struct evwire_answer *answer)
+{
+	seat->reads = true;
+	if (seat->step == EVSEAT_JOIN) {
+		seat->reader_token = answer->zxid;
+		return;
+	}
+	seat->writes = seat->lowered = false;
+}
+
 static void
 take_token(struct evseat *seat, const struct evwire_answer *answer)
 {
@@ -448,8 +464,8 @@ take_change(struct evseat *seat, const struct evwire_answer *answer)
 {
 	if (seat->step == EVSEAT_LINE_UP || seat->step == EVSEAT_STEP_UP)
 		take_place(seat, answer);
-	else if (seat->step == EVSEAT_JOIN)
-		seat->reader_token = answer->zxid;
+	else if (seat->step == EVSEAT_JOIN || seat->step == EVSEAT_STEP_DOWN)
+		take_reading(seat, answer);
 	else if (seat->step == EVSEAT_GET_TOKEN)
 		take_token(seat, answer);
 	else if (seat->step == EVSEAT_WATCH)

@@ -25,7 +25,9 @@
  * anybody in.  And no change is missed: who is watched was there when that was asked, or
  * else it looks again.
  *
- * It keeps the right to read until somebody wants to write, and has itself told who comes.
+ * It keeps the right to read until somebody wants to write, and has itself told who comes,
+ * from the go on with which it joins.  Who is in line by then came after it, and so it reads
+ * first.
  * The right to write it gives back when its last writer has left, or its turn is over.
  * If it is one in here who wants to write, it gives back the right to read in the same go
  * as it gets in line.
@@ -351,26 +353,6 @@ finish_make_root(struct evseat *seat)
 }
 
 static void
-finish_join(struct evseat *seat, bool stepped_down)
-{
-	seat->seen = EVSEAT_UNSEEN;
-	/* One try: then it looks. */
-	seat->clear &= seat->error == EVWIRE_OK;
-	if (seat->error == EVWIRE_OK) {
-		seat->reads = true;
-		seat->lowered = false;
-		if (stepped_down)
-			seat->writes = false;
-		else
-			seat->recalled = false;
-		return;
-	}
-	if (seat->error == EVWIRE_NO_NODE)
-		seat->ready = false;
-	seat->unsure |= seat->error == EVWIRE_EXISTS || stepped_down;
-}
-
-static void
 finish_removal(struct evseat *seat, bool *there)
 {
 	*there = false;
@@ -398,6 +380,34 @@ finish_look(struct evseat *seat)
 		return;
 	seat->recalled = recalled;
 	evseat_set_right_(seat, seat->right);
+}
+
+/* Who has lined up since comes after those that are let in now: it is seen by the next
+ * look. */
+static void
+finish_joined(struct evseat *seat, bool stepped_down)
+{
+	if (!stepped_down)
+		seat->recalled = false;
+	if (stepped_down || seat->in_the_way[0] == '\0')
+		finish_look(seat);
+	else
+		seat->seen = EVSEAT_UNSEEN;
+}
+
+static void
+finish_join(struct evseat *seat, bool stepped_down)
+{
+	if (seat->error == EVWIRE_OK) {
+		finish_joined(seat, stepped_down);
+		return;
+	}
+	/* One try: then it looks. */
+	seat->seen = EVSEAT_UNSEEN;
+	seat->clear = false;
+	if (seat->error == EVWIRE_NO_NODE)
+		seat->ready = false;
+	seat->unsure |= seat->error == EVWIRE_EXISTS || stepped_down;
 }
 
 static void
@@ -553,7 +563,8 @@ take_change(struct evseat *seat, const char *path)
 	} else if (seat->reads && evmessages_is_own_reader_(seat, path)) {
 		if (step != EVSEAT_REMOVE_READER && step != EVSEAT_STEP_UP)
 			lose_own(seat, &seat->reads);
-	} else {
+	} else if (strcmp(path, seat->path) == 0 ||
+		   strcmp(path, seat->in_the_way) == 0) {
 		forget_what_was_seen(seat);
 	}
 }

@@ -287,18 +287,23 @@ write_once(struct party *party)
 	ck_assert_int_eq(leave_it(&w, party), 0);
 }
 
+/* In the go with which it joins it has itself told who comes. */
 START_TEST(who_reads_after_it_has_written_does_not_look)
 {
 	struct waiter r;
 	struct party a;
+	unsigned long lists;
 
 	open_party(&a, "x");
 	write_once(&a);
+	lists = fake->sent[FAKE_LIST];
 	want_it(&r, &a, READ);
-	ck_assert_uint_eq(fake->wires[a.n].queued, 1);
+	ck_assert_uint_eq(fake->wires[a.n].queued, 2);
 	ck_assert_int_eq(fake->wires[a.n].queue[0].op, FAKE_JOIN);
-	fake_answer(fake, a.n);
+	ck_assert(fake->wires[a.n].queue[1].watch);
+	fake_run(fake);
 	check_inside(&r);
+	ck_assert_uint_eq(fake->sent[FAKE_LIST], lists + 1);
 	ck_assert_int_eq(leave_it(&r, &a), 0);
 	end_party(&a);
 }
@@ -422,6 +427,32 @@ START_TEST(who_was_in_line_beside_it_is_not_forgotten)
 	ck_assert_int_eq(leave_it(&w[1], &b), 0);
 	check_inside(&r);
 	ck_assert_int_eq(leave_it(&r, &a), 0);
+	end_party(&a);
+	end_party(&b);
+}
+END_TEST
+
+/* It has joined before somebody lined up, and so it reads before that one writes. */
+START_TEST(who_lines_up_behind_a_reader_that_joins_waits)
+{
+	struct waiter r, w;
+	struct party a, b;
+
+	open_party(&a, "x");
+	open_party(&b, "x");
+	write_once(&a);
+	want_it(&r, &a, READ);
+	want_it(&w, &b, WRITE);
+	while (fake_count(fake, "/evdefer/x/r/r-") == 0)
+		fake_do(fake, (struct fake_step){FAKE_EXECUTE, a.n});
+	fake_answer(fake, b.n);
+	fake_run(fake);
+	check_inside(&r);
+	check_waits(&w);
+	REFUSED(evrwlock_try(a.lock, NULL, READ), EBUSY);
+	ck_assert_int_eq(leave_it(&r, &a), 0);
+	check_inside(&w);
+	ck_assert_int_eq(leave_it(&w, &b), 0);
 	end_party(&a);
 	end_party(&b);
 }
@@ -696,6 +727,7 @@ main(void)
 	tcase_add_test(tc, who_reads_again_does_not_look);
 	tcase_add_test(tc, who_came_to_write_meanwhile_is_seen);
 	tcase_add_test(tc, who_was_in_line_beside_it_is_not_forgotten);
+	tcase_add_test(tc, who_lines_up_behind_a_reader_that_joins_waits);
 	tcase_add_test(tc, a_process_passes_the_lock_on_for_a_while);
 	tcase_add_test(tc, no_herd);
 	tcase_add_test(tc, going_down_to_read_lets_no_writer_in);
