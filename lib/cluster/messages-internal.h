@@ -13,8 +13,8 @@ struct evmessages_handler {
 	void (*finished)(struct evseat *seat);
 	/* Nothing of the step could be sent: it is tried again in a while. */
 	void (*unsent)(struct evseat *seat, int error);
-	/* A node that it watches has changed. */
-	void (*changed)(struct evseat *seat, const char *path);
+	/* A node that it watches has changed, or is gone. */
+	void (*changed)(struct evseat *seat, const char *path, bool gone);
 	/* Says what is next to the servers, if anything is. */
 	void (*go_on)(struct evseat *seat);
 };
@@ -31,6 +31,10 @@ void evmessages_join_(struct evseat *seat);
 void evmessages_step_down_(struct evseat *seat);
 void evmessages_look_(struct evseat *seat, enum evseat_view view);
 void evmessages_watch_(struct evseat *seat);
+
+/* The last in line is in its way, without a look. */
+void evmessages_wait_for_last_(struct evseat *seat);
+
 void evmessages_get_token_(struct evseat *seat);
 void evmessages_remove_reader_(struct evseat *seat);
 void evmessages_remove_writer_(struct evseat *seat);

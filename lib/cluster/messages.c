@@ -155,7 +155,8 @@ list_line(struct evseat *seat, bool watch)
 	struct evwire *wire = seat->cluster->wire;
 
 	seat->in_the_way[0] = '\0';
-	seat->watching = seat->clear = false;
+	seat->watching = false;
+	evseat_forget_line_(seat);
 	count_sent(
 	    seat, wire->type->list(wire, seat->path, watch, &seat->line));
 }
@@ -214,7 +215,7 @@ evmessages_open_(struct evseat *seat)
 
 	begin(seat, EVSEAT_OPEN);
 	seat->seen = EVSEAT_UNSEEN;
-	seat->clear = false;
+	evseat_forget_line_(seat);
 	count_sent(seat, wire->type->create(wire, seat->path, EVWIRE_CONTAINER,
 			     "", &seat->line));
 	path_of_readers(seat, path);
@@ -330,6 +331,14 @@ evmessages_watch_(struct evseat *seat)
 	begin(seat, EVSEAT_WATCH);
 	send_one(seat,
 	    wire->type->exists(wire, seat->in_the_way, true, &seat->change));
+}
+
+void
+evmessages_wait_for_last_(struct evseat *seat)
+{
+	path_of(seat, "", seat->last, seat->in_the_way);
+	seat->seen = EVSEAT_TO_READ;
+	seat->watching = false;
 }
 
 void
@@ -504,49 +513,71 @@ find_own_in_line(struct evseat *seat, const char *name)
 		note_error(seat, EVWIRE_BAD);
 }
 
-/* The nearest before its own, or the last one of all if it has none. */
+/* Who else is in line. */
+struct others {
+	size_t count;
+	struct evnode_writer last;
+	struct evnode_writer
+	    nearest; /* before its own; the last if it has none */
+};
+
 static void
-compare_writer(
-    struct evseat *seat, const char *name, struct evnode_writer *nearest)
+keep_later(struct evnode_writer *kept, const struct evnode_writer *writer)
+{
+	if (kept->name[0] == '\0' || evnames_is_before_(kept, writer))
+		*kept = *writer;
+}
+
+static void
+compare_writer(struct evseat *seat, const char *name, struct others *others)
 {
 	struct evnode_writer writer;
 
 	if (seat->writes && strcmp(name, seat->writer.name) == 0)
 		return;
-	seat->clear = false;
+	others->count++;
 	if (!evnames_read_writer_(name, &writer)) {
 		note_error(seat, EVWIRE_BAD);
 		return;
 	}
+	keep_later(&others->last, &writer);
 	if (seat->writes && seat->looking == EVSEAT_TO_WRITE &&
 	    !evnames_is_before_(&writer, &seat->writer))
 		return;
-	if (nearest->name[0] == '\0' || evnames_is_before_(nearest, &writer))
-		*nearest = writer;
+	keep_later(&others->nearest, &writer);
+}
+
+static void
+note_others(struct evseat *seat, const struct others *others)
+{
+	seat->clear = others->count == 0;
+	seat->only = others->count == 1;
+	memcpy(seat->last, others->last.name, sizeof(seat->last));
+	if (others->nearest.name[0] != '\0')
+		path_of(seat, "", others->nearest.name, seat->in_the_way);
 }
 
 static void
 see_line(struct evseat *seat, const struct evwire_answer *answer)
 {
-	struct evnode_writer nearest = {.name = ""};
+	struct others others = {.count = 0};
 	bool own = false;
 	size_t i;
 
 	seat->version = answer->version;
-	seat->clear = seat->step != EVSEAT_FIND;
 	for (i = 0; i < answer->count; i++) {
 		const char *name = answer->names[i];
 
 		if (seat->step == EVSEAT_FIND)
 			find_own_in_line(seat, name);
 		else if (evnames_is_writer_(name))
-			compare_writer(seat, name, &nearest);
+			compare_writer(seat, name, &others);
 		own |= strcmp(name, seat->writer.name) == 0;
 	}
 	/* An operator may have removed it. */
 	seat->writes &= own;
-	if (nearest.name[0] != '\0')
-		path_of(seat, "", nearest.name, seat->in_the_way);
+	if (seat->step != EVSEAT_FIND)
+		note_others(seat, &others);
 }
 
 static void
@@ -618,7 +649,7 @@ own_answered(struct evwire_request *request, const struct evwire_answer *answer)
 
 	seat->own_pending = false;
 	if (answer->error == EVWIRE_NO_NODE) {
-		seat->handler->changed(seat, seat->own_watched);
+		seat->handler->changed(seat, seat->own_watched, true);
 		return;
 	}
 	if (answer->error != EVWIRE_OK)

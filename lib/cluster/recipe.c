@@ -20,6 +20,12 @@
  * step that forgets what was seen.  If it is there still, then it was there all the while,
  * and so was the lock; so the same go asks for it too.  Where the try fails, it looks.
  *
+ * And it holds if there was exactly one other w- at that version, and this one is gone: a
+ * name does not come twice.  Whether it has written, given up, or stepped down to reading
+ * is all the same, as those who read may be there.  But it must have been told that it is
+ * gone, and not only changed; and that a second one was there, of which nothing is known,
+ * forbids it.  So who waits to read behind one other joins as soon as that one has left.
+ *
  * So nobody comes to read once there is a w-: those that read, and those that came to
  * write before, become only fewer.  What is seen late can hold somebody up, and never lets
  * anybody in.  And no change is missed: who is watched was there when that was asked, or
@@ -303,8 +309,19 @@ static void
 forget_what_was_seen(struct evseat *seat)
 {
 	seat->seen = EVSEAT_UNSEEN;
-	seat->watching = seat->clear = false;
+	seat->watching = false;
 	seat->missed = true;
+	evseat_forget_line_(seat);
+}
+
+/* Nobody is in line any more if it was the only one, at the version that was seen. */
+static void
+see_departure(struct evseat *seat)
+{
+	const bool clear = seat->seen == EVSEAT_TO_READ && seat->only;
+
+	forget_what_was_seen(seat);
+	seat->clear = clear;
 }
 
 /* Nothing is discarded any more where nothing is. */
@@ -365,6 +382,15 @@ finish_removal(struct evseat *seat, bool *there)
 		evseat_set_right_(seat, EVRIGHT_READ);
 }
 
+/* Those that were in line beside it are seen without a look. */
+static void
+finish_writing(struct evseat *seat)
+{
+	finish_removal(seat, &seat->writes);
+	if (seat->last[0] != '\0' && !seat->reads)
+		evmessages_wait_for_last_(seat);
+}
+
 static void
 finish_look(struct evseat *seat)
 {
@@ -404,7 +430,7 @@ finish_join(struct evseat *seat, bool stepped_down)
 	}
 	/* One try: then it looks. */
 	seat->seen = EVSEAT_UNSEEN;
-	seat->clear = false;
+	evseat_forget_line_(seat);
 	if (seat->error == EVWIRE_NO_NODE)
 		seat->ready = false;
 	seat->unsure |= seat->error == EVWIRE_EXISTS || stepped_down;
@@ -481,12 +507,12 @@ finish_with_answer(struct evseat *seat, enum evseat_step step)
 		finish_look(seat);
 	else if (step == EVSEAT_GET_TOKEN)
 		finish_get_token(seat);
-	else if (step == EVSEAT_WATCH && seat->error != EVWIRE_OK)
-		forget_what_was_seen(seat);
+	else if (step == EVSEAT_WATCH && seat->error == EVWIRE_NO_NODE)
+		see_departure(seat);
 	else if (step == EVSEAT_REMOVE_READER)
 		finish_removal(seat, &seat->reads);
 	else if (step == EVSEAT_REMOVE_WRITER)
-		finish_removal(seat, &seat->writes);
+		finish_writing(seat);
 	else if (step == EVSEAT_CLOSE)
 		seat->member = false;
 }
@@ -552,8 +578,16 @@ lose_own(struct evseat *seat, bool *there)
 	lose_without_node(seat);
 }
 
+/* Who comes is heeded by those that read: of a try to join a watch may be left. */
+static bool
+is_heeded(const struct evseat *seat, const char *path)
+{
+	return strcmp(path, seat->in_the_way) == 0 ||
+	       (seat->reads && strcmp(path, seat->path) == 0);
+}
+
 static void
-take_change(struct evseat *seat, const char *path)
+take_change(struct evseat *seat, const char *path, bool gone)
 {
 	const enum evseat_step step = seat->step;
 
@@ -563,17 +597,18 @@ take_change(struct evseat *seat, const char *path)
 	} else if (seat->reads && evmessages_is_own_reader_(seat, path)) {
 		if (step != EVSEAT_REMOVE_READER && step != EVSEAT_STEP_UP)
 			lose_own(seat, &seat->reads);
-	} else if (strcmp(path, seat->path) == 0 ||
-		   strcmp(path, seat->in_the_way) == 0) {
+	} else if (strcmp(path, seat->in_the_way) == 0 && gone) {
+		see_departure(seat);
+	} else if (is_heeded(seat, path)) {
 		forget_what_was_seen(seat);
 	}
 }
 
 static void
-node_changed(struct evseat *seat, const char *path)
+node_changed(struct evseat *seat, const char *path, bool gone)
 {
 	evseat_use_(seat);
-	take_change(seat, path);
+	take_change(seat, path, gone);
 	/* It tells once, and the next node to read with has the same name. */
 	if (strcmp(path, seat->own_watched) == 0)
 		seat->own_watched[0] = '\0';

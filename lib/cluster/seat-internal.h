@@ -75,8 +75,10 @@ struct evseat {
 
 	/* What was seen. */
 	enum evseat_view seen;
-	int32_t version; /* of the lock, */
-	bool clear;	 /* at which none but itself wants to write */
+	int32_t version;	 /* of the lock, */
+	bool clear;		 /* at which none but itself wants to write, */
+	bool only;		 /* or one other, which is the */
+	char last[EVNAMES_NODE]; /* of the others; empty: not known */
 	char in_the_way[EVNAMES_PATH]; /* empty: nobody */
 	bool watching;		       /* who is in the way */
 
@@ -122,6 +124,14 @@ void evseat_lose_(struct evseat *seat);
 
 /* Those that wait fail, as reason says; and for a while nothing is sent. */
 void evseat_fail_(struct evseat *seat, int error);
+
+/* Who was in line, at which version. */
+static inline void
+evseat_forget_line_(struct evseat *seat)
+{
+	seat->clear = seat->only = false;
+	seat->last[0] = '\0';
+}
 
 /* Is it to have anything on the servers? */
 static inline bool

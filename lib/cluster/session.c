@@ -279,11 +279,11 @@ refused(void *arg)
 }
 
 static void
-changed(void *arg, const char *path)
+changed(void *arg, const char *path, bool gone)
 {
 	struct evcluster *cluster = arg;
 
-	cluster->handler->changed(cluster, path);
+	cluster->handler->changed(cluster, path, gone);
 }
 
 static const struct evwire_handler wire_handler = {

@@ -94,8 +94,8 @@ struct evwire_handler {
 	/* The servers do not accept what authenticate() gave; as expired(). */
 	void (*refused)(void *arg);
 	/* A change of what was watched: by list(), the children; by exists(), that the
-	 * node is there or is not. */
-	void (*changed)(void *arg, const char *path);
+	 * node is there or is not, or its data.  gone: it was there, and was removed. */
+	void (*changed)(void *arg, const char *path, bool gone);
 };
 
 enum evwire_kind {

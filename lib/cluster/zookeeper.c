@@ -199,7 +199,7 @@ watcher(zhandle_t *handle, int type, int state, const char *path, void *context)
 		return;
 	if (type != ZOO_SESSION_EVENT) {
 		zookeeper->setting.handler->changed(
-		    zookeeper->setting.arg, path);
+		    zookeeper->setting.arg, path, type == ZOO_DELETED_EVENT);
 		return;
 	}
 	if (state == ZOO_CONNECTED_STATE)

@@ -420,8 +420,9 @@ START_TEST(who_was_in_line_beside_it_is_not_forgotten)
 	evdeferred_cancel(w[0].d);
 	evdeferred_free(w[0].d);
 	fake_run(fake);
+	/* What it has seen of the line says for whom it waits. */
 	want_it(&r, &a, READ);
-	ck_assert_int_eq(fake->wires[a.n].queue[0].op, FAKE_LIST);
+	ck_assert_int_eq(fake->wires[a.n].queue[0].op, FAKE_EXISTS);
 	fake_run(fake);
 	check_waits(&r);
 	ck_assert_int_eq(leave_it(&w[1], &b), 0);
@@ -453,6 +454,118 @@ START_TEST(who_lines_up_behind_a_reader_that_joins_waits)
 	ck_assert_int_eq(leave_it(&r, &a), 0);
 	check_inside(&w);
 	ck_assert_int_eq(leave_it(&w, &b), 0);
+	end_party(&a);
+	end_party(&b);
+}
+END_TEST
+
+/* b writes, and a waits to read. */
+static void
+write_and_wait(
+    struct waiter *w, struct party *b, struct waiter *r, struct party *a)
+{
+	write_once(a);
+	enter(w, b, WRITE);
+	want_it(r, a, READ);
+	fake_run(fake);
+	check_waits(r);
+}
+
+START_TEST(who_waits_for_the_only_one_in_line_joins_without_a_look)
+{
+	struct waiter r, w;
+	struct party a, b;
+	unsigned long lists;
+
+	open_party(&a, "x");
+	open_party(&b, "x");
+	write_and_wait(&w, &b, &r, &a);
+	lists = fake->sent[FAKE_LIST];
+	ck_assert_int_eq(leave_it(&w, &b), 0);
+	check_inside(&r);
+	ck_assert_uint_eq(fake->sent[FAKE_LIST], lists + 1);
+	ck_assert_int_eq(leave_it(&r, &a), 0);
+	end_party(&a);
+	end_party(&b);
+}
+END_TEST
+
+/* Also if that one has gone before it could be watched. */
+START_TEST(the_only_one_in_line_goes_before_the_watch)
+{
+	struct waiter r, w;
+	struct party a, b;
+	unsigned long lists;
+
+	open_party(&a, "x");
+	open_party(&b, "x");
+	write_once(&a);
+	enter(&w, &b, WRITE);
+	want_it(&r, &a, READ);
+	while (fake->wires[a.n].queue[0].op != FAKE_EXISTS)
+		fake_answer(fake, a.n);
+	ck_assert_int_eq(evrwlock_release(b.lock, NULL, WRITE), 0);
+	evdeferred_free(w.d);
+	fake_turn(fake);
+	fake_answer(fake, b.n);
+	fake_do(fake, (struct fake_step){FAKE_CATCH_UP, a.n});
+	lists = fake->sent[FAKE_LIST];
+	fake_run(fake);
+	check_inside(&r);
+	ck_assert_uint_eq(fake->sent[FAKE_LIST], lists + 1);
+	ck_assert_int_eq(leave_it(&r, &a), 0);
+	end_party(&a);
+	end_party(&b);
+}
+END_TEST
+
+/* The version is what it was, and somebody writes. */
+START_TEST(who_is_behind_one_that_gives_up_waits_for_the_one_before)
+{
+	struct waiter r, w[2];
+	struct party a, b, c;
+
+	open_party(&a, "x");
+	open_party(&b, "x");
+	open_party(&c, "x");
+	write_once(&a);
+	enter(&w[0], &b, WRITE);
+	want_it(&w[1], &c, WRITE);
+	fake_run(fake);
+	want_it(&r, &a, READ);
+	fake_run(fake);
+	evdeferred_cancel(w[1].d);
+	evdeferred_free(w[1].d);
+	fake_run(fake);
+	check_waits(&r);
+	ck_assert_int_eq(leave_it(&w[0], &b), 0);
+	check_inside(&r);
+	ck_assert_int_eq(leave_it(&r, &a), 0);
+	end_party(&a);
+	end_party(&b);
+	end_party(&c);
+}
+END_TEST
+
+START_TEST(the_only_one_in_line_that_an_operator_writes_to_is_there)
+{
+	struct waiter r, w;
+	struct party a, b;
+	unsigned long joins;
+
+	open_party(&a, "x");
+	open_party(&b, "x");
+	write_and_wait(&w, &b, &r, &a);
+	joins = fake->sent[FAKE_JOIN];
+	fake_set(fake, fake_find_like(fake, "/evdefer/x/w-")->path, "hm");
+	while (fake->wires[a.n].queued == 0)
+		fake_do(fake, (struct fake_step){FAKE_CATCH_UP, a.n});
+	ck_assert_int_eq(fake->wires[a.n].queue[0].op, FAKE_LIST);
+	ck_assert_uint_eq(fake->sent[FAKE_JOIN], joins);
+	fake_run(fake);
+	ck_assert_int_eq(leave_it(&w, &b), -1);
+	check_inside(&r);
+	ck_assert_int_eq(leave_it(&r, &a), 0);
 	end_party(&a);
 	end_party(&b);
 }
@@ -728,6 +841,13 @@ main(void)
 	tcase_add_test(tc, who_came_to_write_meanwhile_is_seen);
 	tcase_add_test(tc, who_was_in_line_beside_it_is_not_forgotten);
 	tcase_add_test(tc, who_lines_up_behind_a_reader_that_joins_waits);
+	tcase_add_test(
+	    tc, who_waits_for_the_only_one_in_line_joins_without_a_look);
+	tcase_add_test(tc, the_only_one_in_line_goes_before_the_watch);
+	tcase_add_test(
+	    tc, who_is_behind_one_that_gives_up_waits_for_the_one_before);
+	tcase_add_test(
+	    tc, the_only_one_in_line_that_an_operator_writes_to_is_there);
 	tcase_add_test(tc, a_process_passes_the_lock_on_for_a_while);
 	tcase_add_test(tc, no_herd);
 	tcase_add_test(tc, going_down_to_read_lets_no_writer_in);

@@ -28,6 +28,7 @@ struct client {
 	int number; /* of the wire */
 	uint64_t session;
 	int connected, suspended, expired, refused, changed;
+	bool gone;
 	int came; /* the last event */
 	char path[128];
 };
@@ -98,11 +99,12 @@ note_refused(void *arg)
 }
 
 static void
-note_changed(void *arg, const char *path)
+note_changed(void *arg, const char *path, bool gone)
 {
 	struct client *client = arg;
 
 	client->changed++;
+	client->gone = gone;
 	client->came = ++came;
 	snprintf(client->path, sizeof(client->path), "%s", path);
 }
@@ -434,6 +436,7 @@ START_TEST(a_watch_tells_that_a_node_is_there_or_is_not)
 	ck_assert_int_eq(list(&b, "/l", true).error, EVWIRE_NO_NODE);
 	create(&a, "/l", EVWIRE_CONTAINER);
 	ck_assert_int_eq(b.changed, 1);
+	ck_assert(!b.gone);
 	ck_assert_int_eq(exists(&b, "/l", true).error, EVWIRE_OK);
 	create(&a, "/l/x", EVWIRE_EPHEMERAL);
 	remove_node(&a, "/l/x");
@@ -441,6 +444,7 @@ START_TEST(a_watch_tells_that_a_node_is_there_or_is_not)
 	list(&b, "/l", true);
 	remove_node(&a, "/l");
 	ck_assert_int_eq(b.changed, 2);
+	ck_assert(b.gone);
 	ck_assert_str_eq(b.path, "/l");
 	end_client(&a);
 	end_client(&b);

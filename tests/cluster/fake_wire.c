@@ -165,6 +165,7 @@ struct news {
 	struct fake_wire *wire;
 	size_t count;
 	char paths[FAKE_WATCHES][TREE_PATH];
+	bool gone[FAKE_WATCHES];
 };
 
 static bool
@@ -185,10 +186,11 @@ take_watch(struct fake_wire *wire, const char *path, bool children)
 }
 
 static void
-add_news(struct news *news, const char *path)
+add_news(struct news *news, const char *path, bool gone)
 {
 	if (news->count == FAKE_WATCHES)
 		fake_give_up("too many events", path);
+	news->gone[news->count] = gone;
 	fake_text(news->paths[news->count++], TREE_PATH, path);
 }
 
@@ -202,10 +204,10 @@ note_news(enum tree_kind kind, const char *path, void *arg)
 	if (kind == TREE_DELETE)
 		watched |= take_watch(news->wire, path, true);
 	if (watched)
-		add_news(news, path);
+		add_news(news, path, kind == TREE_DELETE);
 	tree_parent_path(path, parent);
 	if (kind != TREE_SET && take_watch(news->wire, parent, true))
-		add_news(news, parent);
+		add_news(news, parent, false);
 }
 
 /* Applies one more transaction.  Whether to go on. */
@@ -225,7 +227,7 @@ catch_up(struct fake_wire *wire)
 	wire->ended |= transaction->ended == wire->session->id;
 	for (i = 0; i < news.count && goes_on(life); i++)
 		wire->setting.handler->changed(
-		    wire->setting.arg, news.paths[i]);
+		    wire->setting.arg, news.paths[i], news.gone[i]);
 	return goes_on(life);
 }
 

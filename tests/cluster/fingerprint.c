@@ -260,13 +260,14 @@ mix_seat(const struct evseat *seat)
 	mix_path(seat->writer.name);
 	mix_path(seat->in_the_way);
 	mix_path(seat->own_watched);
+	mix_path(seat->last);
 	mix(seat->seen);
 	mix(seat->looking);
 	MIX_BITS(seat->need.writing, seat->need.first, seat->recalled,
 	    seat->lowered, seat->discarded, seat->ready, seat->member,
 	    seat->reads, seat->writes, seat->unsure, seat->writer_token != 0,
-	    seat->reader_token != 0, seat->watching, seat->clear, seat->missed,
-	    seat->pausing, seat->own_pending, seat->rootless);
+	    seat->reader_token != 0, seat->watching, seat->clear, seat->only,
+	    seat->missed, seat->pausing, seat->own_pending, seat->rootless);
 	mix(seat->root_made);
 }
 

@@ -250,11 +250,12 @@ refused(void *arg)
 }
 
 static void
-changed(void *arg, const char *path)
+changed(void *arg, const char *path, bool gone)
 {
 	struct place *place = arg;
 
-	say(place, "%c   %s has changed\n", place->name, plain(path));
+	say(place, "%c   %s %s\n", place->name, plain(path),
+	    gone ? "is gone" : "has changed");
 }
 
 static const struct evwire_handler handler = {
