@@ -160,7 +160,7 @@ ask(struct listing *listing, bool list, const char *path, take_fn take)
 
 	listing->take = take;
 	result = list ? wire->type->list(wire, path, false, request)
-		      : wire->type->get(wire, path, request);
+		      : wire->type->get(wire, path, false, request);
 	listing->pending = result == 0;
 	if (!listing->pending)
 		fail_listing(listing, errno,

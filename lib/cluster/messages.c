@@ -329,8 +329,10 @@ evmessages_watch_(struct evseat *seat)
 	struct evwire *wire = seat->cluster->wire;
 
 	begin(seat, EVSEAT_WATCH);
-	send_one(seat,
-	    wire->type->exists(wire, seat->in_the_way, true, &seat->change));
+	/* No watch is to be left of one that is gone by then: the names of those in line do
+	 * not come again. */
+	send_one(
+	    seat, wire->type->get(wire, seat->in_the_way, true, &seat->change));
 }
 
 void

@@ -93,8 +93,8 @@ struct evwire_handler {
 	void (*expired)(void *arg);
 	/* The servers do not accept what authenticate() gave; as expired(). */
 	void (*refused)(void *arg);
-	/* A change of what was watched: by list(), the children; by exists(), that the
-	 * node is there or is not, or its data.  gone: it was there, and was removed. */
+	/* A change of what was watched: by list(), the children; by exists() and get(),
+	 * that the node is there or is not, or its data.  gone: it was there, and was removed. */
 	void (*changed)(void *arg, const char *path, bool gone);
 };
 
@@ -116,7 +116,8 @@ struct evwire_type {
 	    struct evwire_request *request);
 	int (*exists)(struct evwire *wire, const char *path, bool watch,
 	    struct evwire_request *request);
-	int (*get)(struct evwire *wire, const char *path,
+	/* No watch stays of a node that is not there. */
+	int (*get)(struct evwire *wire, const char *path, bool watch,
 	    struct evwire_request *request);
 	int (*create)(struct evwire *wire, const char *path,
 	    enum evwire_kind kind, const char *data,

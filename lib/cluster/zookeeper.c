@@ -444,14 +444,15 @@ send_exists(struct evwire *wire, const char *path, bool watch,
 }
 
 static int
-send_get(struct evwire *wire, const char *path, struct evwire_request *request)
+send_get(struct evwire *wire, const char *path, bool watch,
+    struct evwire_request *request)
 {
 	struct pending *pending = new_pending(wire, request);
 
 	if (pending == NULL)
 		return -1;
 	return sent(pending,
-	    zoo_aget(handle_of(pending), path, 0, answer_data, pending));
+	    zoo_aget(handle_of(pending), path, watch, answer_data, pending));
 }
 
 static int

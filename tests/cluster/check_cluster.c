@@ -422,7 +422,7 @@ START_TEST(who_was_in_line_beside_it_is_not_forgotten)
 	fake_run(fake);
 	/* What it has seen of the line says for whom it waits. */
 	want_it(&r, &a, READ);
-	ck_assert_int_eq(fake->wires[a.n].queue[0].op, FAKE_EXISTS);
+	ck_assert_int_eq(fake->wires[a.n].queue[0].op, FAKE_GET);
 	fake_run(fake);
 	check_waits(&r);
 	ck_assert_int_eq(leave_it(&w[1], &b), 0);
@@ -496,13 +496,14 @@ START_TEST(the_only_one_in_line_goes_before_the_watch)
 	struct waiter r, w;
 	struct party a, b;
 	unsigned long lists;
+	size_t watched;
 
 	open_party(&a, "x");
 	open_party(&b, "x");
 	write_once(&a);
 	enter(&w, &b, WRITE);
 	want_it(&r, &a, READ);
-	while (fake->wires[a.n].queue[0].op != FAKE_EXISTS)
+	while (fake->wires[a.n].queue[0].op != FAKE_GET)
 		fake_answer(fake, a.n);
 	ck_assert_int_eq(evrwlock_release(b.lock, NULL, WRITE), 0);
 	evdeferred_free(w.d);
@@ -510,6 +511,10 @@ START_TEST(the_only_one_in_line_goes_before_the_watch)
 	fake_answer(fake, b.n);
 	fake_do(fake, (struct fake_step){FAKE_CATCH_UP, a.n});
 	lists = fake->sent[FAKE_LIST];
+	watched = fake->wires[a.n].watched;
+	fake_answer(fake, a.n);
+	/* No watch is left of a name that does not come again. */
+	ck_assert_uint_eq(fake->wires[a.n].watched, watched);
 	fake_run(fake);
 	check_inside(&r);
 	ck_assert_uint_eq(fake->sent[FAKE_LIST], lists + 1);

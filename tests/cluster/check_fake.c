@@ -187,7 +187,8 @@ get(struct client *c, const char *path)
 {
 	struct reply reply;
 
-	ck_assert_int_eq(c->wire->type->get(c->wire, path, to(&reply)), 0);
+	ck_assert_int_eq(
+	    c->wire->type->get(c->wire, path, false, to(&reply)), 0);
 	fake_run(fake);
 	ck_assert_int_ne(reply.came, 0);
 	return reply;
@@ -700,7 +701,7 @@ START_TEST(what_a_test_asks_for)
 	start_client(&a);
 	fake->fail_send = 2;
 	ck_assert_int_eq(a.wire->type->sync(a.wire, to(&reply)), 0);
-	REFUSED(a.wire->type->get(a.wire, "/", to(&reply)), ENOMEM);
+	REFUSED(a.wire->type->get(a.wire, "/", false, to(&reply)), ENOMEM);
 	fake_run(fake);
 	fake_text(fake->spoiled, sizeof(fake->spoiled), "/");
 	fake->spoilers[0] = "w-\xff";

@@ -434,9 +434,10 @@ wire_exists(struct evwire *wire, const char *path, bool watch,
 }
 
 static int
-wire_get(struct evwire *wire, const char *path, struct evwire_request *request)
+wire_get(struct evwire *wire, const char *path, bool watch,
+    struct evwire_request *request)
 {
-	return send_read(wire, FAKE_GET, path, false, request);
+	return send_read(wire, FAKE_GET, path, watch, request);
 }
 
 static int

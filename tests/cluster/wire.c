@@ -405,7 +405,7 @@ send_call(struct evwire *wire, const struct call *call,
 	case EXISTS:
 		return type->exists(wire, path, call->watch, request);
 	case GET:
-		return type->get(wire, path, request);
+		return type->get(wire, path, call->watch, request);
 	case CREATE:
 		return type->create(wire, path, call->node, data, request);
 	case LINE_UP:
@@ -593,6 +593,12 @@ watch_and_be_told(void)
 	one(A, CALL(EXISTS, "/w", .watch = true));
 	one(B, CALL(LINE_UP, "/w", .other = "/w/n-"));
 	one(B, CALL(REMOVE, "/w/n-0000000002"));
+	/* Nothing is told of one that was not there. */
+	one(A, CALL(GET, "/w/3", .watch = true));
+	one(B, CALL(CREATE, "/w/3"));
+	one(A, CALL(GET, "/w/3", .watch = true));
+	one(A, CALL(EXISTS, "/w/3", .watch = true));
+	one(B, CALL(REMOVE, "/w/3"));
 }
 
 static void
@@ -703,7 +709,7 @@ any_call(int32_t *versions)
 	case 1:
 		return CALL(EXISTS, path, .watch = dice(2) == 0);
 	case 2:
-		return CALL(GET, path);
+		return CALL(GET, path, .watch = dice(2) == 0);
 	case 3:
 	case 4:
 		return CALL(CREATE, path, .node = (enum evwire_kind)dice(3),
