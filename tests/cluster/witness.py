@@ -9,11 +9,12 @@ import time
 
 class Keeper:
     """What the locks are for: takes what comes with a token that is not lower than
-    the highest one of a writer so far.  Those of readers that share are not in any
-    order."""
+    the highest one so far of those whom it excludes: for a reader, of the writers.
+    Those of readers that share are not in any order."""
 
     def __init__(self, path):
-        self.tokens, self.values = {}, {}
+        self.tokens = {"read": {}, "write": {}}
+        self.values = {}
         self.guard = threading.Lock()
         keeper = self
 
@@ -35,11 +36,15 @@ class Keeper:
     def answer(self, what, lock, token, value):
         with self.guard:
             token, value = int(token), int(value)
-            highest = self.tokens.get(lock, 0)
+            own = "read" if what == "read" else "write"
+            highest = self.tokens["write"].get(lock, 0)
+            if own == "write":
+                # One who was stopped as he wrote, and those who read since.
+                highest = max(highest, self.tokens["read"].get(lock, 0))
             if token < highest:
                 return b"old %d\n" % highest
-            if what != "read":
-                self.tokens[lock] = token
+            tokens = self.tokens[own]
+            tokens[lock] = max(tokens.get(lock, 0), token)
             now = self.values.get(lock, 1)
             if what == "put":
                 # Somebody has come between this and the put or look before.
