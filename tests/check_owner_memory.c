@@ -516,15 +516,33 @@ START_TEST(hold_among_a_million_holders)
 }
 END_TEST
 
+/* What the one that waits has itself. */
+enum { A_LOCK, A_MUTEX, THE_LOCK, KINDS_OF_OWN };
+
+static void
+take_own(struct evowner *one, int kind, struct evrwlock *lock,
+    struct evrwlock *own, struct evmutex *mutex)
+{
+	if (kind == A_LOCK)
+		ck_assert_int_eq(evrwlock_try(own, one, EVRWLOCK_WRITE), 0);
+	else if (kind == A_MUTEX)
+		ck_assert_int_eq(evmutex_try(mutex, one), 0);
+	else
+		ck_assert_int_eq(
+		    evrwlock_try(lock, one, EVRWLOCK_UPGRADABLE), 0);
+}
+
 /* A wait does not search them all, either, where nobody waits for the
  * waiter: those that wait for the same lock do not wait for it, however
  * often it has waited before. */
 START_TEST(wait_for_a_million_holders_searches_none)
 {
-	const size_t n = support_scale(), rounds = n / 10;
+	const size_t n = support_scale();
+	const int kind = _i / 2;
 	struct evrwlock *lock = new_lock(_i), *own = new_lock(_i);
+	struct evmutex *mutex = evmutex_new(base, 0);
 	struct evowner *one = new_owner(NULL);
-	struct evdeferred *other;
+	struct evdeferred *other = NULL;
 	size_t k;
 
 	crowd = support_array(n, sizeof(struct evowner *));
@@ -532,10 +550,10 @@ START_TEST(wait_for_a_million_holders_searches_none)
 		crowd[k] = new_owner(NULL);
 		ck_assert(evrwlock_try(lock, crowd[k], EVRWLOCK_READ) == 0);
 	}
-	ck_assert_int_eq(evrwlock_try(own, one, EVRWLOCK_WRITE), 0);
-	other = evrwlock_writer_acquire(lock);
-	ck_assert_ptr_nonnull(other);
-	for (k = 0; k < rounds; k++)
+	take_own(one, kind, lock, own, mutex);
+	if (kind != THE_LOCK)
+		other = evrwlock_writer_acquire(lock);
+	for (k = 0; k < n; k++)
 		evdeferred_free(evrwlock_acquire(lock, one, EVRWLOCK_WRITE));
 	evdeferred_free(other);
 	for (k = 0; k < n; k++)
@@ -543,6 +561,47 @@ START_TEST(wait_for_a_million_holders_searches_none)
 	evowner_free(one);
 	evrwlock_free(lock);
 	evrwlock_free(own);
+	evmutex_free(mutex);
+	free(crowd);
+}
+END_TEST
+
+/* Half of them hold a lock, and the others wait for it: the search comes to it by each
+ * of these, and goes through its holders once. */
+START_TEST(search_passes_a_million_holders_once)
+{
+	const size_t n = support_scale();
+	struct evrwlock *shut = new_lock(_i), *shared = new_lock(_i);
+	struct evrwlock *own = new_lock(_i);
+	struct evowner *one = new_owner(NULL);
+	struct evdeferred *other, *d;
+	size_t k;
+
+	crowd = support_array(n, sizeof(struct evowner *));
+	for (k = 0; k < n; k++) {
+		crowd[k] = new_owner(NULL);
+		ck_assert(evrwlock_try(k < n / 2 ? shut : shared, crowd[k],
+			      EVRWLOCK_READ) == 0);
+		if (k >= n / 2)
+			evdeferred_detach(
+			    evrwlock_acquire(shut, crowd[k], EVRWLOCK_WRITE));
+	}
+	ck_assert_int_eq(evrwlock_try(own, one, EVRWLOCK_WRITE), 0);
+	other = evrwlock_writer_acquire(own);
+	/* Some searches, so that a square of them does not come to an end. */
+	for (k = 0; k < 20; k++) {
+		d = evrwlock_acquire(shared, one, EVRWLOCK_WRITE);
+		ck_assert_ptr_nonnull(d);
+		ck_assert(!evdeferred_has_fired(d));
+		evdeferred_free(d);
+	}
+	evdeferred_free(other);
+	evowner_free(one);
+	for (k = n; k-- > 0;)
+		evowner_free(crowd[k]);
+	evrwlock_free(own);
+	evrwlock_free(shared);
+	evrwlock_free(shut);
 	free(crowd);
 }
 END_TEST
@@ -573,6 +632,8 @@ main(void)
 	tcase_add_loop_test(
 	    tc, crowd_of_owners_ends_itself_on_a_small_stack, 0, 2);
 	tcase_add_loop_test(tc, hold_among_a_million_holders, 0, 2);
-	tcase_add_loop_test(tc, wait_for_a_million_holders_searches_none, 0, 2);
+	tcase_add_loop_test(
+	    tc, wait_for_a_million_holders_searches_none, 0, 2 * KINDS_OF_OWN);
+	tcase_add_loop_test(tc, search_passes_a_million_holders_once, 0, 2);
 	return support_main(suite);
 }
