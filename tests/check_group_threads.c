@@ -442,6 +442,33 @@ START_TEST(all_threads_pass_a_barrier_when_a_group_closes)
 }
 END_TEST
 
+/* _i: where readers have a barrier of their own. */
+START_TEST(a_writer_sees_the_readers_of_others)
+{
+	struct event_base *other_loop = support_new_loop();
+	struct evdefer_base *other = evdefer_base_new(other_loop);
+	struct evrwlock *lock, *lock_of_other;
+
+	fail_membarrier(_i == 1 ? ENOSYS : 0);
+	group = evgroup_new();
+	ck_assert_ptr_nonnull(group);
+	lock = evrwlock_new_in_group(group, base, 0);
+	lock_of_other = evrwlock_new_in_group(group, other, 0);
+	ck_assert_ptr_nonnull(lock);
+	ck_assert_ptr_nonnull(lock_of_other);
+	ck_assert_int_eq(evrwlock_reader_try(lock), 0);
+	REFUSED(evrwlock_writer_try(lock_of_other), EBUSY);
+	ck_assert_int_eq(evrwlock_reader_release(lock), 0);
+	ck_assert_int_eq(evrwlock_writer_try(lock_of_other), 0);
+	ck_assert_int_eq(evrwlock_writer_release(lock_of_other), 0);
+	evrwlock_free(lock);
+	evrwlock_free(lock_of_other);
+	evdefer_base_free(other);
+	event_base_free(other_loop);
+	evgroup_free(group);
+}
+END_TEST
+
 /* _i: with a barrier for all threads, or one of each reader's own. */
 START_TEST(threads_share_and_exclude)
 {
@@ -482,6 +509,7 @@ main(void)
 
 	tcase_add_loop_test(
 	    tc, all_threads_pass_a_barrier_when_a_group_closes, 0, 2);
+	tcase_add_loop_test(tc, a_writer_sees_the_readers_of_others, 0, 2);
 	if (seconds != NULL) {
 		tcase_set_timeout(tc, atof(seconds) + 120);
 		tcase_add_test(tc, threads_share_and_exclude_for_long);

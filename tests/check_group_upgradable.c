@@ -201,6 +201,39 @@ START_TEST(an_upgrade_waits_for_readers_of_others_and_comes_before_writers)
 }
 END_TEST
 
+/* A writer elsewhere held it back and has given up: it is let in, though its loop has
+ * not looked yet.  _i / 2: before a try. */
+START_TEST(an_upgrade_comes_after_a_reader_that_is_let_in)
+{
+	struct waiter u, up, r, w;
+
+	make_group(_i);
+	want_at(0, &u, EVRWLOCK_UPGRADABLE);
+	look_all();
+	want_at(1, &w, EVRWLOCK_WRITE);
+	look_all();
+	want_at(0, &r, EVRWLOCK_READ);
+	look_all();
+	ck_assert_int_eq(r.granted, 0);
+	give_up(&w, CANCEL);
+	if (_i / 2 == 1)
+		REFUSED(evrwlock_try_upgrade(sites[0].lock, NULL), EBUSY);
+	upgrade_at(0, &up);
+	look_all();
+	ck_assert_int_eq(r.granted, 1);
+	ck_assert_int_eq(up.granted, 0);
+	leave_at(0, EVRWLOCK_READ);
+	ck_assert_int_eq(up.granted, 1);
+	leave_at(0, EVRWLOCK_WRITE);
+	leave_at(0, EVRWLOCK_UPGRADABLE);
+	free_waiters(&u, 1);
+	free_waiters(&up, 1);
+	free_waiters(&r, 1);
+	free_waiters(&w, 1);
+	nothing_left();
+}
+END_TEST
+
 START_TEST(an_upgrade_that_ends_lets_in_readers_of_others)
 {
 	struct waiter u, up, r[4];
@@ -542,6 +575,8 @@ main(void)
 	tcase_add_loop_test(tc,
 	    an_upgrade_waits_for_readers_of_others_and_comes_before_writers, 0,
 	    2);
+	tcase_add_loop_test(
+	    tc, an_upgrade_comes_after_a_reader_that_is_let_in, 0, 4);
 	tcase_add_loop_test(
 	    tc, an_upgrade_that_ends_lets_in_readers_of_others, 0, 2);
 	tcase_add_loop_test(tc, a_try_that_is_refused_holds_back_nobody, 0, 2);
