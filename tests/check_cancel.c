@@ -310,6 +310,35 @@ START_TEST(cancel_of_a_running_coroutine_reaches_the_wait_of_the_next_link)
 }
 END_TEST
 
+static struct evresult
+wait_all_the_same(struct evfailure *failure, void *d)
+{
+	(void)failure;
+	return evresult_deferred(d);
+}
+
+/* The one after that is waited for as if nobody had cancelled. */
+START_TEST(cancel_of_a_running_coroutine_reaches_one_wait)
+{
+	struct evdeferred *never = evdeferred_new(base, NULL, NULL);
+	struct evdeferred *other = evdeferred_new(base, NULL, NULL);
+	struct job job = {.first = evdeferred_new(base, NULL, NULL)};
+	struct evdeferred *first = job.first;
+	struct seen seen = {0};
+
+	job.self = evcoro_start(base, &job.co, returns_a_value, &job, NULL);
+	evdeferred_add_callback(job.self, wait_value, never);
+	evdeferred_add_errback(job.self, wait_all_the_same, other);
+	see(job.self, &seen);
+	evdeferred_callback(first, NULL);
+	ck_assert_int_eq(seen.failures + seen.values, 0);
+	evdeferred_callback(other, NULL);
+	ck_assert_int_eq(seen.values, 1);
+	ck_assert_int_eq(evdeferred_callback(never, NULL), 0);
+	evdeferred_free(job.self);
+}
+END_TEST
+
 /* There was nothing left to be cancelled: what is added afterwards is not. */
 START_TEST(cancel_is_over_at_the_end_of_the_chain)
 {
@@ -905,6 +934,7 @@ main(void)
 	    2);
 	tcase_add_test(tc,
 	    cancel_of_a_running_coroutine_reaches_the_wait_of_the_next_link);
+	tcase_add_test(tc, cancel_of_a_running_coroutine_reaches_one_wait);
 	tcase_add_test(tc, cancel_is_over_at_the_end_of_the_chain);
 	tcase_add_test(tc, cancel_of_a_queued_one_takes_effect_when_it_runs);
 	tcase_add_test(tc, timeout_of_a_queued_one_takes_effect_when_it_runs);

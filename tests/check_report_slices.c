@@ -306,6 +306,12 @@ fail_with_nothing(void)
 	return -1;
 }
 
+static int
+fail_without_errno(void)
+{
+	return -1;
+}
+
 START_TEST(write_that_fails_ends_it)
 {
 	make_locks(10, 0);
@@ -314,6 +320,12 @@ START_TEST(write_that_fails_ends_it)
 	ck_assert_uint_eq(reader.pieces, 3);
 	end_report(ENOSPC);
 	reader.meanwhile = fail_with_nothing;
+	run_report();
+	ck_assert_uint_eq(reader.pieces, 1);
+	end_report(EIO);
+	/* What errno was before is not the reason. */
+	errno = ENOSPC;
+	reader.meanwhile = fail_without_errno;
 	run_report();
 	ck_assert_uint_eq(reader.pieces, 1);
 	end_report(EIO);

@@ -412,6 +412,8 @@ START_TEST(semaphores_mutexes_and_queues_have_bars)
 	ck_assert_int_eq(times("\"name\":\"hold\"}"), 4);
 	ck_assert_int_eq(times("\"name\":\"waits to get\"}"), 2);
 	ck_assert_int_eq(times("\"name\":\"queue 0x"), 4);
+	/* That of the second get, which is freed. */
+	ck_assert_int_eq(times("\"error\":"), 1);
 	evqueue_free(queue);
 	evmutex_free(mutex);
 	evsemaphore_free(semaphore);
