@@ -121,8 +121,6 @@ evofd_open_(struct evofd *ofd, const char *path)
 void
 evofd_close_(struct evofd *ofd)
 {
-	/* A child that has not called exec() has the description, too. */
-	evofd_set_(ofd, F_UNLCK, 0, 0);
 	close(ofd->fd);
 	pthread_cond_destroy(&ofd->over);
 	pthread_mutex_destroy(&ofd->mutex);
