@@ -47,7 +47,6 @@ evstatement_add_rest_(struct evstatement *statement, enum evrelation relation,
 	write_next(statement);
 	statement->next = (struct evparty){
 	    .relation = relation, .mode = mode, .count = count, .rest = true};
-	write_next(statement);
 }
 
 void
