@@ -199,6 +199,8 @@ START_TEST(an_upgrade_waits_for_a_reader_of_its_own_lock)
 	look_all();
 	ck_assert_int_eq(up.granted, 0);
 	REFUSED(evrwlock_reader_try(sites[1].lock), EBUSY);
+	/* What it has of the file is the right to read. */
+	ck_assert(is_free(F_RDLCK, BYTE_LOCK));
 	leave_at(0, READ);
 	ck_assert_int_eq(up.granted, 1);
 	leave_at(0, WRITE);

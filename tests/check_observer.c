@@ -143,6 +143,24 @@ START_TEST(names_are_told)
 }
 END_TEST
 
+START_TEST(what_an_observer_does_with_errno_does_not_matter)
+{
+	struct evrwlock *lock = new_lock(_i);
+	int result;
+
+	look_on();
+	errno = E2BIG;
+	result = evrwlock_reader_try(lock);
+	ck_assert_int_eq(errno, E2BIG);
+	ck_assert_int_eq(result, 0);
+	errno = E2BIG;
+	result = evrwlock_reader_release(lock);
+	ck_assert_int_eq(errno, E2BIG);
+	ck_assert_int_eq(result, 0);
+	evrwlock_free(lock);
+}
+END_TEST
+
 START_TEST(a_try_that_fails_is_cancelled)
 {
 	struct evrwlock *lock = new_lock(_i);
@@ -760,6 +778,8 @@ main(void)
 	tcase_add_test(tc, bad_arguments_are_einval);
 	tcase_add_loop_test(tc, what_a_reader_does_is_told, 0, 2);
 	tcase_add_loop_test(tc, names_are_told, 0, 2);
+	tcase_add_loop_test(
+	    tc, what_an_observer_does_with_errno_does_not_matter, 0, 2);
 	tcase_add_loop_test(tc, a_try_that_fails_is_cancelled, 0, 2);
 	tcase_add_loop_test(tc, a_wait_that_is_given_up_is_cancelled, 0, 2);
 	tcase_add_test(tc, a_grant_on_its_way_is_cancelled);

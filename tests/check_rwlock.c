@@ -700,6 +700,63 @@ START_TEST(fast_release_tells_those_who_are_granted)
 }
 END_TEST
 
+static int nested, deepest;
+
+static void
+go_deeper(void)
+{
+	if (++nested > deepest)
+		deepest = nested;
+}
+
+static struct evresult
+release_deeper(void *value, void *arg)
+{
+	go_deeper();
+	evrwlock_reader_release(value);
+	nested--;
+	return evresult_value(arg);
+}
+
+static struct evresult
+fire_deeper(void *value, void *next)
+{
+	go_deeper();
+	evdeferred_callback(next, NULL);
+	nested--;
+	return evresult_value(value);
+}
+
+/* But for one level, which is that of the release. */
+START_TEST(fast_releases_nest_as_deep_as_other_deliveries)
+{
+	struct evdeferred *d[50];
+	int i, most;
+
+	nested = deepest = 0;
+	for (i = 0; i < 50; i++)
+		d[i] = evdeferred_new(base, NULL, NULL);
+	for (i = 0; i < 49; i++)
+		evdeferred_add_callback(d[i], fire_deeper, d[i + 1]);
+	evdeferred_callback(d[0], NULL);
+	for (i = 0; i < 50; i++)
+		evdeferred_free(d[i]);
+	most = deepest;
+	ck_assert_int_gt(most, 1);
+	deepest = 0;
+	make_lock(1);
+	ck_assert_int_eq(evrwlock_writer_try(lock), 0);
+	for (i = 0; i < 50; i++) {
+		d[i] = evrwlock_reader_acquire(lock);
+		evdeferred_add_callback(d[i], release_deeper, NULL);
+		evdeferred_detach(d[i]);
+	}
+	ck_assert_int_eq(evrwlock_writer_release(lock), 0);
+	ck_assert_int_eq(deepest, most - 1);
+	done(NULL, 0);
+}
+END_TEST
+
 /* Try. */
 
 START_TEST(try_takes_a_free_lock)
@@ -880,6 +937,7 @@ add_delivery(Suite *suite)
 	    tc, writers_keep_their_order_whatever_comes_and_goes, 0, 10);
 	tcase_add_test(tc, fast_delivers_at_once);
 	tcase_add_test(tc, fast_release_tells_those_who_are_granted);
+	tcase_add_test(tc, fast_releases_nest_as_deep_as_other_deliveries);
 	tcase_add_loop_test(tc, try_takes_a_free_lock, 0, 2);
 	tcase_add_loop_test(tc, try_does_not_overtake_a_waiting_writer, 0, 2);
 	tcase_add_test(tc, try_sees_an_undelivered_grant);

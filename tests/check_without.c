@@ -7,6 +7,7 @@
  * stands here; event_warnx, which it refers to weakly, is NULL by an option of
  * the linker.
  */
+#include "deferred-internal.h"
 #include "support.h"
 
 #include <dlfcn.h>
@@ -340,6 +341,30 @@ START_TEST(tracer_that_comes_and_goes_is_seen)
 }
 END_TEST
 
+/* All of the ways that are not taken while nobody looks on go by these. */
+START_TEST(what_is_made_under_a_tracer_is_watched)
+{
+	struct evrwlock *lock = evrwlock_new(base, 0);
+	struct evdeferred *d;
+	int i;
+
+	if (&evprobes_tracers_ == NULL)
+		return;
+	ck_assert_int_eq(evrwlock_writer_try(lock), 0);
+	for (i = 0; i < 4; i++) {
+		evprobes_tracers_ = i % 2 == 1;
+		d = evrwlock_writer_acquire(lock);
+		ck_assert_ptr_nonnull(d);
+		ck_assert_int_eq((d->flags & EVDEFERRED_WATCHED) != 0, i % 2);
+		ck_assert_int_eq(base->observed, i % 2);
+		evdeferred_free(d);
+	}
+	evprobes_tracers_ = 0;
+	ck_assert_int_eq(evrwlock_writer_release(lock), 0);
+	evrwlock_free(lock);
+}
+END_TEST
+
 int
 main(void)
 {
@@ -361,6 +386,7 @@ main(void)
 	tcase_add_test(
 	    tc, unhandled_failure_of_no_deferred_is_told_without_a_place);
 	tcase_add_test(tc, tracer_that_comes_and_goes_is_seen);
+	tcase_add_test(tc, what_is_made_under_a_tracer_is_watched);
 	suite_add_tcase(suite, tc);
 	return support_main(suite);
 }
