@@ -134,6 +134,7 @@ reset(struct evlock *lock)
 	for (mode = EVMODE_READ; mode < EVMODES_WAITING; mode++) {
 		lock->sides[mode].stuck = 0;
 		lock->sides[mode].next = lock->sides[mode].waiters.next;
+		lock->next_blocker[mode] = lock->blockers.next;
 	}
 }
 
@@ -267,20 +268,36 @@ is_in_front(const struct evrequest *blocker, const struct evrequest *request)
 	    request->mode, request->d);
 }
 
+/* Of one mode, those are in front that have come before some time, or all: where one
+ * request stops, the next one goes on. */
+static void
+find_blockers_in(
+    struct search *search, const struct evrequest *request, enum evmode mode)
+{
+	struct evlock *lock = request->lock;
+	const struct evlist **next = &lock->next_blocker[mode];
+	const struct evrequest *blocker;
+
+	for (; *next != &lock->blockers && !is_decided(search);
+	     *next = (*next)->next) {
+		blocker =
+		    EVLIST_ELEMENT(*next, const struct evrequest, blocker_node);
+		if (blocker->mode != mode)
+			continue;
+		if (!is_in_front(blocker, request))
+			return;
+		find(search, blocker->hold->owner, request, false);
+	}
+}
+
 static void
 find_blockers(struct search *search, const struct evrequest *request)
 {
 	const struct evrequest *blocker;
-	const struct evlist *node;
+	enum evmode mode;
 
-	for (node = request->lock->blockers.next;
-	     node != &request->lock->blockers && !is_decided(search);
-	     node = node->next) {
-		blocker =
-		    EVLIST_ELEMENT(node, const struct evrequest, blocker_node);
-		if (is_in_front(blocker, request))
-			find(search, blocker->hold->owner, request, false);
-	}
+	for (mode = EVMODE_READ; mode < EVMODES_WAITING; mode++)
+		find_blockers_in(search, request, mode);
 	/* It may be the first that has those wait for all inside. */
 	blocker = search->request;
 	if (blocker != request && blocker->lock == request->lock &&

@@ -103,12 +103,14 @@ struct evlock {
 	uint64_t cancelled;	/* so far */
 	size_t longest_queue;	/* so far */
 	struct evlist holders;	/* holds of owners that are, or were, inside */
-	struct evlist blockers; /* requests, see cycle.c */
+	struct evlist blockers; /* requests by ticket, see cycle.c */
 	struct evtrail *trails; /* of those without an owner */
 	uint64_t seen;		/* by the search in cycle.c, */
 	unsigned seen_modes;	/* which has looked for these */
 	char *name;		/* or NULL */
 	size_t limit;		/* tokens, or readers; of a lock 0 for none */
+	/* The first blocker that the search has not passed, by evmode. */
+	const struct evlist *next_blocker[EVMODES_WAITING];
 };
 
 /* The memory is zeroed. */

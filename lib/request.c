@@ -98,16 +98,38 @@ first_request(const struct evowner *owner)
 	    owner->requests.next, struct evrequest, owner_node);
 }
 
-/* For a request of an owner that waits for something else as well.  If it may hold
- * back others, a search for cycles has to look at it in the queue of its lock. */
-static void
-add_blocker(struct evrequest *request)
+/* Of an owner that waits for something else as well, a search for cycles has to look at
+ * a request in the queue of its lock if it may hold back others. */
+static bool
+may_block(const struct evrequest *request)
 {
-	struct evlock *lock = request->lock;
+	return request->mode != EVMODE_READ ||
+	       !evwaitqueue_is_plain_(&request->lock->queue);
+}
 
-	if (request->mode != EVMODE_READ ||
-	    !evwaitqueue_is_plain_(&lock->queue))
-		evlist_append_(&lock->blockers, &request->blocker_node);
+static bool
+came_before(const struct evdeferred *d, const struct evdeferred *other)
+{
+	return (int32_t)(d->ticket - other->ticket) < 0;
+}
+
+/* They stand in the order of their tickets.  To find its place costs no more than the
+ * search that comes next may, as this one waits in the same queue. */
+static void
+add_older_blocker(struct evrequest *request)
+{
+	struct evlist *list = &request->lock->blockers, *node = list;
+	const struct evrequest *last;
+
+	if (!may_block(request))
+		return;
+	for (; node->prev != list; node = node->prev) {
+		last = EVLIST_ELEMENT(
+		    node->prev, const struct evrequest, blocker_node);
+		if (!came_before(request->d, last->d))
+			break;
+	}
+	evlist_append_(node, &request->blocker_node);
 }
 
 /* One beside that of the hold.  NULL with ENOMEM. */
@@ -158,18 +180,20 @@ static struct evrequest *
 new_wait(struct evhold *hold, enum evmode mode, enum evrequest_state state)
 {
 	struct evowner *owner = hold->owner;
+	struct evlock *lock = hold->lock;
 	struct evrequest *request = new_request(hold, mode, state);
 
 	if (request == NULL)
 		return NULL;
-	request->lock = hold->lock;
-	request->lock->queue.users++;
+	request->lock = lock;
+	lock->queue.users++;
 	request->let_in = 0;
 	evlist_init_(&request->blocker_node);
 	if (++owner->request_count == 2)
-		add_blocker(first_request(owner));
-	if (owner->request_count >= 2)
-		add_blocker(request);
+		add_older_blocker(first_request(owner));
+	/* Nobody has a later ticket than it will draw. */
+	if (owner->request_count >= 2 && may_block(request))
+		evlist_append_(&lock->blockers, &request->blocker_node);
 	evlist_append_(&owner->requests, &request->owner_node);
 	return request;
 }
@@ -255,22 +279,15 @@ evlock_fail_waiters_(struct evwaitqueue *queue)
  * What is taken back by its source, and waits again.
  */
 
-static bool
-came_before(const struct evdeferred *d, const struct evlist *node)
-{
-	const struct evdeferred *other =
-	    EVLIST_ELEMENT(node, const struct evdeferred, node);
-
-	return (int32_t)(d->ticket - other->ticket) < 0;
-}
-
 /* Mostly it is older than all that wait. */
 static void
 put_back_in_queue(struct evlock_side *side, struct evdeferred *d)
 {
 	struct evlist *next = side->waiters.next;
 
-	while (next != &side->waiters && !came_before(d, next))
+	while (next != &side->waiters &&
+	       !came_before(
+		   d, EVLIST_ELEMENT(next, const struct evdeferred, node)))
 		next = next->next;
 	evlist_append_(next, &d->node);
 }

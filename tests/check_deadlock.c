@@ -439,6 +439,76 @@ START_TEST(no_cycle_through_a_lock_that_closes)
 }
 END_TEST
 
+/* Another one that waits for two locks came after both: it was known to stand in front
+ * of others before the first was, which is looked for in the order of coming. */
+START_TEST(cycle_behind_one_that_waits_for_more_since_then)
+{
+	struct waiter a[2], b[2], c;
+
+	make(_i);
+	ck_assert_int_eq(evrwlock_writer_try(locks[0]), 0);
+	ck_assert_int_eq(evrwlock_writer_try(locks[2]), 0);
+	ck_assert_int_eq(evrwlock_try(locks[1], cid, EVRWLOCK_WRITE), 0);
+	request(&a[0], locks[0], ann, EVRWLOCK_WRITE);
+	request(&c, locks[0], cid, EVRWLOCK_WRITE);
+	request(&b[0], locks[0], bob, EVRWLOCK_WRITE);
+	request(&b[1], locks[2], bob, EVRWLOCK_WRITE);
+	request(&a[1], locks[1], ann, EVRWLOCK_WRITE);
+	ck_assert_int_eq(a[1].failed, EDEADLK);
+	ck_assert_str_eq(a[1].message,
+	    "deadlock: ann waits to write green, held by cid; cid waits to "
+	    "write red, behind ann");
+	ck_assert_int_eq(b[1].failed, 0);
+	ck_assert_int_eq(evrwlock_writer_release(locks[0]), 0);
+	ck_assert_int_eq(evrwlock_writer_release(locks[2]), 0);
+	free_waiters(a, 2);
+	free_waiters(b, 2);
+	free_waiters(&c, 1);
+	done();
+}
+END_TEST
+
+/* It has given back what it wanted to upgrade, so that it is not inside.  The others
+ * that wait for two locks stand between, and hold nobody back, or came too late. */
+START_TEST(cycle_behind_an_upgrade_that_came_last)
+{
+	struct evrwlock *fourth = new_lock(_i);
+	struct evowner *dan = new_owner("dan");
+	struct waiter a[2], b[2], c, d[2];
+
+	make(_i);
+	ck_assert_int_eq(evrwlock_reader_try(locks[0]), 0);
+	ck_assert_int_eq(evrwlock_try(locks[0], ann, EVRWLOCK_UPGRADABLE), 0);
+	ck_assert_int_eq(evrwlock_try(locks[1], cid, EVRWLOCK_WRITE), 0);
+	ck_assert_int_eq(evrwlock_writer_try(locks[2]), 0);
+	ck_assert_int_eq(evrwlock_writer_try(fourth), 0);
+	request(&c, locks[0], cid, EVRWLOCK_WRITE);
+	request(&d[0], locks[0], dan, EVRWLOCK_UPGRADABLE);
+	request(&d[1], locks[2], dan, EVRWLOCK_WRITE);
+	request(&b[0], locks[0], bob, EVRWLOCK_WRITE);
+	request(&b[1], fourth, bob, EVRWLOCK_WRITE);
+	request(&a[0], locks[0], ann, EVRWLOCK_WRITE);
+	ck_assert_int_eq(
+	    evrwlock_release(locks[0], ann, EVRWLOCK_UPGRADABLE), 0);
+	request(&a[1], locks[1], ann, EVRWLOCK_WRITE);
+	ck_assert_int_eq(a[1].failed, EDEADLK);
+	ck_assert_str_eq(a[1].message,
+	    "deadlock: ann waits to write green, held by cid; cid waits to "
+	    "write red, behind ann");
+	ck_assert_int_eq(b[1].failed + d[1].failed, 0);
+	ck_assert_int_eq(evrwlock_reader_release(locks[0]), 0);
+	ck_assert_int_eq(evrwlock_writer_release(locks[2]), 0);
+	evowner_free(dan);
+	free_waiters(a, 2);
+	free_waiters(b, 2);
+	free_waiters(&c, 1);
+	free_waiters(d, 2);
+	done();
+	ck_assert_int_eq(evrwlock_writer_release(fourth), 0);
+	evrwlock_free(fourth);
+}
+END_TEST
+
 int
 main(void)
 {
@@ -454,6 +524,9 @@ main(void)
 	tcase_add_loop_test(
 	    tc, no_cycle_through_an_owner_that_is_its_own_blocker, 0, 2);
 	tcase_add_test(tc, no_cycle_through_a_lock_that_closes);
+	tcase_add_loop_test(
+	    tc, cycle_behind_one_that_waits_for_more_since_then, 0, 2);
+	tcase_add_loop_test(tc, cycle_behind_an_upgrade_that_came_last, 0, 2);
 	tcase_add_loop_test(tc, no_cycle_at_one_lock, 0, 4);
 	tcase_add_test(tc, anonymous_grants_undelivered_take_no_part);
 	tcase_add_loop_test(

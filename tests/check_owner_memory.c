@@ -606,6 +606,50 @@ START_TEST(search_passes_a_million_holders_once)
 }
 END_TEST
 
+/* Each of them waits for two locks, and stands in front of those after it at both.  Each
+ * second wait is a search as well: a square of all is what they may cost. */
+START_TEST(search_passes_each_that_stands_in_front_once)
+{
+	const size_t scale = support_scale() / 25;
+	const size_t n = scale < 3000 ? scale : 3000;
+	struct evrwlock *shared = new_lock(_i), *own = new_lock(_i);
+	struct evrwlock *shut[2] = {new_lock(_i), new_lock(_i)};
+	struct evowner *one = new_owner(NULL);
+	struct evdeferred *other, *d;
+	size_t k, first;
+
+	crowd = support_array(n, sizeof(struct evowner *));
+	ck_assert_int_eq(evrwlock_writer_try(shut[0]), 0);
+	ck_assert_int_eq(evrwlock_writer_try(shut[1]), 0);
+	for (k = 0; k < n; k++) {
+		first = k % 2;
+		crowd[k] = new_owner(NULL);
+		ck_assert(evrwlock_try(shared, crowd[k], EVRWLOCK_READ) == 0);
+		evdeferred_detach(
+		    evrwlock_acquire(shut[first], crowd[k], EVRWLOCK_WRITE));
+		evdeferred_detach(evrwlock_acquire(
+		    shut[1 - first], crowd[k], EVRWLOCK_WRITE));
+	}
+	ck_assert_int_eq(evrwlock_try(own, one, EVRWLOCK_WRITE), 0);
+	other = evrwlock_writer_acquire(own);
+	d = evrwlock_acquire(shared, one, EVRWLOCK_WRITE);
+	ck_assert_ptr_nonnull(d);
+	ck_assert(!evdeferred_has_fired(d));
+	evdeferred_free(d);
+	evdeferred_free(other);
+	evowner_free(one);
+	for (k = 0; k < n; k++)
+		evowner_free(crowd[k]);
+	for (k = 0; k < 2; k++) {
+		ck_assert_int_eq(evrwlock_writer_release(shut[k]), 0);
+		evrwlock_free(shut[k]);
+	}
+	evrwlock_free(own);
+	evrwlock_free(shared);
+	free(crowd);
+}
+END_TEST
+
 int
 main(void)
 {
@@ -635,5 +679,7 @@ main(void)
 	tcase_add_loop_test(
 	    tc, wait_for_a_million_holders_searches_none, 0, 2 * KINDS_OF_OWN);
 	tcase_add_loop_test(tc, search_passes_a_million_holders_once, 0, 2);
+	tcase_add_loop_test(
+	    tc, search_passes_each_that_stands_in_front_once, 0, 2);
 	return support_main(suite);
 }
