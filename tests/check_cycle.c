@@ -191,6 +191,20 @@ START_TEST(more_tokens_than_there_are)
 }
 END_TEST
 
+/* Nobody has had to search before. */
+START_TEST(all_tokens_of_ones_own)
+{
+	struct waiter w;
+
+	make_all(_i);
+	take_token(ann);
+	take_token(ann);
+	want_token(&w, ann);
+	says(&w, "deadlock: ann waits for a token of pool, held by ann");
+	done_all(&w, 1);
+}
+END_TEST
+
 /* ann waits for bob or cid.  Only bob waits for ann. */
 START_TEST(no_cycle_while_one_token_can_come_back)
 {
@@ -365,7 +379,9 @@ START_TEST(a_writer_that_is_new_to_those_who_wait)
 	want_mutex(&c, mutex, cid);
 	ck_assert_int_eq(a.ended + c.ended, 0);
 	request(&w, locks[0], bob, EVRWLOCK_WRITE);
-	ck_assert_int_eq(w.failed, EDEADLK);
+	says(&w, "deadlock: bob waits to write red, held by cid; cid waits for "
+		 "door, "
+		 "held by ann; ann waits to read (upgradable) red, behind bob");
 	ck_assert_int_eq(
 	    evrwlock_release(locks[0], NULL, EVRWLOCK_UPGRADABLE), 0);
 	settle();
@@ -676,6 +692,7 @@ main(void)
 	tcase_add_loop_test(tc, cycle_of_mutexes, 0, 2);
 	tcase_add_loop_test(tc, cycle_over_all_three, 0, 2);
 	tcase_add_loop_test(tc, mutex_of_ones_own, 0, 6);
+	tcase_add_loop_test(tc, all_tokens_of_ones_own, 0, 2);
 	tcase_add_loop_test(tc, more_tokens_than_there_are, 0, 2);
 	tcase_add_loop_test(tc, no_cycle_while_one_token_can_come_back, 0, 4);
 	tcase_add_loop_test(
