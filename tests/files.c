@@ -52,11 +52,14 @@ tear_down_files(void)
 	support_teardown();
 }
 
+static int objects; /* of threads, before there were any files */
+
 void
 make_files(int i)
 {
 	int k;
 
+	objects = thread_objects();
 	for (k = 0; k < MEMBERS; k++) {
 		sites[k].loop = support_new_loop();
 		sites[k].base = evdefer_base_new(sites[k].loop);
@@ -75,6 +78,7 @@ free_files(void)
 	ck_assert_int_eq(locks_held(), 0);
 	ck_assert_int_eq(locks_waited_for(), 0);
 	await_threads(0);
+	ck_assert_int_eq(thread_objects(), objects);
 }
 
 void
