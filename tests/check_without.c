@@ -344,12 +344,13 @@ END_TEST
 /* All of the ways that are not taken while nobody looks on go by these. */
 START_TEST(what_is_made_under_a_tracer_is_watched)
 {
-	struct evrwlock *lock = evrwlock_new(base, 0);
+	struct evrwlock *lock;
 	struct evdeferred *d;
 	int i;
 
 	if (&evprobes_tracers_ == NULL)
 		return;
+	lock = evrwlock_new(base, 0);
 	ck_assert_int_eq(evrwlock_writer_try(lock), 0);
 	for (i = 0; i < 4; i++) {
 		evprobes_tracers_ = i % 2 == 1;
