@@ -197,7 +197,8 @@ START_TEST(cancel_inside_a_link_leaves_alone_what_that_returns)
 
 	all[0] = fresh();
 	all[1] = evdeferred_new(base, count_cancel, &cancelled);
-	evdeferred_add_callback(all[0], cancel_own_and_wait, all);
+	ck_assert_int_eq(
+	    evdeferred_add_callback(all[0], cancel_own_and_wait, all), 0);
 	evdeferred_callback(all[0], NULL);
 	ck_assert_int_eq(cancelled, 0);
 	evdeferred_callback(all[1], NULL);
@@ -213,7 +214,7 @@ START_TEST(cancel_of_a_paused_one_leaves_alone_what_comes_after)
 	    evdeferred_new(base, count_cancel, &cancelled);
 
 	evdeferred_pause(d);
-	evdeferred_add_callback(d, wait_value, other);
+	ck_assert_int_eq(evdeferred_add_callback(d, wait_value, other), 0);
 	evdeferred_cancel(d);
 	evdeferred_unpause(d);
 	ck_assert_int_eq(cancelled, 0);
@@ -326,9 +327,14 @@ START_TEST(cancel_of_a_running_coroutine_reaches_one_wait)
 	struct evdeferred *first = job.first;
 	struct seen seen = {0};
 
+	ck_assert_ptr_nonnull(never);
+	ck_assert_ptr_nonnull(other);
+	ck_assert_ptr_nonnull(first);
 	job.self = evcoro_start(base, &job.co, returns_a_value, &job, NULL);
-	evdeferred_add_callback(job.self, wait_value, never);
-	evdeferred_add_errback(job.self, wait_all_the_same, other);
+	ck_assert_int_eq(
+	    evdeferred_add_callback(job.self, wait_value, never), 0);
+	ck_assert_int_eq(
+	    evdeferred_add_errback(job.self, wait_all_the_same, other), 0);
 	see(job.self, &seen);
 	evdeferred_callback(first, NULL);
 	ck_assert_int_eq(seen.failures + seen.values, 0);
@@ -651,7 +657,7 @@ make_one_that_takes_back(void)
 {
 	d = evdeferred_new(base, NULL, NULL);
 	never = evdeferred_new(base, NULL, NULL);
-	evdeferred_add_errback(d, take_back, NULL);
+	ck_assert_int_eq(evdeferred_add_errback(d, take_back, NULL), 0);
 }
 
 /* Both were cancelled, and their producers may still fire them. */
@@ -679,7 +685,7 @@ END_TEST
 START_TEST(timeout_during_the_errback_of_a_cancel_is_no_timeout)
 {
 	make_one_that_takes_back();
-	evdeferred_add_timeout(d, &five);
+	ck_assert_int_eq(evdeferred_add_timeout(d, &five), 0);
 	see(d, &seen);
 	evdeferred_cancel(d);
 	pass(5);
