@@ -25,6 +25,11 @@
 
 /* Changes that are made in one turn of the loop. */
 #define SLICE 4096
+/* Turns of the loop for which a batch that was synced keeps the lock, so that the next one
+ * has all those who write again at once: in the first its answers come to the clients, in
+ * the second they are written, in the third come the next requests.  They would be half of
+ * the next batch otherwise, and the other half of the one after, with a sync for each. */
+#define GATHERING_TURNS 3
 /* Memory that a batch may leave to the next one. */
 #define KEEP_BYTES ((size_t)1 << 20)
 #define KEEP_CHANGES ((size_t)1 << 14)
@@ -43,7 +48,9 @@ struct commit {
 	bool begun;   /* on its way to the lock, or inside */
 	bool inside;  /* the lock */
 	bool durable; /* the batch is in the journal */
+	bool told;    /* the clients what has become of it */
 	size_t slice;
+	unsigned turns; /* that are left of GATHERING_TURNS */
 
 	struct change *changes;
 	size_t count;
@@ -238,9 +245,8 @@ take_first(struct commit *commit)
 	return call;
 }
 
-/* By letters, each to its loop.  This one comes to its own in a later turn: the disk need
- * not wait for that with the next batch, which those have waited for that enter when the
- * lock is released.  Others may come to theirs before that. */
+/* By letters, each to its loop.  This one comes to its own in a later turn, others perhaps
+ * before that: the lock is held a little longer. */
 static void
 answer(struct commit *commit, const struct evfailure *failure)
 {
@@ -291,9 +297,9 @@ end(struct commit *commit, const struct evfailure *failure)
 		commit_drop(commit, 0);
 	}
 	commit->durable = false;
-	commit->begun = false;
 	release(commit);
 	answer(commit, failure);
+	commit->told = true;
 }
 
 static struct evresult
@@ -313,9 +319,15 @@ run(struct evcoro *co, void *arg)
 	}
 	while (make_changes(commit, commit->slice))
 		EVCORO_AWAIT(co, next_turn(commit));
+	end(commit, NULL);
+	commit->turns = server->options->sync ? GATHERING_TURNS : 0;
+	while (commit->turns-- > 0)
+		EVCORO_AWAIT(co, next_turn(commit));
 
 	EVCORO_FINALLY(co);
-	end(commit, evcoro_failure(co));
+	if (!commit->told)
+		end(commit, evcoro_failure(co));
+	commit->begun = false;
 	EVCORO_END(co);
 }
 
@@ -344,6 +356,7 @@ commit_begin(struct commit *commit, struct loop *loop)
 	if (evdefer_base_reserve(loop->base, 2, 4) == -1)
 		return -1;
 	commit->begun = true;
+	commit->told = false;
 	commit->loop = loop;
 	done = evcoro_start(loop->base, &commit->co, run, commit, NULL);
 	if (done == NULL) {

@@ -8,11 +8,10 @@
  * for the lock once more, for the batch: so behind all the writers that wait by
  * then, and before any reader, as the lock prefers writers.  When its turn
  * comes, the batch goes to the journal with one write and one fdatasync.  Then
- * its changes are made in their order, each client is sent its answer, as a letter to its
- * loop (mailbox.h), and it leaves the lock.  The loop of the batch comes to its letters in
- * a later turn: if others have waited, while their batch is on its way to the disk.
- * Another loop may answer before the lock is left, and that does no harm, as all is made
- * by then.  If the disk has an error, all of them get that, and nothing was changed.
+ * its changes are made in their order, and each client is sent its answer, as a letter to its
+ * loop (mailbox.h).  That may come before the lock is left, and does no harm, as all is
+ * made by then.  A batch that was synced leaves the lock some turns of the loop later:
+ * so those who write again at once have come, and are in the next one together.  If the disk has an error, all of them get that, and nothing was changed.
  *
  * Nobody sees a change before it is durable, with the lock or without: until
  * then it is only planned.

@@ -249,7 +249,7 @@ START_TEST(test_holder_that_disconnects)
 		disk_go(&kvd);
 		client_expect(client, "[1, 1]", "MGET first%d last%d", i, i);
 		client_expect(client, "+OK", "SET key 1");
-		ck_assert_int_eq(client_info(client, "writers_inside"), 0);
+		client_wait_info(client, "writers_inside", 0);
 		client_wait_info(client, "connected_clients", 1);
 	}
 	stop();
