@@ -160,6 +160,13 @@ client_wait_info(redisContext *client, const char *name, long value)
 		    "%s is %ld and does not become %ld", name, seen, value);
 }
 
+void
+client_stop_disk(redisContext *client, struct kvd *kvd)
+{
+	client_wait_info(client, "writers_inside", 0);
+	disk_stop(kvd);
+}
+
 int
 raw_open(const struct kvd *kvd)
 {

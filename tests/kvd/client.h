@@ -33,6 +33,10 @@ long client_info(redisContext *client, const char *name);
 /* Asks INFO until the line has the value; fails the test after ten seconds. */
 void client_wait_info(redisContext *client, const char *name, long value);
 
+/* disk_stop(), once the batch of what was answered has left the lock: who is seen inside
+ * after that waits for the disk. */
+void client_stop_disk(redisContext *client, struct kvd *kvd);
+
 /* Plain sockets.  Reading has a time limit. */
 int raw_open(const struct kvd *kvd);
 void raw_send(int fd, const void *data, size_t size);

@@ -81,7 +81,7 @@ END_TEST
 static void
 queue_behind(struct peer *first, struct peer *others, size_t count)
 {
-	disk_stop(&kvd);
+	client_stop_disk(client, &kvd);
 	peer_open(first, &kvd);
 	peer_send(first, "SET first 1");
 	client_wait_info(client, "writers_inside", 1);
@@ -227,7 +227,7 @@ START_TEST(test_nobody_sees_what_is_not_durable)
 	client_expect(client, "+OK", "MSET a old b old");
 	peer_open(&writer, &kvd);
 	peer_open(&reader, &kvd);
-	disk_stop(&kvd);
+	client_stop_disk(client, &kvd);
 	peer_send(&writer, "MSET a new b new c new");
 	client_wait_info(client, "writers_inside", 1);
 	if (_i == 0) {

@@ -35,7 +35,7 @@ stop(void)
 static void
 hold_as_writer(struct peer *holder)
 {
-	disk_stop(&kvd);
+	client_stop_disk(client, &kvd);
 	peer_send(holder, "SET held 1");
 	client_wait_info(client, "writers_inside", 1);
 }
@@ -241,7 +241,7 @@ START_TEST(test_holder_that_disconnects)
 	start_with("--sync=always");
 	for (int i = 0; i < 20; i++) {
 		peer_open(&holder, &kvd);
-		disk_stop(&kvd);
+		client_stop_disk(client, &kvd);
 		peer_send(&holder, "MSET first%d 1 last%d 1", i, i);
 		client_wait_info(client, "writers_inside", 1);
 		peer_close(&holder);

@@ -557,7 +557,7 @@ START_TEST(test_waiter_for_the_store_that_disconnects_gives_all_back)
 	struct peer writer;
 
 	peer_open(&writer, &kvd);
-	disk_stop(&kvd);
+	client_stop_disk(client, &kvd);
 	peer_send(&writer, "SET held 1");
 	client_wait_info(client, "writers_inside", 1);
 	expect(&a, "+OK", "LOCK key WRITE");
@@ -583,7 +583,7 @@ START_TEST(test_write_under_way_is_finished_before_its_locks_go)
 		expect(&a, "+OK", "LOCK key WRITE");
 		wait_in(&b, "LOCK key WRITE");
 		expect(&a, ":", "DEL p99");
-		disk_stop(&kvd);
+		client_stop_disk(client, &kvd);
 		peer_send_mset(&a, "p", 100);
 		client_wait_info(client, "writers_inside", 1);
 		if (i % 2 == 0)
@@ -750,7 +750,7 @@ START_TEST(test_half_closed_client_gets_its_answers)
 
 	setup();
 	expect(&a, "+OK", "LOCK key WRITE");
-	disk_stop(&kvd);
+	client_stop_disk(client, &kvd);
 	peer_send(&a, "SET counter 1");
 	client_wait_info(client, "writers_inside", 1);
 	peer_send(&b, "GET counter");

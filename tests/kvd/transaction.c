@@ -352,7 +352,7 @@ START_TEST(test_transaction_builds_on_the_batch)
 	peer_open(&first, &kvd);
 	peer_open(&second, &kvd);
 	peer_open(&third, &kvd);
-	disk_stop(&kvd);
+	client_stop_disk(client, &kvd);
 	peer_send(&first, "SET x 1");
 	client_wait_info(client, "writers_inside", 1);
 	peer_send(&second, "SET a 41");
@@ -390,7 +390,7 @@ START_TEST(test_client_that_goes_in_a_transaction)
 	client_expect(client, "[old, old]", "MGET a b");
 
 	/* Waiting for the lock: nothing is done. */
-	disk_stop(&kvd);
+	client_stop_disk(client, &kvd);
 	peer_open(&first, &kvd);
 	peer_send(&first, "SET x 1");
 	client_wait_info(client, "writers_inside", 1);
@@ -404,7 +404,7 @@ START_TEST(test_client_that_goes_in_a_transaction)
 	client_expect(client, "[old, old, (nil)]", "MGET a b c");
 
 	/* On its way to the disk: all is. */
-	disk_stop(&kvd);
+	client_stop_disk(client, &kvd);
 	peer_open(&peer, &kvd);
 	send_three(&peer);
 	client_wait_info(client, "writers_inside", 1);
@@ -425,7 +425,7 @@ START_TEST(test_transaction_that_waits_too_long)
 	start("--lock-timeout=0.2");
 	peer_open(&first, &kvd);
 	peer_open(&peer, &kvd);
-	disk_stop(&kvd);
+	client_stop_disk(client, &kvd);
 	peer_send(&first, "SET x 1");
 	client_wait_info(client, "writers_inside", 1);
 	peer_send(&peer, "MULTI");

@@ -451,7 +451,7 @@ START_TEST(test_types_need_the_lock_without_it)
 	peer_open(&writer, &kvd);
 	peer_open(&reader, &kvd);
 	client_expect(client, ":2", "HSET h a 1 b 2");
-	disk_stop(&kvd);
+	client_stop_disk(client, &kvd);
 	peer_send(&writer, "HDEL h a");
 	client_wait_info(client, "writers_inside", 1);
 	peer_send(&reader, "HGETALL h");
