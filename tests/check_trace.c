@@ -504,7 +504,7 @@ END_TEST
  * since whether two modes meet is a matter of their owner. */
 START_TEST(holds_that_meet_in_the_table_are_told_from_each_other)
 {
-	enum { ROUNDS = 1000 };
+	enum { ROUNDS = 1000, CROWD = 500 };
 	static struct evrwlock *locks[ROUNDS];
 	static struct evowner *owners[ROUNDS + 1];
 	int i;
@@ -531,10 +531,17 @@ START_TEST(holds_that_meet_in_the_table_are_told_from_each_other)
 	}
 	ck_assert_int_eq(
 	    evrwlock_release(locks[i - 1], owners[i], EVRWLOCK_READ), 0);
+	/* Two owners that follow each other may never meet, wherever they lie. */
+	for (i = 0; i < CROWD; i++)
+		ck_assert_int_eq(
+		    evrwlock_try(locks[0], owners[i], EVRWLOCK_READ), 0);
+	for (i = 0; i < CROWD; i++)
+		ck_assert_int_eq(
+		    evrwlock_release(locks[0], owners[i], EVRWLOCK_READ), 0);
 	end_trace();
 	check_nesting();
-	ck_assert_int_eq(BEGINS, 6 * ROUNDS);
-	ck_assert_int_eq(ENDS, 6 * ROUNDS);
+	ck_assert_int_eq(BEGINS, 2 * (3 * ROUNDS + CROWD));
+	ck_assert_int_eq(ENDS, 2 * (3 * ROUNDS + CROWD));
 	for (i = 0; i < ROUNDS; i++)
 		evrwlock_free(locks[i]);
 	for (i = 0; i <= ROUNDS; i++)
