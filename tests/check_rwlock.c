@@ -735,9 +735,10 @@ START_TEST(fast_releases_nest_as_deep_as_other_deliveries)
 
 	nested = deepest = 0;
 	for (i = 0; i < 50; i++)
-		d[i] = evdeferred_new(base, NULL, NULL);
+		ck_assert_ptr_nonnull(d[i] = evdeferred_new(base, NULL, NULL));
 	for (i = 0; i < 49; i++)
-		evdeferred_add_callback(d[i], fire_deeper, d[i + 1]);
+		ck_assert_int_eq(
+		    evdeferred_add_callback(d[i], fire_deeper, d[i + 1]), 0);
 	evdeferred_callback(d[0], NULL);
 	for (i = 0; i < 50; i++)
 		evdeferred_free(d[i]);
@@ -747,8 +748,9 @@ START_TEST(fast_releases_nest_as_deep_as_other_deliveries)
 	make_lock(1);
 	ck_assert_int_eq(evrwlock_writer_try(lock), 0);
 	for (i = 0; i < 50; i++) {
-		d[i] = evrwlock_reader_acquire(lock);
-		evdeferred_add_callback(d[i], release_deeper, NULL);
+		ck_assert_ptr_nonnull(d[i] = evrwlock_reader_acquire(lock));
+		ck_assert_int_eq(
+		    evdeferred_add_callback(d[i], release_deeper, NULL), 0);
 		evdeferred_detach(d[i]);
 	}
 	ck_assert_int_eq(evrwlock_writer_release(lock), 0);
