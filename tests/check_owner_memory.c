@@ -566,15 +566,33 @@ START_TEST(wait_for_a_million_holders_searches_none)
 }
 END_TEST
 
+/* One for whose lock somebody waits asks for another, which has it search; so often. */
+static void
+search(struct evrwlock *lock, int fast, int times)
+{
+	struct evrwlock *own = new_lock(fast);
+	struct evowner *one = new_owner(NULL);
+	struct evdeferred *other, *d;
+
+	ck_assert_int_eq(evrwlock_try(own, one, EVRWLOCK_WRITE), 0);
+	other = evrwlock_writer_acquire(own);
+	while (times-- > 0) {
+		d = evrwlock_acquire(lock, one, EVRWLOCK_WRITE);
+		ck_assert_ptr_nonnull(d);
+		ck_assert(!evdeferred_has_fired(d));
+		evdeferred_free(d);
+	}
+	evdeferred_free(other);
+	evowner_free(one);
+	evrwlock_free(own);
+}
+
 /* Half of them hold a lock, and the others wait for it: the search comes to it by each
  * of these, and goes through its holders once. */
 START_TEST(search_passes_a_million_holders_once)
 {
 	const size_t n = support_scale();
 	struct evrwlock *shut = new_lock(_i), *shared = new_lock(_i);
-	struct evrwlock *own = new_lock(_i);
-	struct evowner *one = new_owner(NULL);
-	struct evdeferred *other, *d;
 	size_t k;
 
 	crowd = support_array(n, sizeof(struct evowner *));
@@ -586,20 +604,10 @@ START_TEST(search_passes_a_million_holders_once)
 			evdeferred_detach(
 			    evrwlock_acquire(shut, crowd[k], EVRWLOCK_WRITE));
 	}
-	ck_assert_int_eq(evrwlock_try(own, one, EVRWLOCK_WRITE), 0);
-	other = evrwlock_writer_acquire(own);
 	/* Some searches, so that a square of them does not come to an end. */
-	for (k = 0; k < 20; k++) {
-		d = evrwlock_acquire(shared, one, EVRWLOCK_WRITE);
-		ck_assert_ptr_nonnull(d);
-		ck_assert(!evdeferred_has_fired(d));
-		evdeferred_free(d);
-	}
-	evdeferred_free(other);
-	evowner_free(one);
+	search(shared, _i, 20);
 	for (k = n; k-- > 0;)
 		evowner_free(crowd[k]);
-	evrwlock_free(own);
 	evrwlock_free(shared);
 	evrwlock_free(shut);
 	free(crowd);
@@ -612,10 +620,8 @@ START_TEST(search_passes_each_that_stands_in_front_once)
 {
 	const size_t scale = support_scale() / 25;
 	const size_t n = scale < 3000 ? scale : 3000;
-	struct evrwlock *shared = new_lock(_i), *own = new_lock(_i);
+	struct evrwlock *shared = new_lock(_i);
 	struct evrwlock *shut[2] = {new_lock(_i), new_lock(_i)};
-	struct evowner *one = new_owner(NULL);
-	struct evdeferred *other, *d;
 	size_t k, first;
 
 	crowd = support_array(n, sizeof(struct evowner *));
@@ -630,21 +636,13 @@ START_TEST(search_passes_each_that_stands_in_front_once)
 		evdeferred_detach(evrwlock_acquire(
 		    shut[1 - first], crowd[k], EVRWLOCK_WRITE));
 	}
-	ck_assert_int_eq(evrwlock_try(own, one, EVRWLOCK_WRITE), 0);
-	other = evrwlock_writer_acquire(own);
-	d = evrwlock_acquire(shared, one, EVRWLOCK_WRITE);
-	ck_assert_ptr_nonnull(d);
-	ck_assert(!evdeferred_has_fired(d));
-	evdeferred_free(d);
-	evdeferred_free(other);
-	evowner_free(one);
+	search(shared, _i, 1);
 	for (k = 0; k < n; k++)
 		evowner_free(crowd[k]);
 	for (k = 0; k < 2; k++) {
 		ck_assert_int_eq(evrwlock_writer_release(shut[k]), 0);
 		evrwlock_free(shut[k]);
 	}
-	evrwlock_free(own);
 	evrwlock_free(shared);
 	free(crowd);
 }

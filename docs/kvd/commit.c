@@ -45,10 +45,9 @@ struct commit {
 	struct server *server;
 	struct loop *loop; /* that takes it to the disk */
 	struct evcoro co;
-	bool begun;   /* on its way to the lock, or inside */
+	bool begun;   /* and not over for those in it */
 	bool inside;  /* the lock */
 	bool durable; /* the batch is in the journal */
-	bool told;    /* the clients what has become of it */
 	size_t slice;
 	unsigned turns; /* that are left of GATHERING_TURNS */
 
@@ -297,9 +296,9 @@ end(struct commit *commit, const struct evfailure *failure)
 		commit_drop(commit, 0);
 	}
 	commit->durable = false;
+	commit->begun = false;
 	release(commit);
 	answer(commit, failure);
-	commit->told = true;
 }
 
 static struct evresult
@@ -319,15 +318,15 @@ run(struct evcoro *co, void *arg)
 	}
 	while (make_changes(commit, commit->slice))
 		EVCORO_AWAIT(co, next_turn(commit));
+	commit->turns =
+	    commit->durable && server->options->sync ? GATHERING_TURNS : 0;
 	end(commit, NULL);
-	commit->turns = server->options->sync ? GATHERING_TURNS : 0;
 	while (commit->turns-- > 0)
 		EVCORO_AWAIT(co, next_turn(commit));
 
 	EVCORO_FINALLY(co);
-	if (!commit->told)
+	if (commit->begun)
 		end(commit, evcoro_failure(co));
-	commit->begun = false;
 	EVCORO_END(co);
 }
 
@@ -356,7 +355,6 @@ commit_begin(struct commit *commit, struct loop *loop)
 	if (evdefer_base_reserve(loop->base, 2, 4) == -1)
 		return -1;
 	commit->begun = true;
-	commit->told = false;
 	commit->loop = loop;
 	done = evcoro_start(loop->base, &commit->co, run, commit, NULL);
 	if (done == NULL) {
