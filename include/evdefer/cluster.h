@@ -49,8 +49,9 @@
  * A node of a lock that an operator removes or writes to is noticed, and the right is lost.
  *
  * Servers from release 3.6.0 on without the fix of ZOOKEEPER-4537 (Debian 12 has them) now
- * and then leave a change lying until another request comes, where few use them.  Then a
- * wait takes until the next probe of a session: a sixth of its timeout at most.
+ * and then leave a request or a change lying until another request comes, where few use
+ * them.  A request is seen 100 ms later then; a change, which lets in who waits for it, at
+ * the next probe of a session: after a sixth of its timeout at most.
  *
  * @thread The thread of the cluster's base.
  */

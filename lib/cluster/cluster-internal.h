@@ -68,7 +68,9 @@ struct evcluster {
 	struct evwire_request probe;
 	bool probing;	/* one is under way */
 	bool dropped;	/* as it was not answered */
-	int64_t probed; /* when the last one was sent */
+	int64_t probed; /* when the last one was sent, or tried */
+	size_t due;	/* answers to all other requests */
+	int64_t heard;	/* when the last came, or the first of these was sent */
 	char server[128];
 };
 

@@ -127,11 +127,13 @@ note_error(struct evseat *seat, enum evwire_error error)
 static void
 count_sent(struct evseat *seat, int result)
 {
-	if (result == 0)
-		seat->pending++;
-	else
+	if (result == -1) {
 		note_error(
 		    seat, errno == ENOTCONN ? EVWIRE_LOST : EVWIRE_OTHER);
+		return;
+	}
+	seat->pending++;
+	evsession_request_sent_(seat->cluster);
 }
 
 /* All of a step. */
@@ -408,7 +410,9 @@ evmessages_watch_own_(struct evseat *seat)
 		path_of_reader(seat, seat->own_watched);
 	seat->own_pending =
 	    wire->type->exists(wire, seat->own_watched, true, &seat->own) == 0;
-	if (!seat->own_pending)
+	if (seat->own_pending)
+		evsession_request_sent_(seat->cluster);
+	else
 		seat->own_watched[0] = '\0';
 }
 
@@ -419,6 +423,7 @@ evmessages_watch_own_(struct evseat *seat)
 static void
 answered(struct evseat *seat, enum evwire_error error)
 {
+	evsession_request_answered_(seat->cluster);
 	if (error != EVWIRE_OK)
 		note_error(seat, error);
 	if (--seat->pending == 0)
@@ -650,6 +655,7 @@ own_answered(struct evwire_request *request, const struct evwire_answer *answer)
 	struct evseat *seat = EVLIST_ELEMENT(request, struct evseat, own);
 
 	seat->own_pending = false;
+	evsession_request_answered_(seat->cluster);
 	if (answer->error == EVWIRE_NO_NODE) {
 		seat->handler->changed(seat, seat->own_watched, true);
 		return;

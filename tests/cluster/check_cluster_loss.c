@@ -65,6 +65,44 @@ START_TEST(probes_keep_a_right)
 }
 END_TEST
 
+/* The servers may see a request only when the next one comes. */
+START_TEST(an_answer_that_is_late_is_asked_for_by_a_probe)
+{
+	struct waiter w, other;
+	struct party a, b;
+	unsigned long probes;
+
+	open_party(&a, "x");
+	open_party(&b, "x");
+	probes = fake->sent[FAKE_SYNC];
+	want_it(&w, &a, WRITE);
+	clock_advance(99);
+	fake_turn(fake);
+	ck_assert_uint_eq(fake->sent[FAKE_SYNC], probes);
+	clock_advance(1);
+	fake_turn(fake);
+	ck_assert_uint_eq(fake->sent[FAKE_SYNC], ++probes);
+	/* One is enough. */
+	clock_advance(1000);
+	fake_turn(fake);
+	ck_assert_uint_eq(fake->sent[FAKE_SYNC], probes);
+	fake_run(fake);
+	check_inside(&w);
+	/* Who waits for somebody waits for no answer. */
+	want_it(&other, &b, WRITE);
+	fake_run(fake);
+	probes = fake->sent[FAKE_SYNC];
+	clock_advance(1000);
+	fake_run(fake);
+	ck_assert_uint_eq(fake->sent[FAKE_SYNC], probes);
+	ck_assert_int_eq(leave_it(&w, &a), 0);
+	check_inside(&other);
+	ck_assert_int_eq(leave_it(&other, &b), 0);
+	end_party(&a);
+	end_party(&b);
+}
+END_TEST
+
 /* The time counts from when the last probe was sent that was answered. */
 START_TEST(a_right_is_lost_after_two_thirds_of_the_timeout)
 {
@@ -790,6 +828,7 @@ main(void)
 	TCase *tc = add_cluster_case(suite, "losses");
 
 	tcase_add_test(tc, probes_keep_a_right);
+	tcase_add_test(tc, an_answer_that_is_late_is_asked_for_by_a_probe);
 	tcase_add_test(tc, a_right_is_lost_after_two_thirds_of_the_timeout);
 	tcase_add_test(tc, a_look_at_the_clock_comes_before_timers);
 	tcase_add_test(tc, a_late_answer_revives_nothing);

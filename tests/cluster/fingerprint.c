@@ -240,6 +240,9 @@ mix_cluster(const struct evcluster *cluster)
 		mix_time(cluster->since);
 	mix_time(cluster->leave_until);
 	mix_time(cluster->probed);
+	mix(cluster->due);
+	if (cluster->due > 0)
+		mix_time(cluster->heard);
 	MIX_BITS(cluster->probing, cluster->dropped, cluster->wire != NULL,
 	    cluster->resolver != NULL);
 	mix_timer(cluster->timer);
