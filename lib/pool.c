@@ -95,10 +95,10 @@ count_free(const struct evpool *pool, size_t most)
 	size_t count = 0;
 
 	for (slab = pool->slabs; slab != NULL && count < most;
-	     slab = slab->next) {
-		for (object = slab->free; object != NULL; object = object->next)
+	     slab = slab->next)
+		for (object = slab->free; object != NULL && count < most;
+		     object = object->next)
 			count++;
-	}
 	return count;
 }
 

@@ -11,7 +11,8 @@
  * its changes are made in their order, and each client is sent its answer, as a letter to its
  * loop (mailbox.h).  That may come before the lock is left, and does no harm, as all is
  * made by then.  A batch that was synced leaves the lock some turns of the loop later:
- * so those who write again at once have come, and are in the next one together.  If the disk has an error, all of them get that, and nothing was changed.
+ * so those who write again at once have come, and are in the next one together.  If the
+ * disk has an error, all of them get that, and nothing was changed.
  *
  * Nobody sees a change before it is durable, with the lock or without: until
  * then it is only planned.

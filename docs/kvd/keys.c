@@ -125,11 +125,12 @@ check_set(struct call *call)
 	return false;
 }
 
-/* Whatever was there. */
+/* Whatever was there.  What has a value of its own has no parts to look for. */
 static int
 set(struct call *call, size_t key, size_t value)
 {
-	if (collection_remove(call, argument(call, key)) == -1)
+	if (keys_get(call, argument(call, key)) == NULL &&
+	    collection_remove(call, argument(call, key)) == -1)
 		return -1;
 	return write_set(call, argument(call, key), argument(call, value));
 }
