@@ -149,9 +149,14 @@ find_line(struct request *request, struct input *input, size_t max,
 	return REQUEST_READY;
 }
 
-/* A line with a count or a length, as a string without its end. */
+/* One with a count or a length, where it lies, without its end. */
+struct line {
+	const char *at;
+	size_t length;
+};
+
 static enum request_status
-take_line(struct request *request, struct input *input, char line[MAX_LINE + 1])
+take_line(struct request *request, struct input *input, struct line *line)
 {
 	size_t length = 0;
 	const enum request_status status = find_line(request, input, MAX_LINE,
@@ -159,26 +164,32 @@ take_line(struct request *request, struct input *input, char line[MAX_LINE + 1])
 
 	if (status != REQUEST_READY)
 		return status;
-	take(input, line, length + 1);
-	if (length == 0 || line[length - 1] != '\r' ||
-	    memchr(line, '\0', length) != NULL)
+	if (length == 0 || input->at[length - 1] != '\r')
 		return refuse(request, "a line does not end as it should");
-	line[length - 1] = '\0';
+	line->at = input->at;
+	line->length = length - 1;
+	advance(input, length + 1);
 	return REQUEST_READY;
 }
 
-/* Digits and nothing else, and no zero in front.  What a size_t has no room for is
- * the most that it has, which is too long for anything. */
+/* After the first byte there are digits and nothing else, and no zero in front.  What a
+ * size_t has no room for is the most that it has, which is too long for anything. */
 static bool
-parse_number(const char *digits, size_t *number)
+parse_number(const struct line *line, size_t *number)
 {
 	uint64_t value = 0;
 	size_t i;
 
-	for (i = 0; digits[i] >= '0' && digits[i] <= '9' && i < MAX_DIGITS; i++)
-		value = value * 10 + (uint64_t)(digits[i] - '0');
-	if (i == 0 || digits[i] != '\0' || (digits[0] == '0' && i > 1))
+	if (line->length < 2 || line->length > MAX_DIGITS + 1 ||
+	    (line->at[1] == '0' && line->length > 2))
 		return false;
+	for (i = 1; i < line->length; i++) {
+		const unsigned digit = (unsigned)line->at[i] - '0';
+
+		if (digit > 9)
+			return false;
+		value = value * 10 + digit;
+	}
 	*number = value < SIZE_MAX ? (size_t)value : SIZE_MAX;
 	return true;
 }
@@ -190,15 +201,15 @@ parse_number(const char *digits, size_t *number)
 static enum request_status
 begin_array(struct request *request, struct input *input)
 {
-	char line[MAX_LINE + 1];
-	const enum request_status status = take_line(request, input, line);
+	struct line line;
+	const enum request_status status = take_line(request, input, &line);
 
 	if (status != REQUEST_READY)
 		return status;
 	/* "*-1" is a request without arguments, as "*0" is. */
-	if (strcmp(line, "*-1") == 0)
+	if (line.length == 3 && memcmp(line.at, "*-1", 3) == 0)
 		return REQUEST_READY;
-	if (!parse_number(line + 1, &request->arguments_to_come) ||
+	if (!parse_number(&line, &request->arguments_to_come) ||
 	    request->arguments_to_come > MAX_ARGUMENTS)
 		return refuse(request, "invalid multibulk length");
 	if (request->arguments_to_come > 0)
@@ -210,15 +221,15 @@ static enum request_status
 take_length(struct request *request, struct input *input)
 {
 	struct arguments *arguments = &request->arguments;
-	char line[MAX_LINE + 1];
-	const enum request_status status = take_line(request, input, line);
+	struct line line;
+	const enum request_status status = take_line(request, input, &line);
 	size_t length;
 
 	if (status != REQUEST_READY)
 		return status;
-	if (line[0] != '$')
+	if (line.length == 0 || line.at[0] != '$')
 		return refuse(request, "expected '$'");
-	if (!parse_number(line + 1, &length))
+	if (!parse_number(&line, &length))
 		return refuse(request, "invalid bulk length");
 	if (arguments->used > request->max ||
 	    length > request->max - arguments->used)
