@@ -132,7 +132,10 @@ static inline void
 evdefer_base_update_plain_(
     const struct evdefer_base *base, struct evplain *plain)
 {
-	plain->plain = !plain->special && base->plain;
+	const bool open = !plain->special && base->plain;
+
+	plain->plain = open && !plain->has_source;
+	plain->reads = open && plain->has_source;
 }
 
 /* The memory of a closed base goes when nothing needs it any more: no lock, no

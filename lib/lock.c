@@ -193,6 +193,18 @@ enter(struct evlock *lock, enum evmode mode)
 	return evlock_enter_now_(lock, mode);
 }
 
+/* May it enter at once? */
+static bool
+reads_with_fence(struct evlock *lock)
+{
+	const struct evlock_side *readers = &lock->sides[EVMODE_READ];
+
+	return lock->source != NULL && lock->source->fenced &&
+	       readers->waiting == 0 &&
+	       evsource_publish_fenced_(lock->source, readers->inside + 1) &&
+	       evwaitqueue_delivers_now_(&lock->queue);
+}
+
 struct evdeferred *
 evlock_acquire_specially_(struct evlock *lock, enum evmode mode)
 {
@@ -201,15 +213,16 @@ evlock_acquire_specially_(struct evlock *lock, enum evmode mode)
 	if (!evwaitqueue_is_open_(&lock->queue)) {
 		d = evwaitqueue_refuse_(&lock->queue);
 		evlock_tell_refusal_(lock, NULL, mode, d, ESHUTDOWN);
-		/* As a reader it has counted itself. */
-		evlock_forgo_(lock);
 		return d;
 	}
+	if (mode == EVMODE_READ && reads_with_fence(lock))
+		return evlock_enter_now_(lock, mode);
 	evlock_catch_up_(lock);
 	if (lock->type->must_wait(lock, mode))
 		d = evlock_wait_(lock, mode);
 	else
 		d = enter(lock, mode);
+	/* As a reader it may have counted itself. */
 	if (d == NULL)
 		evlock_forgo_(lock);
 	return d;
@@ -225,11 +238,22 @@ evlock_read_specially_(struct evlock *lock)
 {
 	const struct evlock_side *readers = &lock->sides[EVMODE_READ];
 
-	if (lock->source != NULL && readers->waiting == 0 &&
+	if (lock->queue.ways.reads && readers->waiting == 0 &&
 	    evsource_publish_(lock->source, readers->inside + 1) &&
-	    evwaitqueue_delivers_now_(&lock->queue))
+	    evwaitqueue_plain_delivers_now_(&lock->queue))
 		return evlock_enter_now_(lock, EVMODE_READ);
 	return evlock_acquire_specially_(lock, EVMODE_READ);
+}
+
+static EVDEFER_NOINLINE_ int
+end_read_with_fence(struct evlock *lock, const struct evowner *owner)
+{
+	if (!evlock_is_observed_(lock) && lock->source != NULL &&
+	    lock->source->fenced &&
+	    evsource_publish_fenced_(
+		lock->source, lock->sides[EVMODE_READ].inside))
+		return 0;
+	return evlock_end_slowly_(lock, owner, EVMODE_READ);
 }
 
 int
@@ -237,9 +261,11 @@ evlock_end_read_specially_(struct evlock *lock, const struct evowner *owner)
 {
 	struct evwaitqueue *queue = &lock->queue;
 
-	if (evlock_is_observed_(lock) || lock->source == NULL ||
-	    (queue->fast && queue->undelivered > 0) ||
-	    !evsource_publish_(lock->source, lock->sides[EVMODE_READ].inside))
+	if (queue->fast && queue->undelivered > 0)
+		return evlock_end_slowly_(lock, owner, EVMODE_READ);
+	if (!queue->ways.reads)
+		return end_read_with_fence(lock, owner);
+	if (!evsource_publish_(lock->source, lock->sides[EVMODE_READ].inside))
 		return evlock_end_slowly_(lock, owner, EVMODE_READ);
 	return 0;
 }

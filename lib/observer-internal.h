@@ -23,7 +23,9 @@ struct evplain {
 	struct evlist node; /* in base->plains */
 	uint64_t number;    /* 0: so far has a report come */
 	bool plain;
-	bool special; /* never, whatever the base is */
+	bool reads;	 /* the same with a source, for who reads */
+	bool special;	 /* neither, whatever the base is */
+	bool has_source; /* see source-internal.h */
 };
 
 /* Those who look on at a base. */

@@ -143,14 +143,18 @@ void evsource_detach_(struct evsource *source);
 static inline bool
 evsource_publish_(struct evsource *source, size_t reading)
 {
-	if (source->fenced) {
-		atomic_store(&source->reading, reading);
-		return atomic_load(source->ask_first) == 0;
-	}
 	atomic_store_explicit(&source->reading, reading, memory_order_release);
 	atomic_signal_fence(memory_order_seq_cst);
 	return atomic_load_explicit(source->ask_first, memory_order_acquire) ==
 	       0;
+}
+
+/* The same for a source that is fenced. */
+static inline bool
+evsource_publish_fenced_(struct evsource *source, size_t reading)
+{
+	atomic_store(&source->reading, reading);
+	return atomic_load(source->ask_first) == 0;
 }
 
 #endif

@@ -47,7 +47,9 @@ evsource_attach_(struct evsource *source, struct evwaitqueue *queue)
 	source->queue = queue;
 	evlist_init_(&source->bodies);
 	source->ask_first_unlost = source->ask_first;
-	evwaitqueue_take_long_ways_(queue);
+	queue->ways.has_source = true;
+	queue->ways.special = source->fenced;
+	evdefer_base_update_plain_(queue->base, &queue->ways);
 	evlist_append_(
 	    &EVLIST_ELEMENT(part, struct sources, part)->all, &source->node);
 	return 0;

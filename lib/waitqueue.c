@@ -58,7 +58,7 @@ evwaitqueue_init_(struct evwaitqueue *queue,
 	queue->fast = (flags & EVWAITQUEUE_FAST) != 0;
 	queue->closed = false;
 	queue->ways.number = ++base->last_queue;
-	queue->ways.special = false;
+	queue->ways.special = queue->ways.has_source = false;
 	evlist_append_(&base->plains, &queue->ways.node);
 	evdefer_base_update_plain_(base, &queue->ways);
 }
@@ -67,7 +67,7 @@ void
 evwaitqueue_take_long_ways_(struct evwaitqueue *queue)
 {
 	queue->ways.special = true;
-	queue->ways.plain = false;
+	evdefer_base_update_plain_(queue->base, &queue->ways);
 }
 
 /* For one that is closed; with a function of its own, the others need no look at the

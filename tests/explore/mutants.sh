@@ -27,9 +27,12 @@ trap 'rm -rf "$work"' EXIT
 trap 'exit 1' INT TERM
 number=0
 failed=0
-# The library is the small one.
+# The library is the small one, with what configure finds.
 # shellcheck disable=SC2034 # build_mutants.sh reads it
 more=$(grep -o -e '-DEV[A-Z_]*=[0-9]*' "$srcdir/../lib/Makefile.am")
+if echo '#include <linux/membarrier.h>' | $CC -E - >/dev/null 2>&1; then
+	more="$more -DHAVE_LINUX_MEMBARRIER_H=1"
+fi
 # shellcheck source=/dev/null
 . "$srcdir/build_mutants.sh"
 
