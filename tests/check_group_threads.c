@@ -469,6 +469,43 @@ START_TEST(a_writer_sees_the_readers_of_others)
 }
 END_TEST
 
+/* They have the right, and their loop has not told them yet.  _i: as above. */
+START_TEST(a_reader_does_not_pass_those_that_were_let_in)
+{
+	struct event_base *other_loop = support_new_loop();
+	struct evdefer_base *other = evdefer_base_new(other_loop);
+	struct evrwlock *lock, *lock_of_other;
+	struct evdeferred *first, *second;
+
+	fail_membarrier(_i == 1 ? ENOSYS : 0);
+	group = evgroup_new();
+	ck_assert_ptr_nonnull(group);
+	lock = evrwlock_new_in_group(group, base, EVRWLOCK_FAST);
+	lock_of_other = evrwlock_new_in_group(group, other, 0);
+	ck_assert_ptr_nonnull(lock);
+	ck_assert_ptr_nonnull(lock_of_other);
+	ck_assert_int_eq(evrwlock_writer_try(lock_of_other), 0);
+	first = evrwlock_reader_acquire(lock);
+	ck_assert_int_eq(evrwlock_writer_release(lock_of_other), 0);
+	ck_assert(!evdeferred_has_fired(first));
+	second = evrwlock_reader_acquire(lock);
+	ck_assert(evdeferred_has_fired(first) || !evdeferred_has_fired(second));
+	event_base_loop(loop, EVLOOP_NONBLOCK);
+	ck_assert(evdeferred_has_fired(first));
+	ck_assert(evdeferred_has_fired(second));
+	/* What they were given goes with them. */
+	evdeferred_free(first);
+	evdeferred_free(second);
+	ck_assert_int_eq(evrwlock_writer_try(lock_of_other), 0);
+	ck_assert_int_eq(evrwlock_writer_release(lock_of_other), 0);
+	evrwlock_free(lock);
+	evrwlock_free(lock_of_other);
+	evdefer_base_free(other);
+	event_base_free(other_loop);
+	evgroup_free(group);
+}
+END_TEST
+
 /* _i: with a barrier for all threads, or one of each reader's own. */
 START_TEST(threads_share_and_exclude)
 {
@@ -510,6 +547,8 @@ main(void)
 	tcase_add_loop_test(
 	    tc, all_threads_pass_a_barrier_when_a_group_closes, 0, 2);
 	tcase_add_loop_test(tc, a_writer_sees_the_readers_of_others, 0, 2);
+	tcase_add_loop_test(
+	    tc, a_reader_does_not_pass_those_that_were_let_in, 0, 2);
 	if (seconds != NULL) {
 		tcase_set_timeout(tc, atof(seconds) + 120);
 		tcase_add_test(tc, threads_share_and_exclude_for_long);

@@ -50,8 +50,9 @@
  *
  * Servers from release 3.6.0 on without the fix of ZOOKEEPER-4537 (Debian 12 has them) now
  * and then leave a request or a change lying until another request comes, where few use
- * them.  A request is seen 100 ms later then; a change, which lets in who waits for it, at
- * the next probe of a session: after a sixth of its timeout at most.
+ * them.  A request of a lock is seen 100 ms later then; a change, which lets in who waits for
+ * it, and a request of evcluster_list() at the next probe of a session: after a sixth of its
+ * timeout at most.
  *
  * @thread The thread of the cluster's base.
  */

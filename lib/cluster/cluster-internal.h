@@ -69,7 +69,7 @@ struct evcluster {
 	bool probing;	/* one is under way */
 	bool dropped;	/* as it was not answered */
 	int64_t probed; /* when the last one was sent, or tried */
-	size_t due;	/* answers to all other requests */
+	size_t due;	/* answers to those of locks */
 	int64_t heard;	/* when the last came, or the first of these was sent */
 	char server[128];
 };

@@ -162,9 +162,7 @@ ask(struct listing *listing, bool list, const char *path, take_fn take)
 	result = list ? wire->type->list(wire, path, false, request)
 		      : wire->type->get(wire, path, false, request);
 	listing->pending = result == 0;
-	if (listing->pending)
-		evsession_request_sent_(listing->cluster);
-	else
+	if (!listing->pending)
 		fail_listing(listing, errno,
 		    errno == ENOTCONN ? "no server is reached"
 				      : strerror(errno));
@@ -361,7 +359,6 @@ answered(struct evwire_request *request, const struct evwire_answer *answer)
 	    EVLIST_ELEMENT(request, struct listing, request);
 
 	listing->pending = false;
-	evsession_request_answered_(listing->cluster);
 	if (listing->d == NULL)
 		free_listing(listing);
 	/* A lock that has gone meanwhile has nobody. */

@@ -48,8 +48,7 @@ void evsession_look_soon_(struct evcluster *cluster);
 /* The event of its timer. */
 void evsession_look_(int fd, short what, void *arg);
 
-/* One was sent that is no probe; and its answer is there.  Where one is late, a probe is
- * sent. */
+/* One was sent for a lock; and its answer is there.  Where one is late, a probe is sent. */
 void evsession_request_sent_(struct evcluster *cluster);
 void evsession_request_answered_(struct evcluster *cluster);
 

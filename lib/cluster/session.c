@@ -12,8 +12,9 @@
  * A server that does not answer is left for another one after T/3; the client library
  * alone would wait twice as long.
  *
- * One that is late with any answer is sent a probe before its time, too: servers without the
- * fix of ZOOKEEPER-4537 miss a request now and then, and see it when the next one comes.
+ * One that is late with an answer to a lock is sent a probe before its time, too: servers
+ * without the fix of ZOOKEEPER-4537 miss a request now and then, and see it when the next
+ * one comes.
  */
 #include "session-internal.h"
 
