@@ -250,6 +250,22 @@ START_TEST(a_wait_and_a_hold_stand_in_an_acquire)
 }
 END_TEST
 
+START_TEST(an_owner_whose_name_is_one_letter_is_named)
+{
+	struct evrwlock *lock = new_lock(_i);
+	struct evowner *owner = new_owner("x");
+
+	begin_trace(0);
+	ck_assert_int_eq(evrwlock_try(lock, owner, EVRWLOCK_WRITE), 0);
+	ck_assert_int_eq(evrwlock_release(lock, owner, EVRWLOCK_WRITE), 0);
+	end_trace();
+	check_nesting();
+	ck_assert_int_eq(times("\"name\":\"write: x\"}"), 2);
+	evowner_free(owner);
+	evrwlock_free(lock);
+}
+END_TEST
+
 START_TEST(a_delivery_is_an_instant_of_its_own)
 {
 	struct evrwlock *lock = new_lock(_i);
@@ -929,6 +945,8 @@ main(void)
 
 	tc = add_case(suite, "locks");
 	tcase_add_loop_test(tc, a_wait_and_a_hold_stand_in_an_acquire, 0, 2);
+	tcase_add_loop_test(
+	    tc, an_owner_whose_name_is_one_letter_is_named, 0, 2);
 	tcase_add_loop_test(tc, a_delivery_is_an_instant_of_its_own, 0, 2);
 	tcase_add_loop_test(tc, a_hold_begins_with_its_grant, 0, 2);
 	tcase_add_loop_test(tc, what_ends_without_the_lock_says_why, 0, 2);
