@@ -469,6 +469,42 @@ START_TEST(a_writer_sees_the_readers_of_others)
 }
 END_TEST
 
+/* _i: as above. */
+START_TEST(a_writer_sees_who_reads_without_asking)
+{
+	struct event_base *other_loop = support_new_loop();
+	struct evdefer_base *other = evdefer_base_new(other_loop);
+	struct evrwlock *lock, *lock_of_other;
+	struct evdeferred *inside[3];
+	int i;
+
+	fail_membarrier(_i == 1 ? ENOSYS : 0);
+	group = evgroup_new();
+	ck_assert_ptr_nonnull(group);
+	lock = evrwlock_new_in_group(group, base, EVRWLOCK_FAST);
+	lock_of_other = evrwlock_new_in_group(group, other, 0);
+	ck_assert_ptr_nonnull(lock);
+	ck_assert_ptr_nonnull(lock_of_other);
+	for (i = 0; i < 3; i++) {
+		inside[i] = evrwlock_reader_acquire(lock);
+		ck_assert(evdeferred_has_fired(inside[i]));
+		/* The group closes, and opens again: the next one need not ask. */
+		REFUSED(evrwlock_writer_try(lock_of_other), EBUSY);
+	}
+	for (i = 0; i < 3; i++) {
+		REFUSED(evrwlock_writer_try(lock_of_other), EBUSY);
+		evdeferred_free(inside[i]);
+	}
+	ck_assert_int_eq(evrwlock_writer_try(lock_of_other), 0);
+	ck_assert_int_eq(evrwlock_writer_release(lock_of_other), 0);
+	evrwlock_free(lock);
+	evrwlock_free(lock_of_other);
+	evdefer_base_free(other);
+	event_base_free(other_loop);
+	evgroup_free(group);
+}
+END_TEST
+
 /* They have the right, and their loop has not told them yet.  _i: as above. */
 START_TEST(a_reader_does_not_pass_those_that_were_let_in)
 {
@@ -547,6 +583,7 @@ main(void)
 	tcase_add_loop_test(
 	    tc, all_threads_pass_a_barrier_when_a_group_closes, 0, 2);
 	tcase_add_loop_test(tc, a_writer_sees_the_readers_of_others, 0, 2);
+	tcase_add_loop_test(tc, a_writer_sees_who_reads_without_asking, 0, 2);
 	tcase_add_loop_test(
 	    tc, a_reader_does_not_pass_those_that_were_let_in, 0, 2);
 	if (seconds != NULL) {
