@@ -201,7 +201,7 @@ reads_with_fence(struct evlock *lock)
 
 	return lock->source != NULL && lock->source->fenced &&
 	       readers->waiting == 0 &&
-	       evsource_publish_fenced_(lock->source, readers->inside + 1) &&
+	       evsource_publish_(lock->source, readers->inside + 1) &&
 	       evwaitqueue_delivers_now_(&lock->queue);
 }
 
@@ -239,7 +239,7 @@ evlock_read_specially_(struct evlock *lock)
 	const struct evlock_side *readers = &lock->sides[EVMODE_READ];
 
 	if (lock->queue.ways.reads && readers->waiting == 0 &&
-	    evsource_publish_(lock->source, readers->inside + 1) &&
+	    evsource_publish_unfenced_(lock->source, readers->inside + 1) &&
 	    evwaitqueue_plain_delivers_now_(&lock->queue))
 		return evlock_enter_now_(lock, EVMODE_READ);
 	return evlock_acquire_specially_(lock, EVMODE_READ);
@@ -250,8 +250,7 @@ end_read_with_fence(struct evlock *lock, const struct evowner *owner)
 {
 	if (!evlock_is_observed_(lock) && lock->source != NULL &&
 	    lock->source->fenced &&
-	    evsource_publish_fenced_(
-		lock->source, lock->sides[EVMODE_READ].inside))
+	    evsource_publish_(lock->source, lock->sides[EVMODE_READ].inside))
 		return 0;
 	return evlock_end_slowly_(lock, owner, EVMODE_READ);
 }
@@ -265,7 +264,8 @@ evlock_end_read_specially_(struct evlock *lock, const struct evowner *owner)
 		return evlock_end_slowly_(lock, owner, EVMODE_READ);
 	if (!queue->ways.reads)
 		return end_read_with_fence(lock, owner);
-	if (!evsource_publish_(lock->source, lock->sides[EVMODE_READ].inside))
+	if (!evsource_publish_unfenced_(
+		lock->source, lock->sides[EVMODE_READ].inside))
 		return evlock_end_slowly_(lock, owner, EVMODE_READ);
 	return 0;
 }

@@ -141,7 +141,7 @@ void evsource_detach_(struct evsource *source);
  * The load acquires what the writer before has released with the byte.  The store
  * releases what a reader that leaves has read, to the writer that sees the count. */
 static inline bool
-evsource_publish_(struct evsource *source, size_t reading)
+evsource_publish_unfenced_(struct evsource *source, size_t reading)
 {
 	atomic_store_explicit(&source->reading, reading, memory_order_release);
 	atomic_signal_fence(memory_order_seq_cst);
@@ -149,10 +149,11 @@ evsource_publish_(struct evsource *source, size_t reading)
 	       0;
 }
 
-/* The same for a source that is fenced. */
 static inline bool
-evsource_publish_fenced_(struct evsource *source, size_t reading)
+evsource_publish_(struct evsource *source, size_t reading)
 {
+	if (!source->fenced)
+		return evsource_publish_unfenced_(source, reading);
 	atomic_store(&source->reading, reading);
 	return atomic_load(source->ask_first) == 0;
 }

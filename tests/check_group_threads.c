@@ -442,23 +442,33 @@ START_TEST(all_threads_pass_a_barrier_when_a_group_closes)
 }
 END_TEST
 
-/* _i: where readers have a barrier of their own. */
-START_TEST(a_writer_sees_the_readers_of_others)
-{
-	struct event_base *other_loop = support_new_loop();
-	struct evdefer_base *other = evdefer_base_new(other_loop);
-	struct evrwlock *lock, *lock_of_other;
+/*
+ * Two members on loops of their own, in one thread.
+ */
 
-	fail_membarrier(_i == 1 ? ENOSYS : 0);
+static struct event_base *other_loop;
+static struct evdefer_base *other;
+static struct evrwlock *lock, *lock_of_other;
+
+/* Without the barrier, readers have one of their own. */
+static void
+begin_two(unsigned flags, bool barrier)
+{
+	fail_membarrier(barrier ? 0 : ENOSYS);
+	other_loop = support_new_loop();
+	other = evdefer_base_new(other_loop);
 	group = evgroup_new();
 	ck_assert_ptr_nonnull(group);
-	lock = evrwlock_new_in_group(group, base, 0);
+	lock = evrwlock_new_in_group(group, base, flags);
 	lock_of_other = evrwlock_new_in_group(group, other, 0);
 	ck_assert_ptr_nonnull(lock);
 	ck_assert_ptr_nonnull(lock_of_other);
-	ck_assert_int_eq(evrwlock_reader_try(lock), 0);
-	REFUSED(evrwlock_writer_try(lock_of_other), EBUSY);
-	ck_assert_int_eq(evrwlock_reader_release(lock), 0);
+}
+
+/* Nobody is inside any more. */
+static void
+end_two(void)
+{
 	ck_assert_int_eq(evrwlock_writer_try(lock_of_other), 0);
 	ck_assert_int_eq(evrwlock_writer_release(lock_of_other), 0);
 	evrwlock_free(lock);
@@ -467,24 +477,23 @@ START_TEST(a_writer_sees_the_readers_of_others)
 	event_base_free(other_loop);
 	evgroup_free(group);
 }
+
+START_TEST(a_writer_sees_the_readers_of_others)
+{
+	begin_two(0, _i == 0);
+	ck_assert_int_eq(evrwlock_reader_try(lock), 0);
+	REFUSED(evrwlock_writer_try(lock_of_other), EBUSY);
+	ck_assert_int_eq(evrwlock_reader_release(lock), 0);
+	end_two();
+}
 END_TEST
 
-/* _i: as above. */
 START_TEST(a_writer_sees_who_reads_without_asking)
 {
-	struct event_base *other_loop = support_new_loop();
-	struct evdefer_base *other = evdefer_base_new(other_loop);
-	struct evrwlock *lock, *lock_of_other;
 	struct evdeferred *inside[3];
 	int i;
 
-	fail_membarrier(_i == 1 ? ENOSYS : 0);
-	group = evgroup_new();
-	ck_assert_ptr_nonnull(group);
-	lock = evrwlock_new_in_group(group, base, EVRWLOCK_FAST);
-	lock_of_other = evrwlock_new_in_group(group, other, 0);
-	ck_assert_ptr_nonnull(lock);
-	ck_assert_ptr_nonnull(lock_of_other);
+	begin_two(EVRWLOCK_FAST, _i == 0);
 	for (i = 0; i < 3; i++) {
 		inside[i] = evrwlock_reader_acquire(lock);
 		ck_assert(evdeferred_has_fired(inside[i]));
@@ -495,31 +504,16 @@ START_TEST(a_writer_sees_who_reads_without_asking)
 		REFUSED(evrwlock_writer_try(lock_of_other), EBUSY);
 		evdeferred_free(inside[i]);
 	}
-	ck_assert_int_eq(evrwlock_writer_try(lock_of_other), 0);
-	ck_assert_int_eq(evrwlock_writer_release(lock_of_other), 0);
-	evrwlock_free(lock);
-	evrwlock_free(lock_of_other);
-	evdefer_base_free(other);
-	event_base_free(other_loop);
-	evgroup_free(group);
+	end_two();
 }
 END_TEST
 
-/* They have the right, and their loop has not told them yet.  _i: as above. */
+/* They have the right, and their loop has not told them yet. */
 START_TEST(a_reader_does_not_pass_those_that_were_let_in)
 {
-	struct event_base *other_loop = support_new_loop();
-	struct evdefer_base *other = evdefer_base_new(other_loop);
-	struct evrwlock *lock, *lock_of_other;
 	struct evdeferred *first, *second;
 
-	fail_membarrier(_i == 1 ? ENOSYS : 0);
-	group = evgroup_new();
-	ck_assert_ptr_nonnull(group);
-	lock = evrwlock_new_in_group(group, base, EVRWLOCK_FAST);
-	lock_of_other = evrwlock_new_in_group(group, other, 0);
-	ck_assert_ptr_nonnull(lock);
-	ck_assert_ptr_nonnull(lock_of_other);
+	begin_two(EVRWLOCK_FAST, _i == 0);
 	ck_assert_int_eq(evrwlock_writer_try(lock_of_other), 0);
 	first = evrwlock_reader_acquire(lock);
 	ck_assert_int_eq(evrwlock_writer_release(lock_of_other), 0);
@@ -532,13 +526,7 @@ START_TEST(a_reader_does_not_pass_those_that_were_let_in)
 	/* What they were given goes with them. */
 	evdeferred_free(first);
 	evdeferred_free(second);
-	ck_assert_int_eq(evrwlock_writer_try(lock_of_other), 0);
-	ck_assert_int_eq(evrwlock_writer_release(lock_of_other), 0);
-	evrwlock_free(lock);
-	evrwlock_free(lock_of_other);
-	evdefer_base_free(other);
-	event_base_free(other_loop);
-	evgroup_free(group);
+	end_two();
 }
 END_TEST
 
