@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * It asks for one thing at a time: the locks, then of each who wants to write and who
- * reads, then what is in each of these nodes.
+ * It asks for one thing at a time: the locks, then of each who is in line, then what is in
+ * each of these nodes.
  */
 #include "listing-internal.h"
 
@@ -23,7 +23,7 @@ struct found {
 	size_t lock; /* its place among the names */
 	bool writer;
 	bool holding;
-	struct evnode_writer node; /* of a reader only the name */
+	struct evplace node;
 	char who[WHO_SIZE];
 	int64_t since_ms;
 };
@@ -38,7 +38,6 @@ struct listing {
 	size_t lock_count, lock; /* the one that is asked for */
 	struct found *found;
 	size_t count, size, read;
-	size_t first; /* of those of the lock */
 	bool pending;
 	bool no_memory;
 };
@@ -159,7 +158,7 @@ ask(struct listing *listing, bool list, const char *path, take_fn take)
 	int result;
 
 	listing->take = take;
-	result = list ? wire->type->list(wire, path, false, request)
+	result = list ? wire->type->list(wire, path, request)
 		      : wire->type->get(wire, path, false, request);
 	listing->pending = result == 0;
 	if (!listing->pending)
@@ -202,71 +201,51 @@ compare_found(const void *one, const void *two)
 {
 	const struct found *a = one, *b = two;
 
-	if (a->writer != b->writer)
-		return a->writer ? 1 : -1;
-	if (!a->writer)
-		return strcmp(a->node.name, b->node.name);
 	return evnames_is_before_(&a->node, &b->node) ? -1 : 1;
 }
 
 static void ask_for_lock(struct listing *listing);
 
 static void
-take_reader(struct listing *listing, const char *name)
+take_place(struct listing *listing, const char *name)
 {
+	struct evplace place;
 	struct found *found;
 
-	if (!evnames_is_reader_(name) ||
-	    strlen(name) >= sizeof(found->node.name))
+	if (!evnames_read_place_(name, &place))
 		return;
 	found = add_found(listing);
 	if (found == NULL)
 		return;
-	found->holding = true;
-	strcpy(found->node.name, name);
+	found->writer = evnames_is_writer_(name);
+	found->node = place;
+}
+
+/* Who is the first, and all readers that are before any who wants to write. */
+static void
+see_who_holds(struct found *found, size_t count)
+{
+	size_t i;
+
+	qsort(found, count, sizeof(*found), compare_found);
+	for (i = 0; i < count && !found[i].writer; i++)
+		found[i].holding = true;
+	if (count > 0)
+		found[0].holding = true;
 }
 
 static void
-take_readers(struct listing *listing, const struct evwire_answer *answer)
+take_line(struct listing *listing, const struct evwire_answer *answer)
 {
-	const size_t before = listing->count;
-	struct found *first;
+	const size_t first = listing->count;
 	size_t i;
 
 	for (i = 0; i < answer->count; i++)
-		take_reader(listing, answer->names[i]);
-	if (listing->count > listing->first) {
-		first = listing->found + listing->first;
-		/* Of those that want to write the first does, if nobody reads. */
-		qsort(first, listing->count - listing->first, sizeof(*first),
-		    compare_found);
-		first->holding = listing->count == before || first->holding;
-	}
+		take_place(listing, answer->names[i]);
+	if (listing->count > first)
+		see_who_holds(listing->found + first, listing->count - first);
 	listing->lock++;
 	ask_for_lock(listing);
-}
-
-static void
-take_writers(struct listing *listing, const struct evwire_answer *answer)
-{
-	char path[EVNAMES_PATH];
-	struct evnode_writer writer;
-	struct found *found;
-	size_t i;
-
-	listing->first = listing->count;
-	for (i = 0; i < answer->count; i++) {
-		if (!evnames_is_writer_(answer->names[i]) ||
-		    !evnames_read_writer_(answer->names[i], &writer))
-			continue;
-		found = add_found(listing);
-		if (found == NULL)
-			break;
-		found->writer = true;
-		found->node = writer;
-	}
-	path_of_lock(listing, "/r", path);
-	ask(listing, true, path, take_readers);
 }
 
 static void ask_for_node(struct listing *listing);
@@ -303,7 +282,7 @@ ask_for_node(struct listing *listing)
 	}
 	found = &listing->found[listing->read];
 	listing->lock = found->lock;
-	path_of_lock(listing, found->writer ? "/" : "/r/", path);
+	path_of_lock(listing, "/", path);
 	strcat(path, found->node.name);
 	ask(listing, false, path, take_node);
 }
@@ -322,7 +301,7 @@ ask_for_lock(struct listing *listing)
 		return;
 	}
 	path_of_lock(listing, "", path);
-	ask(listing, true, path, take_writers);
+	ask(listing, true, path, take_line);
 }
 
 static int

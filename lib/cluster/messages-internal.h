@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What a seat sends: one step at a time, each of one to three requests.  What is answered
+ * What a seat sends: one step at a time, each of one or two requests.  What is answered
  * goes into the seat, and then the handler is told.
  */
 #ifndef EVDEFER_CLUSTER_MESSAGES_INTERNAL_H
@@ -14,7 +14,7 @@ struct evmessages_handler {
 	/* Nothing of the step could be sent: it is tried again in a while. */
 	void (*unsent)(struct evseat *seat, int error);
 	/* A node that it watches has changed, or is gone. */
-	void (*changed)(struct evseat *seat, const char *path, bool gone);
+	void (*changed)(struct evseat *seat, const char *path);
 	/* Says what is next to the servers, if anything is. */
 	void (*go_on)(struct evseat *seat);
 };
@@ -25,15 +25,16 @@ void evmessages_init_(
 void evmessages_find_(struct evseat *seat);
 void evmessages_make_root_(struct evseat *seat);
 void evmessages_open_(struct evseat *seat);
-void evmessages_line_up_(struct evseat *seat);
-void evmessages_step_up_(struct evseat *seat);
-void evmessages_join_(struct evseat *seat);
+
+/* Takes a place in line, the last, and leaves another one in the same go. */
+void evmessages_move_(
+    struct evseat *seat, enum evseat_place leaves, enum evseat_place takes);
+
+/* The same from writing to reading, and keeps the place. */
 void evmessages_step_down_(struct evseat *seat);
+
 void evmessages_look_(struct evseat *seat, enum evseat_view view);
 void evmessages_watch_(struct evseat *seat);
-
-/* The last in line is in its way, without a look. */
-void evmessages_wait_for_last_(struct evseat *seat);
 
 void evmessages_get_token_(struct evseat *seat);
 void evmessages_remove_reader_(struct evseat *seat);
@@ -46,8 +47,5 @@ void evmessages_watch_own_(struct evseat *seat);
 /* Is that the node that its right comes from? */
 bool evmessages_is_own_writer_(const struct evseat *seat, const char *path);
 bool evmessages_is_own_reader_(const struct evseat *seat, const char *path);
-
-/* Is it the node of anybody that reads? */
-bool evmessages_is_reader_(const struct evseat *seat, const char *path);
 
 #endif

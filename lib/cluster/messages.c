@@ -20,31 +20,21 @@ own_name(const struct evseat *seat, char letter, char *name)
 }
 
 static void
-path_of(
-    const struct evseat *seat, const char *below, const char *name, char *path)
+path_of(const struct evseat *seat, const char *name, char *path)
 {
-	snprintf(path, EVNAMES_PATH, "%.420s%s/%.63s", seat->path, below, name);
-}
-
-static void
-path_of_readers(const struct evseat *seat, char *path)
-{
-	path_of(seat, "", "r", path);
+	snprintf(path, EVNAMES_PATH, "%.420s/%.63s", seat->path, name);
 }
 
 static void
 path_of_reader(const struct evseat *seat, char *path)
 {
-	char name[EVNAMES_NODE];
-
-	own_name(seat, 'r', name);
-	path_of(seat, "/r", name, path);
+	path_of(seat, seat->reader.name, path);
 }
 
 static void
 path_of_writer(const struct evseat *seat, char *path)
 {
-	path_of(seat, "", seat->writer.name, path);
+	path_of(seat, seat->writer.name, path);
 }
 
 static void
@@ -53,7 +43,7 @@ path_of_member(const struct evseat *seat, char *path)
 	char name[EVNAMES_NODE];
 
 	own_name(seat, 'm', name);
-	path_of(seat, "", name, path);
+	path_of(seat, name, path);
 }
 
 bool
@@ -72,16 +62,6 @@ evmessages_is_own_reader_(const struct evseat *seat, const char *path)
 
 	path_of_reader(seat, own);
 	return strcmp(own, path) == 0;
-}
-
-bool
-evmessages_is_reader_(const struct evseat *seat, const char *path)
-{
-	char readers[EVNAMES_PATH];
-
-	path_of_readers(seat, readers);
-	return strncmp(path, readers, strlen(readers)) == 0 &&
-	       path[strlen(readers)] == '/';
 }
 
 #define HOST_SIZE 65
@@ -152,25 +132,13 @@ send_one(struct evseat *seat, int result)
 }
 
 static void
-list_line(struct evseat *seat, bool watch)
+list_line(struct evseat *seat)
 {
 	struct evwire *wire = seat->cluster->wire;
 
 	seat->in_the_way[0] = '\0';
 	seat->watching = false;
-	evseat_forget_line_(seat);
-	count_sent(
-	    seat, wire->type->list(wire, seat->path, watch, &seat->line));
-}
-
-static void
-list_readers(struct evseat *seat)
-{
-	struct evwire *wire = seat->cluster->wire;
-	char path[EVNAMES_PATH];
-
-	path_of_readers(seat, path);
-	count_sent(seat, wire->type->list(wire, path, false, &seat->readers));
+	count_sent(seat, wire->type->list(wire, seat->path, &seat->line));
 }
 
 void
@@ -183,8 +151,7 @@ evmessages_find_(struct evseat *seat)
 	seat->reads = seat->writes = seat->member = false;
 	seat->ready = true;
 	count_sent(seat, wire->type->sync(wire, &seat->change));
-	list_line(seat, false);
-	list_readers(seat);
+	list_line(seat);
 	end_sending(seat);
 }
 
@@ -204,124 +171,104 @@ evmessages_make_root_(struct evseat *seat)
 			   wire, path, EVWIRE_PERSISTENT, "", &seat->change));
 }
 
-/* The servers remove a container when its last child goes, and not before it had one: so
- * that of the readers is made when somebody comes to read. */
 void
 evmessages_open_(struct evseat *seat)
 {
 	const struct who who = describe_process();
-	const bool reads =
-	    seat->need.right != EVRIGHT_WRITE || seat->need.reading > 0;
 	struct evwire *wire = seat->cluster->wire;
 	char path[EVNAMES_PATH];
 
 	begin(seat, EVSEAT_OPEN);
 	seat->seen = EVSEAT_UNSEEN;
-	evseat_forget_line_(seat);
 	count_sent(seat, wire->type->create(wire, seat->path, EVWIRE_CONTAINER,
 			     "", &seat->line));
-	path_of_readers(seat, path);
-	if (reads)
-		count_sent(seat, wire->type->create(wire, path,
-				     EVWIRE_CONTAINER, "", &seat->readers));
 	path_of_member(seat, path);
 	count_sent(seat, wire->type->create(wire, path, EVWIRE_EPHEMERAL,
 			     who.text, &seat->change));
 	end_sending(seat);
 }
 
-/* It looks at once, which saves a way there and back. */
+/* NULL: it leaves none. */
+static const char *
+path_of_left(const struct evseat *seat, char *path)
+{
+	if (seat->leaves == EVSEAT_NO_PLACE)
+		return NULL;
+	if (seat->leaves == EVSEAT_READER)
+		path_of_reader(seat, path);
+	else
+		path_of_writer(seat, path);
+	return path;
+}
+
+/* Who comes to write touches the lock, so that those that read are told; who comes to read
+ * is of no concern to them. */
 static void
-send_line_up(struct evseat *seat, const char *left)
+send_move(struct evseat *seat, const char *path, bool numbered)
 {
 	const struct who who = describe_process();
 	struct evwire *wire = seat->cluster->wire;
-	char prefix[EVNAMES_NODE], path[EVNAMES_PATH];
-	const struct evwire_line_up line_up = {.parent = seat->path,
-	    .prefix = path,
-	    .data = who.text,
-	    .left = left};
-
-	seat->looking = EVSEAT_TO_WRITE;
-	own_name(seat, 'w', prefix);
-	path_of(seat, "", prefix, path);
-	strcat(path, "-");
-	count_sent(seat, wire->type->line_up(wire, &line_up, &seat->change));
-	list_line(seat, false);
-	list_readers(seat);
-	end_sending(seat);
-}
-
-void
-evmessages_line_up_(struct evseat *seat)
-{
-	begin(seat, EVSEAT_LINE_UP);
-	send_line_up(seat, NULL);
-}
-
-void
-evmessages_step_up_(struct evseat *seat)
-{
-	char left[EVNAMES_PATH];
-
-	begin(seat, EVSEAT_STEP_UP);
-	path_of_reader(seat, left);
-	send_line_up(seat, left);
-}
-
-/* It has itself told who comes at once, too. */
-static void
-send_join(struct evseat *seat, const char *left)
-{
-	const struct who who = describe_process();
-	struct evwire *wire = seat->cluster->wire;
-	char readers[EVNAMES_PATH], path[EVNAMES_PATH], member[EVNAMES_PATH];
-	const struct evwire_join join = {.checked = seat->path,
-	    .version = seat->version,
-	    .there = member,
-	    .left = left,
+	char left[EVNAMES_PATH], member[EVNAMES_PATH];
+	const struct evwire_line_up line_up = {.left = path_of_left(seat, left),
 	    .path = path,
+	    .numbered = numbered,
 	    .data = who.text,
-	    .beside = readers};
+	    .touched = seat->takes == EVSEAT_WRITER ? seat->path : member};
 
-	seat->looking = EVSEAT_READING;
-	path_of_readers(seat, readers);
-	path_of_reader(seat, path);
 	path_of_member(seat, member);
-	count_sent(seat, wire->type->join(wire, &join, &seat->change));
-	list_line(seat, true);
+	count_sent(seat, wire->type->line_up(wire, &line_up, &seat->change));
+	list_line(seat);
 	end_sending(seat);
 }
 
-void
-evmessages_join_(struct evseat *seat)
+static void
+begin_move(
+    struct evseat *seat, enum evseat_place leaves, enum evseat_place takes)
 {
-	begin(seat, EVSEAT_JOIN);
-	seat->reader_token = 0;
-	send_join(seat, NULL);
+	begin(seat, EVSEAT_MOVE);
+	seat->leaves = leaves;
+	seat->takes = takes;
+	seat->looking =
+	    takes == EVSEAT_WRITER ? EVSEAT_TO_WRITE : EVSEAT_TO_READ;
+}
+
+/* It looks at once, which saves a way there and back. */
+void
+evmessages_move_(
+    struct evseat *seat, enum evseat_place leaves, enum evseat_place takes)
+{
+	char name[EVNAMES_NODE], path[EVNAMES_PATH];
+
+	begin_move(seat, leaves, takes);
+	own_name(seat, takes == EVSEAT_WRITER ? 'w' : 'r', name);
+	path_of(seat, name, path);
+	strcat(path, "-");
+	send_move(seat, path, true);
 }
 
 void
 evmessages_step_down_(struct evseat *seat)
 {
-	char left[EVNAMES_PATH];
+	char name[EVNAMES_NODE], path[EVNAMES_PATH];
 
-	begin(seat, EVSEAT_STEP_DOWN);
-	/* What it has written with: the node is younger than those that wait to write, and
-	 * they are to have higher ones. */
-	seat->reader_token = seat->token;
-	path_of_writer(seat, left);
-	send_join(seat, left);
+	begin_move(seat, EVSEAT_WRITER, EVSEAT_READER);
+	own_name(seat, 'r', name);
+	path_of(seat, name, path);
+	strcat(path, strrchr(seat->writer.name, '-'));
+	send_move(seat, path, false);
 }
 
 void
 evmessages_look_(struct evseat *seat, enum evseat_view view)
 {
+	struct evwire *wire = seat->cluster->wire;
+
 	begin(seat, EVSEAT_LOOK);
 	seat->looking = view;
-	list_line(seat, view == EVSEAT_READING);
-	if (view == EVSEAT_TO_WRITE)
-		list_readers(seat);
+	if (view == EVSEAT_READING)
+		count_sent(seat,
+		    wire->type->get(wire, seat->path, true, &seat->change));
+	list_line(seat);
 	end_sending(seat);
 }
 
@@ -335,14 +282,6 @@ evmessages_watch_(struct evseat *seat)
 	 * not come again. */
 	send_one(
 	    seat, wire->type->get(wire, seat->in_the_way, true, &seat->change));
-}
-
-void
-evmessages_wait_for_last_(struct evseat *seat)
-{
-	path_of(seat, "", seat->last, seat->in_the_way);
-	seat->seen = EVSEAT_TO_READ;
-	seat->watching = false;
 }
 
 void
@@ -437,33 +376,39 @@ error_of_making(const struct evwire_answer *answer)
 	return answer->error == EVWIRE_EXISTS ? EVWIRE_OK : answer->error;
 }
 
-/* What was told before that is seen by the lists that were asked for after it; its own
- * node is told, too. */
 static void
-take_place(struct evseat *seat, const struct evwire_answer *answer)
+leave_place(struct evseat *seat)
 {
-	const char *name = strrchr(answer->created, '/');
-
-	seat->missed = false;
-	if (seat->step == EVSEAT_STEP_UP)
+	if (seat->leaves == EVSEAT_READER)
 		seat->reads = false;
-	seat->writes =
-	    name != NULL && evnames_read_writer_(name + 1, &seat->writer);
-	seat->writer_token = answer->zxid;
-	if (!seat->writes)
-		note_error(seat, EVWIRE_BAD);
+	else if (seat->leaves == EVSEAT_WRITER)
+		seat->writes = seat->lowered = false;
 }
 
-/* What it steps down from is gone then. */
+/* One of its own is there. */
 static void
-take_reading(struct evseat *seat, const struct evwire_answer *answer)
+take_place(struct evseat *seat, const char *name, uint64_t token)
 {
-	seat->reads = true;
-	if (seat->step == EVSEAT_JOIN) {
-		seat->reader_token = answer->zxid;
-		return;
-	}
-	seat->writes = seat->lowered = false;
+	const bool writes = evnames_is_writer_(name);
+	struct evplace *place = writes ? &seat->writer : &seat->reader;
+	const bool known = evnames_read_place_(name, place);
+
+	if (!known)
+		note_error(seat, EVWIRE_BAD);
+	*(writes ? &seat->writes : &seat->reads) = known;
+	*(writes ? &seat->writer_token : &seat->reader_token) = token;
+}
+
+/* What was told before that is seen by the list that was asked for after it; its own node
+ * is told, too. */
+static void
+finish_move(struct evseat *seat, const struct evwire_answer *answer)
+{
+	const char *slash = strrchr(answer->created, '/');
+
+	seat->missed = false;
+	leave_place(seat);
+	take_place(seat, slash != NULL ? slash + 1 : "", answer->zxid);
 }
 
 static void
@@ -478,10 +423,8 @@ take_token(struct evseat *seat, const struct evwire_answer *answer)
 static void
 take_change(struct evseat *seat, const struct evwire_answer *answer)
 {
-	if (seat->step == EVSEAT_LINE_UP || seat->step == EVSEAT_STEP_UP)
-		take_place(seat, answer);
-	else if (seat->step == EVSEAT_JOIN || seat->step == EVSEAT_STEP_DOWN)
-		take_reading(seat, answer);
+	if (seat->step == EVSEAT_MOVE)
+		finish_move(seat, answer);
 	else if (seat->step == EVSEAT_GET_TOKEN)
 		take_token(seat, answer);
 	else if (seat->step == EVSEAT_WATCH)
@@ -501,90 +444,90 @@ change_answered(
 	answered(seat, making ? error_of_making(answer) : answer->error);
 }
 
-/* What of its own is there. */
-static void
-find_own_in_line(struct evseat *seat, const char *name)
+static bool
+is_own_place(const struct evseat *seat, char letter, const char *name)
 {
 	char prefix[EVNAMES_NODE];
 	size_t length;
 
-	own_name(seat, 'm', prefix);
-	if (strcmp(name, prefix) == 0)
-		seat->member = true;
-	own_name(seat, 'w', prefix);
+	own_name(seat, letter, prefix);
 	length = strlen(prefix);
-	if (strncmp(name, prefix, length) != 0 || name[length] != '-')
-		return;
-	seat->writes = evnames_read_writer_(name, &seat->writer);
-	if (!seat->writes)
-		note_error(seat, EVWIRE_BAD);
+	return strncmp(name, prefix, length) == 0 && name[length] == '-';
 }
 
-/* Who else is in line. */
-struct others {
-	size_t count;
-	struct evnode_writer last;
-	struct evnode_writer
-	    nearest; /* before its own; the last if it has none */
-};
-
+/* What of its own is there. */
 static void
-keep_later(struct evnode_writer *kept, const struct evnode_writer *writer)
+find_own(struct evseat *seat, const char *name)
 {
-	if (kept->name[0] == '\0' || evnames_is_before_(kept, writer))
-		*kept = *writer;
+	char member[EVNAMES_NODE];
+
+	own_name(seat, 'm', member);
+	if (strcmp(name, member) == 0)
+		seat->member = true;
+	else if (is_own_place(seat, 'w', name) || is_own_place(seat, 'r', name))
+		take_place(seat, name, 0);
 }
 
-static void
-compare_writer(struct evseat *seat, const char *name, struct others *others)
+/* What it has in line for what it looks for; NULL: nothing. */
+static const struct evplace *
+own_place(const struct evseat *seat)
 {
-	struct evnode_writer writer;
+	if (seat->looking == EVSEAT_TO_WRITE)
+		return seat->writes ? &seat->writer : NULL;
+	return seat->looking == EVSEAT_TO_READ && seat->reads ? &seat->reader
+							      : NULL;
+}
 
-	if (seat->writes && strcmp(name, seat->writer.name) == 0)
-		return;
-	others->count++;
-	if (!evnames_read_writer_(name, &writer)) {
+/* Who is the last before it. */
+static void
+compare_place(struct evseat *seat, const char *name, struct evplace *last)
+{
+	const struct evplace *own = own_place(seat);
+	struct evplace other;
+
+	if (!evnames_read_place_(name, &other)) {
 		note_error(seat, EVWIRE_BAD);
 		return;
 	}
-	keep_later(&others->last, &writer);
-	if (seat->writes && seat->looking == EVSEAT_TO_WRITE &&
-	    !evnames_is_before_(&writer, &seat->writer))
+	if (own != NULL && !evnames_is_before_(&other, own))
 		return;
-	keep_later(&others->nearest, &writer);
+	if (last->name[0] == '\0' || evnames_is_before_(last, &other))
+		*last = other;
 }
 
-static void
-note_others(struct evseat *seat, const struct others *others)
+/* Those that read keep out who writes, and not each other. */
+static bool
+is_heeded(const struct evseat *seat, const char *name)
 {
-	seat->clear = others->count == 0;
-	seat->only = others->count == 1;
-	memcpy(seat->last, others->last.name, sizeof(seat->last));
-	if (others->nearest.name[0] != '\0')
-		path_of(seat, "", others->nearest.name, seat->in_the_way);
+	if (strcmp(name, seat->writer.name) == 0 ||
+	    strcmp(name, seat->reader.name) == 0)
+		return false;
+	return evnames_is_writer_(name) ||
+	       (evnames_is_reader_(name) && seat->looking == EVSEAT_TO_WRITE);
 }
 
 static void
 see_line(struct evseat *seat, const struct evwire_answer *answer)
 {
-	struct others others = {.count = 0};
-	bool own = false;
+	struct evplace last = {.name = ""};
+	bool reads = false, writes = false;
 	size_t i;
 
-	seat->version = answer->version;
 	for (i = 0; i < answer->count; i++) {
 		const char *name = answer->names[i];
 
 		if (seat->step == EVSEAT_FIND)
-			find_own_in_line(seat, name);
-		else if (evnames_is_writer_(name))
-			compare_writer(seat, name, &others);
-		own |= strcmp(name, seat->writer.name) == 0;
+			find_own(seat, name);
+		else if (is_heeded(seat, name))
+			compare_place(seat, name, &last);
+		reads |= strcmp(name, seat->reader.name) == 0;
+		writes |= strcmp(name, seat->writer.name) == 0;
 	}
-	/* An operator may have removed it. */
-	seat->writes &= own;
-	if (seat->step != EVSEAT_FIND)
-		note_others(seat, &others);
+	/* An operator may have removed them. */
+	seat->reads &= reads;
+	seat->writes &= writes;
+	if (last.name[0] != '\0')
+		path_of(seat, last.name, seat->in_the_way);
 }
 
 static void
@@ -607,47 +550,6 @@ line_answered(
 	answered(seat, error);
 }
 
-/* One of the others, if nobody who wants to write is in the way. */
-static void
-see_readers(struct evseat *seat, const struct evwire_answer *answer)
-{
-	char own[EVNAMES_NODE];
-	size_t i;
-
-	own_name(seat, 'r', own);
-	for (i = 0; i < answer->count; i++) {
-		const char *name = answer->names[i];
-
-		if (strcmp(name, own) == 0) {
-			if (seat->step == EVSEAT_FIND)
-				seat->reads = true;
-		} else if (strlen(name) >= EVNAMES_NODE) {
-			note_error(seat, EVWIRE_BAD);
-		} else if (seat->in_the_way[0] == '\0') {
-			path_of(seat, "/r", name, seat->in_the_way);
-		}
-	}
-}
-
-/* Where it is not, nobody reads. */
-static void
-readers_answered(
-    struct evwire_request *request, const struct evwire_answer *answer)
-{
-	struct evseat *seat = EVLIST_ELEMENT(request, struct evseat, readers);
-	const bool missing = answer->error == EVWIRE_NO_NODE;
-
-	if (seat->step == EVSEAT_OPEN) {
-		answered(seat, error_of_making(answer));
-		return;
-	}
-	if (answer->error == EVWIRE_OK)
-		see_readers(seat, answer);
-	if (missing && seat->step == EVSEAT_FIND)
-		seat->ready = false;
-	answered(seat, missing ? EVWIRE_OK : answer->error);
-}
-
 /* It may have the node of another right by now. */
 static void
 own_answered(struct evwire_request *request, const struct evwire_answer *answer)
@@ -657,7 +559,7 @@ own_answered(struct evwire_request *request, const struct evwire_answer *answer)
 	seat->own_pending = false;
 	evsession_request_answered_(seat->cluster);
 	if (answer->error == EVWIRE_NO_NODE) {
-		seat->handler->changed(seat, seat->own_watched, true);
+		seat->handler->changed(seat, seat->own_watched);
 		return;
 	}
 	if (answer->error != EVWIRE_OK)
@@ -672,6 +574,5 @@ evmessages_init_(struct evseat *seat, const struct evmessages_handler *handler)
 	seat->handler = handler;
 	seat->change.answered = change_answered;
 	seat->line.answered = line_answered;
-	seat->readers.answered = readers_answered;
 	seat->own.answered = own_answered;
 }

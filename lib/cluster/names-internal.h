@@ -5,11 +5,10 @@
  * ROOT/NAME          a lock: a container, which the servers remove with its last child
  *   m-SID.N          a seat that has it open
  *   w-SID.N-SEQ      one that wants to write, or does
- *   r                a container
- *     r-SID.N        one that may read
+ *   r-SID.N-SEQ      one that wants to read, or does
  *
- * SID is the session, N the seat, and SEQ a number that the servers give: it grows, and
- * runs over after some time.
+ * SID is the session, N the seat, and SEQ a number that the servers give: it grows with
+ * each of these nodes, and runs over after some time.
  */
 #ifndef EVDEFER_CLUSTER_NAMES_INTERNAL_H
 #define EVDEFER_CLUSTER_NAMES_INTERNAL_H
@@ -21,7 +20,8 @@
 #define EVNAMES_PATH 512
 #define EVNAMES_NODE 64
 
-struct evnode_writer {
+/* A node that has a place in line. */
+struct evplace {
 	char name[EVNAMES_NODE];
 	int32_t number;
 };
@@ -29,7 +29,7 @@ struct evnode_writer {
 /* Can a lock be called so? */
 bool evnames_is_lock_(const char *name);
 
-/* Is it one that wants to write? */
+/* Is it one that wants to write, or to read? */
 static inline bool
 evnames_is_writer_(const char *name)
 {
@@ -42,12 +42,11 @@ evnames_is_reader_(const char *name)
 	return name[0] == 'r' && name[1] == '-';
 }
 
-/* False if it is none of ours. */
-bool evnames_read_writer_(const char *name, struct evnode_writer *writer);
+/* False if it has none, or is none of ours. */
+bool evnames_read_place_(const char *name, struct evplace *place);
 
-/* Was the first one made before the other?  Also if the numbers have run over between
- * the two. */
+/* Is the first one's number lower?  Also if the numbers have run over between the two. */
 bool evnames_is_before_(
-    const struct evnode_writer *writer, const struct evnode_writer *other);
+    const struct evplace *place, const struct evplace *other);
 
 #endif

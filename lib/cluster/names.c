@@ -24,29 +24,30 @@ evnames_is_lock_(const char *name)
 }
 
 bool
-evnames_read_writer_(const char *name, struct evnode_writer *writer)
+evnames_read_place_(const char *name, struct evplace *place)
 {
-	const char *number = strchr(name + 2, '-');
+	const char *number;
 	char *end;
 	long value;
 
-	if (number == NULL || strlen(name) >= sizeof(writer->name))
+	if (!evnames_is_writer_(name) && !evnames_is_reader_(name))
+		return false;
+	number = strchr(name + 2, '-');
+	if (number == NULL || strlen(name) >= sizeof(place->name))
 		return false;
 	errno = 0;
 	value = strtol(number + 1, &end, 10);
 	if (errno != 0 || end == number + 1 || *end != '\0' ||
 	    value != (int32_t)value)
 		return false;
-	strcpy(writer->name, name);
-	writer->number = (int32_t)value;
+	strcpy(place->name, name);
+	place->number = (int32_t)value;
 	return true;
 }
 
 /* The difference runs over as they do. */
 bool
-evnames_is_before_(
-    const struct evnode_writer *writer, const struct evnode_writer *other)
+evnames_is_before_(const struct evplace *place, const struct evplace *other)
 {
-	return (int32_t)((uint32_t)writer->number - (uint32_t)other->number) <
-	       0;
+	return (int32_t)((uint32_t)place->number - (uint32_t)other->number) < 0;
 }

@@ -2,42 +2,29 @@
 /*
  * The recipe: what a seat says to the servers, and when.
  *
- * To write, in one go it creates a node w-, with the next number, and changes the data of
- * the lock, so that its version is another one.  Then it looks who is there.  If another
- * w- came before, it watches the nearest; if none did, but somebody reads, it watches
- * one of those.  If there is nobody, it may write.
+ * Who wants in stands in line: it creates a node w- to write or r- to read, with the next
+ * number, and then looks who is there.  Who writes waits for all that came before it, and
+ * who reads for those of them that write: each watches the last of those alone.  If there
+ * is nobody, it may enter.
  *
- * To read, it looks whether there is any w-, and watches the last one if there is.  If
- * not, then in one go it creates a node r-, if the version of the lock is what it was when
- * it looked.
+ * So two that exclude each other are never both inside: the later one looked after it was
+ * in line, when the earlier one was there already, and it was there for as long as it was
+ * inside.  What is seen late can hold somebody up, and never lets anybody in.  And no change
+ * is missed: who is watched was there when that was asked, or else it looks again.
  *
- * It need not look right then: whoever comes to write makes another version.  So once there
- * was a moment at which a version was the lock's and nobody was in line, nobody is for as
- * long as that is the version.  The same holds if it was in line alone, and has left: thus
- * who reads after it has written looks no more.  There must have been no other w- at all,
- * not even behind its own.  And a version must not come twice, as it would if the lock were
- * removed and made anew: what keeps it is the member's node, which nobody makes but the
- * step that forgets what was seen.  If it is there still, then it was there all the while,
- * and so was the lock; so the same go asks for it too.  Where the try fails, it looks.
- *
- * And it holds if there was exactly one other w- at that version, and this one is gone: a
- * name does not come twice.  Whether it has written, given up, or stepped down to reading
- * is all the same, as those who read may be there.  But it must have been told that it is
- * gone, and not only changed; and that a second one was there, of which nothing is known,
- * forbids it.  So who waits to read behind one other joins as soon as that one has left.
- *
- * So nobody comes to read once there is a w-: those that read, and those that came to
- * write before, become only fewer.  What is seen late can hold somebody up, and never lets
- * anybody in.  And no change is missed: who is watched was there when that was asked, or
- * else it looks again.
- *
- * It keeps the right to read until somebody wants to write, and has itself told who comes,
- * from the go on with which it joins.  Who is in line by then came after it, and so it reads
- * first.
+ * Who reads keeps the right until somebody wants to write: whoever lines up for that sets
+ * the data of the lock in the same go, and that is watched by those that read.  Who lines
+ * up to read does not, and wakes nobody.  Those that were let in read first, whoever has
+ * come meanwhile.
  * The right to write it gives back when its last writer has left, or its turn is over.
- * If it is one in here who wants to write, it gives back the right to read in the same go
- * as it gets in line.
- * From writing it steps down to reading in one go, too, if somebody in here reads.
+ *
+ * From one place in line to another it goes in one go: from reading to writing if one in
+ * here wants to write, from writing to reading if one in here waits to read.  Both are at the
+ * end of the line.  Only where somebody in here both writes and reads, and writes no more,
+ * it keeps the place: the r- has the number of the w- that is left in the same go.
+ *
+ * Tokens are the numbers of the changes by which these nodes came to be, in the order of
+ * the line.  Who keeps a place keeps its token, too.
  *
  * If the connection is lost, what was under way may have been done, or not, or may be done
  * yet.  A sync ends that: what is not there after it won't come.
@@ -50,6 +37,8 @@
 #include <string.h>
 
 #include <evdefer/group.h>
+
+#define MOMENT 8 /* turns of the loop */
 
 /*
  * What is next.
@@ -97,9 +86,22 @@ step_down(struct evseat *seat)
 	evmessages_step_down_(seat);
 }
 
+/* The place in line that is to be taken as another one is left. */
+static enum evseat_place
+next_place(const struct evseat *seat)
+{
+	if (!evseat_is_wanted_(seat) || seat->discarded || !seat->ready ||
+	    !seat->member || seat->need.right == EVRIGHT_NONE)
+		return EVSEAT_NO_PLACE;
+	return seat->need.right == EVRIGHT_WRITE ? EVSEAT_WRITER
+						 : EVSEAT_READER;
+}
+
 static void
 give_back_writer(struct evseat *seat)
 {
+	const enum evseat_place next = next_place(seat);
+
 	if (seat->right != EVRIGHT_NONE && seat->need.reading > 0 &&
 	    !seat->reads && !seat->discarded) {
 		step_down(seat);
@@ -109,23 +111,21 @@ give_back_writer(struct evseat *seat)
 	if (seat->right == EVRIGHT_WRITE || !seat->reads)
 		evseat_lower_right_(
 		    seat, seat->reads ? EVRIGHT_READ : EVRIGHT_NONE);
-	evmessages_remove_writer_(seat);
-}
-
-static bool
-steps_up(const struct evseat *seat)
-{
-	return wants_to_write(seat) && !seat->writes && !seat->discarded &&
-	       seat->ready && seat->member;
+	if (next != EVSEAT_NO_PLACE && !seat->reads)
+		evmessages_move_(seat, EVSEAT_WRITER, next);
+	else
+		evmessages_remove_writer_(seat);
 }
 
 static void
 give_back_reader(struct evseat *seat)
 {
+	const enum evseat_place next = next_place(seat);
+
 	if (seat->right == EVRIGHT_READ)
 		evseat_lower_right_(seat, EVRIGHT_NONE);
-	if (steps_up(seat))
-		evmessages_step_up_(seat);
+	if (next != EVSEAT_NO_PLACE && !seat->writes)
+		evmessages_move_(seat, EVSEAT_READER, next);
 	else
 		evmessages_remove_reader_(seat);
 }
@@ -151,7 +151,8 @@ static void
 take_right(struct evseat *seat, enum evright right)
 {
 	seat->right = right;
-	seat->lowered = false;
+	seat->lowered = seat->recalled = false;
+	seat->moment = MOMENT;
 	seat->token =
 	    right == EVRIGHT_WRITE ? seat->writer_token : seat->reader_token;
 	evseat_look_soon_(seat);
@@ -173,63 +174,64 @@ static void EVCLUSTER_PRINTF_(3, 4)
 /* The servers do not go on below zero, as they say: they give the last number again and
  * again, so that nobody knows who was first. */
 static bool
-is_used_up(const struct evseat *seat)
+is_used_up(const struct evplace *place)
 {
-	return seat->writer.number < 0 || seat->writer.number == INT32_MAX;
+	return place->number < 0 || place->number == INT32_MAX;
 }
 
 static void
-give_up_writing(struct evseat *seat)
+give_up_place(struct evseat *seat)
 {
-	evmessages_remove_writer_(seat);
+	if (seat->writes)
+		evmessages_remove_writer_(seat);
+	else
+		evmessages_remove_reader_(seat);
 	refuse(seat, EPROTO,
-	    "%.200s at %.100s: the servers have no number left for one that "
-	    "wants to write; they begin anew once all processes have freed "
-	    "the lock",
+	    "%.200s at %.100s: the servers have no number left for a place in "
+	    "line; they begin anew once all processes have freed the lock",
 	    seat->path, seat->cluster->server);
+}
+
+static void
+wait_in_line(struct evseat *seat, enum evseat_view view, enum evright right)
+{
+	if (seat->seen != view)
+		evmessages_look_(seat, view);
+	else if (seat->in_the_way[0] == '\0') {
+		if (evsession_is_sure_(seat->cluster))
+			take_right(seat, right);
+	} else if (!seat->watching)
+		evmessages_watch_(seat);
 }
 
 static void
 go_on_to_write(struct evseat *seat)
 {
 	if (!seat->writes)
-		evmessages_line_up_(seat);
-	else if (is_used_up(seat))
-		give_up_writing(seat);
+		evmessages_move_(seat, EVSEAT_NO_PLACE, EVSEAT_WRITER);
+	else if (is_used_up(&seat->writer))
+		give_up_place(seat);
 	else if (seat->right == EVRIGHT_WRITE)
 		return;
 	else if (seat->writer_token == 0)
 		evmessages_get_token_(seat);
-	else if (seat->seen != EVSEAT_TO_WRITE)
-		evmessages_look_(seat, EVSEAT_TO_WRITE);
-	else if (seat->in_the_way[0] == '\0') {
-		if (evsession_is_sure_(seat->cluster))
-			take_right(seat, EVRIGHT_WRITE);
-	} else if (!seat->watching)
-		evmessages_watch_(seat);
-}
-
-static void
-go_on_reading(struct evseat *seat)
-{
-	if (seat->reader_token == 0)
-		evmessages_get_token_(seat);
-	else if (seat->right == EVRIGHT_NONE && !seat->recalled &&
-		 evsession_is_sure_(seat->cluster))
-		take_right(seat, EVRIGHT_READ);
-	else if (seat->seen != EVSEAT_READING)
-		evmessages_look_(seat, EVSEAT_READING);
+	else
+		wait_in_line(seat, EVSEAT_TO_WRITE, EVRIGHT_WRITE);
 }
 
 static void
 go_on_to_read(struct evseat *seat)
 {
-	if (seat->clear)
-		evmessages_join_(seat);
-	else if (seat->seen != EVSEAT_TO_READ)
-		evmessages_look_(seat, EVSEAT_TO_READ);
-	else if (!seat->watching)
-		evmessages_watch_(seat);
+	if (!seat->reads)
+		evmessages_move_(seat, EVSEAT_NO_PLACE, EVSEAT_READER);
+	else if (is_used_up(&seat->reader))
+		give_up_place(seat);
+	else if (seat->reader_token == 0)
+		evmessages_get_token_(seat);
+	else if (seat->right == EVRIGHT_NONE)
+		wait_in_line(seat, EVSEAT_TO_READ, EVRIGHT_READ);
+	else if (seat->seen != EVSEAT_READING)
+		evmessages_look_(seat, EVSEAT_READING);
 }
 
 static void
@@ -247,8 +249,8 @@ static bool
 waits_for_reader(const struct evseat *seat)
 {
 	return seat->right == EVRIGHT_NONE && seat->writes &&
-	       seat->seen == EVSEAT_TO_WRITE &&
-	       evmessages_is_reader_(seat, seat->in_the_way);
+	       seat->seen == EVSEAT_TO_WRITE && seat->in_the_way[0] != '\0' &&
+	       evnames_is_reader_(strrchr(seat->in_the_way, '/') + 1);
 }
 
 static bool
@@ -268,6 +270,19 @@ may_send(const struct evseat *seat)
 	       evsession_is_connected_(seat->cluster);
 }
 
+/* Those that read often have left again in a few turns of the loop, and then somebody in
+ * here wants to write: till then it is not worth asking who comes. */
+static bool
+lingers(struct evseat *seat)
+{
+	if (seat->right != EVRIGHT_READ || wants_to_write(seat) ||
+	    seat->moment == 0)
+		return false;
+	seat->moment--;
+	evseat_look_soon_(seat);
+	return true;
+}
+
 static void
 go_on(struct evseat *seat)
 {
@@ -277,7 +292,7 @@ go_on(struct evseat *seat)
 		evmessages_find_(seat);
 		return;
 	}
-	if (give_back(seat) || !evseat_is_wanted_(seat))
+	if (give_back(seat) || !evseat_is_wanted_(seat) || lingers(seat))
 		return;
 	if (!is_watching_own(seat))
 		evmessages_watch_own_(seat);
@@ -287,8 +302,6 @@ go_on(struct evseat *seat)
 		open_lock(seat);
 	else if (wants_to_write(seat))
 		go_on_to_write(seat);
-	else if (seat->reads)
-		go_on_reading(seat);
 	else
 		go_on_to_read(seat);
 }
@@ -311,17 +324,6 @@ forget_what_was_seen(struct evseat *seat)
 	seat->seen = EVSEAT_UNSEEN;
 	seat->watching = false;
 	seat->missed = true;
-	evseat_forget_line_(seat);
-}
-
-/* Nobody is in line any more if it was the only one, at the version that was seen. */
-static void
-see_departure(struct evseat *seat)
-{
-	const bool clear = seat->seen == EVSEAT_TO_READ && seat->only;
-
-	forget_what_was_seen(seat);
-	seat->clear = clear;
 }
 
 /* Nothing is discarded any more where nothing is. */
@@ -349,7 +351,6 @@ finish_find(struct evseat *seat)
 {
 	seat->unsure = false;
 	seat->lowered &= !seat->reads;
-	seat->writer_token = 0;
 	tidy(seat);
 	lose_without_node(seat);
 }
@@ -382,15 +383,6 @@ finish_removal(struct evseat *seat, bool *there)
 		evseat_set_right_(seat, EVRIGHT_READ);
 }
 
-/* Those that were in line beside it are seen without a look. */
-static void
-finish_writing(struct evseat *seat)
-{
-	finish_removal(seat, &seat->writes);
-	if (seat->last[0] != '\0' && !seat->reads)
-		evmessages_wait_for_last_(seat);
-}
-
 static void
 finish_look(struct evseat *seat)
 {
@@ -408,40 +400,17 @@ finish_look(struct evseat *seat)
 	evseat_set_right_(seat, seat->right);
 }
 
-/* Who has lined up since comes after those that are let in now: it is seen by the next
- * look. */
+/* If it was refused it is not known what of it was not there, or was. */
 static void
-finish_joined(struct evseat *seat, bool stepped_down)
+finish_move(struct evseat *seat)
 {
-	if (!stepped_down)
-		seat->recalled = false;
-	if (stepped_down || seat->in_the_way[0] == '\0')
-		finish_look(seat);
+	if (seat->error == EVWIRE_EXISTS ||
+	    (seat->error == EVWIRE_NO_NODE && seat->leaves != EVSEAT_NO_PLACE))
+		seat->unsure = true;
 	else
-		seat->seen = EVSEAT_UNSEEN;
-}
-
-static void
-finish_join(struct evseat *seat, bool stepped_down)
-{
-	if (seat->error == EVWIRE_OK) {
-		finish_joined(seat, stepped_down);
-		return;
-	}
-	/* One try: then it looks. */
-	seat->seen = EVSEAT_UNSEEN;
-	evseat_forget_line_(seat);
-	if (seat->error == EVWIRE_NO_NODE)
-		seat->ready = false;
-	seat->unsure |= seat->error == EVWIRE_EXISTS || stepped_down;
-}
-
-static void
-finish_line_up(struct evseat *seat)
-{
-	if (!seat->reads)
+		finish_look(seat);
+	if (seat->right == EVRIGHT_NONE)
 		seat->recalled = false;
-	finish_look(seat);
 }
 
 /* The node is not there, of which the token was to be. */
@@ -499,20 +468,18 @@ finish_with_answer(struct evseat *seat, enum evseat_step step)
 		finish_open(seat);
 	else if (step == EVSEAT_MAKE_ROOT)
 		finish_make_root(seat);
-	else if (step == EVSEAT_JOIN || step == EVSEAT_STEP_DOWN)
-		finish_join(seat, step == EVSEAT_STEP_DOWN);
-	else if (step == EVSEAT_LINE_UP || step == EVSEAT_STEP_UP)
-		finish_line_up(seat);
+	else if (step == EVSEAT_MOVE)
+		finish_move(seat);
 	else if (step == EVSEAT_LOOK)
 		finish_look(seat);
 	else if (step == EVSEAT_GET_TOKEN)
 		finish_get_token(seat);
 	else if (step == EVSEAT_WATCH && seat->error == EVWIRE_NO_NODE)
-		see_departure(seat);
+		forget_what_was_seen(seat);
 	else if (step == EVSEAT_REMOVE_READER)
 		finish_removal(seat, &seat->reads);
 	else if (step == EVSEAT_REMOVE_WRITER)
-		finish_writing(seat);
+		finish_removal(seat, &seat->writes);
 	else if (step == EVSEAT_CLOSE)
 		seat->member = false;
 }
@@ -578,38 +545,38 @@ lose_own(struct evseat *seat, bool *there)
 	lose_without_node(seat);
 }
 
-/* Who comes is heeded by those that read: of a try to join a watch may be left. */
+/* It goes as it is to. */
 static bool
-is_heeded(const struct evseat *seat, const char *path)
+is_leaving(const struct evseat *seat, enum evseat_place place)
 {
-	return strcmp(path, seat->in_the_way) == 0 ||
-	       (seat->reads && strcmp(path, seat->path) == 0);
+	if (seat->step == EVSEAT_MOVE)
+		return seat->leaves == place;
+	return seat->step == (place == EVSEAT_READER ? EVSEAT_REMOVE_READER
+						     : EVSEAT_REMOVE_WRITER);
 }
 
 static void
-take_change(struct evseat *seat, const char *path, bool gone)
+take_change(struct evseat *seat, const char *path)
 {
-	const enum evseat_step step = seat->step;
-
 	if (seat->writes && evmessages_is_own_writer_(seat, path)) {
-		if (step != EVSEAT_REMOVE_WRITER && step != EVSEAT_STEP_DOWN)
+		if (!is_leaving(seat, EVSEAT_WRITER))
 			lose_own(seat, &seat->writes);
 	} else if (seat->reads && evmessages_is_own_reader_(seat, path)) {
-		if (step != EVSEAT_REMOVE_READER && step != EVSEAT_STEP_UP)
+		if (!is_leaving(seat, EVSEAT_READER))
 			lose_own(seat, &seat->reads);
-	} else if (strcmp(path, seat->in_the_way) == 0 && gone) {
-		see_departure(seat);
-	} else if (is_heeded(seat, path)) {
+	} else if (strcmp(path, seat->in_the_way) == 0 ||
+		   (seat->right == EVRIGHT_READ &&
+		       strcmp(path, seat->path) == 0)) {
 		forget_what_was_seen(seat);
 	}
 }
 
 static void
-node_changed(struct evseat *seat, const char *path, bool gone)
+node_changed(struct evseat *seat, const char *path)
 {
 	evseat_use_(seat);
-	take_change(seat, path, gone);
-	/* It tells once, and the next node to read with has the same name. */
+	take_change(seat, path);
+	/* It tells once. */
 	if (strcmp(path, seat->own_watched) == 0)
 		seat->own_watched[0] = '\0';
 	go_on(seat);

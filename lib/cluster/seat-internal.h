@@ -19,10 +19,7 @@ enum evseat_step {
 	EVSEAT_FIND,	  /* what is there, after a loss of the connection */
 	EVSEAT_MAKE_ROOT, /* one part of it */
 	EVSEAT_OPEN,	  /* makes the nodes of the lock, and its own */
-	EVSEAT_LINE_UP,	  /* to write */
-	EVSEAT_STEP_UP,	  /* the same, from having the right to read */
-	EVSEAT_JOIN,	  /* those that read */
-	EVSEAT_STEP_DOWN, /* from writing to reading */
+	EVSEAT_MOVE,	  /* takes a place in line, and may leave one */
 	EVSEAT_LOOK,	  /* who is there */
 	EVSEAT_WATCH,	  /* who is in the way */
 	EVSEAT_GET_TOKEN,
@@ -35,9 +32,12 @@ enum evseat_step {
 enum evseat_view {
 	EVSEAT_UNSEEN,	 /* or something has changed since */
 	EVSEAT_TO_WRITE, /* who came before it */
-	EVSEAT_TO_READ,	 /* who wants to write */
-	EVSEAT_READING	 /* the same, and is told of all who come */
+	EVSEAT_TO_READ,	 /* who came before it to write */
+	EVSEAT_READING	 /* who wants to write, and is told of all who come */
 };
+
+/* Its places in line. */
+enum evseat_place { EVSEAT_NO_PLACE, EVSEAT_READER, EVSEAT_WRITER };
 
 struct evmessages_handler;
 
@@ -60,30 +60,28 @@ struct evseat {
 	enum evright right;
 	uint64_t token; /* of the right, as it came; also if that is lowered */
 	unsigned turns; /* of its own writers, one after the other */
+	unsigned moment;
 	bool recalled;	/* somebody wants to write elsewhere */
 	bool lowered;	/* to reading, and w- is still what it comes from */
 	bool discarded; /* what is there was good for a right that is lost */
 	atomic_uchar ask_first;
 
 	/* What is there, on the servers. */
-	bool ready;  /* the nodes of the lock that it needs */
-	bool member; /* the one for itself */
-	bool reads, writes;
-	bool unsure;			     /* of all these */
+	bool ready;	    /* the nodes of the lock that it needs */
+	bool member;	    /* the one for itself */
+	bool reads, writes; /* its places in line */
+	bool unsure;	    /* of all these */
 	uint64_t reader_token, writer_token; /* 0: to be asked for */
-	struct evnode_writer writer;
+	struct evplace writer, reader;
 
 	/* What was seen. */
 	enum evseat_view seen;
-	int32_t version;	 /* of the lock, */
-	bool clear;		 /* at which none but itself wants to write, */
-	bool only;		 /* or one other, which is the */
-	char last[EVNAMES_NODE]; /* of the others; empty: not known */
 	char in_the_way[EVNAMES_PATH]; /* empty: nobody */
 	bool watching;		       /* who is in the way */
 
 	/* What is under way. */
 	enum evseat_step step;
+	enum evseat_place leaves, takes; /* by a move */
 	enum evseat_view looking;
 	unsigned pending;
 	enum evwire_error error; /* the first of its answers */
@@ -92,7 +90,7 @@ struct evseat {
 	bool rootless;
 	size_t root_made;  /* length of what is there, */
 	size_t root_asked; /* and with what is asked for */
-	struct evwire_request change, line, readers;
+	struct evwire_request change, line;
 	/* Beside: watches the node of its right. */
 	struct evwire_request own;
 	bool own_pending;
@@ -124,14 +122,6 @@ void evseat_lose_(struct evseat *seat);
 
 /* Those that wait fail, as reason says; and for a while nothing is sent. */
 void evseat_fail_(struct evseat *seat, int error);
-
-/* Who was in line, at which version. */
-static inline void
-evseat_forget_line_(struct evseat *seat)
-{
-	seat->clear = seat->only = false;
-	seat->last[0] = '\0';
-}
 
 /* Is it to have anything on the servers? */
 static inline bool

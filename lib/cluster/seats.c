@@ -77,7 +77,6 @@ forget_nodes(struct evseat *seat)
 	seat->discarded = seat->recalled = seat->lowered = false;
 	seat->seen = EVSEAT_UNSEEN;
 	seat->watching = seat->own_pending = false;
-	evseat_forget_line_(seat);
 	seat->own_watched[0] = '\0';
 	seat->pending = 0;
 	seat->step = EVSEAT_NOTHING;
@@ -105,7 +104,6 @@ look_again(struct evcluster *cluster)
 	FOR_EACH_SEAT (at, cluster) {
 		seat_at(at)->seen = EVSEAT_UNSEEN;
 		seat_at(at)->watching = false;
-		evseat_forget_line_(seat_at(at));
 		seat_at(at)->pausing = false;
 		seat_at(at)->missed = true;
 		evseat_look_soon_(seat_at(at));
@@ -127,7 +125,7 @@ try_again(struct evcluster *cluster)
 
 /* Of one path there may be several. */
 static void
-tell_of_change(struct evcluster *cluster, const char *path, bool gone)
+tell_of_change(struct evcluster *cluster, const char *path)
 {
 	struct evlist marked, *at;
 	struct evseat *seat;
@@ -142,7 +140,7 @@ tell_of_change(struct evcluster *cluster, const char *path, bool gone)
 			mark(&marked, seat_at(at));
 	}
 	while ((seat = next_marked(&marked)) != NULL)
-		seat->handler->changed(seat, path, gone);
+		seat->handler->changed(seat, path);
 }
 
 static bool

@@ -19,7 +19,7 @@ struct evsession_handler {
 	/* What could not be sent, or was refused, is tried once more. */
 	void (*try_again)(struct evcluster *cluster);
 	/* A node that was watched. */
-	void (*changed)(struct evcluster *cluster, const char *path, bool gone);
+	void (*changed)(struct evcluster *cluster, const char *path);
 	/* Is there anything left to be given back? */
 	bool (*hold)(const struct evcluster *cluster);
 };

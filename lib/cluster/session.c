@@ -330,11 +330,11 @@ refused(void *arg)
 }
 
 static void
-changed(void *arg, const char *path, bool gone)
+changed(void *arg, const char *path)
 {
 	struct evcluster *cluster = arg;
 
-	cluster->handler->changed(cluster, path, gone);
+	cluster->handler->changed(cluster, path);
 }
 
 static const struct evwire_handler wire_handler = {

@@ -30,9 +30,8 @@ enum evwire_error {
 	 * until a later sync of the same session has been answered. */
 	EVWIRE_LOST,
 	EVWIRE_EXPIRED, /* so is the session, or the wire was closed */
-	EVWIRE_NO_NODE, /* the path, or its parent, or one of those of a join */
+	EVWIRE_NO_NODE, /* the path, or its parent, or one of those of a line_up */
 	EVWIRE_EXISTS,
-	EVWIRE_BAD_VERSION,
 	EVWIRE_NOT_EMPTY, /* a node with children can't be removed */
 	EVWIRE_NO_AUTH,	  /* the list of who may (ACL) does not permit it */
 	EVWIRE_BAD,	  /* an answer that makes no sense */
@@ -46,33 +45,23 @@ struct evwire_answer {
 	const char *const *names; /* list: the children, in no order */
 	size_t count;
 	const char *created; /* line_up: the whole path of the new node */
-	/* line_up, join: the number of the change (mzxid of what was set);
+	/* line_up: the number of the change (mzxid of what was touched);
 	 * exists, get: of the creation of the node (czxid). */
 	uint64_t zxid;
-	int32_t version;    /* list, exists, get: of the data of the node */
 	int64_t created_ms; /* exists, get: when, by the clock of the servers */
 	const char *data;   /* get: not terminated */
 	size_t length;
 };
 
-/* What a line_up is to do: it creates an ephemeral node whose name is prefix and a number
- * that grows (10 digits, or a minus and more once it runs over), and sets the data of
- * parent, so that its version is another one. */
+/* What a line_up is to do, all or nothing of it. */
 struct evwire_line_up {
-	const char *parent, *prefix, *data;
-	const char *left; /* this one it removes; or NULL */
-};
-
-/* What a join is to do.  Without left, the two conditions are to hold; with left, that node
- * is removed in the same go instead. */
-struct evwire_join {
-	const char *checked; /* is still of this version, */
-	int32_t version;
-	const char *there; /* and this one has not gone */
-	const char *left;
-	const char *path; /* the ephemeral node that it creates */
+	const char *left; /* this node it removes; or NULL */
+	const char *path; /* this one it creates: ephemeral */
+	/* If it is, path is followed by a number that grows (10 digits, or a minus and more
+	 * once it runs over). */
+	bool numbered;
 	const char *data;
-	const char *beside; /* the data of this one it sets */
+	const char *touched; /* the data of this one it sets */
 };
 
 /* A request; the memory is whose who sends, until it was answered. */
@@ -93,9 +82,8 @@ struct evwire_handler {
 	void (*expired)(void *arg);
 	/* The servers do not accept what authenticate() gave; as expired(). */
 	void (*refused)(void *arg);
-	/* A change of what was watched: by list(), the children; by exists() and get(),
-	 * that the node is there or is not, or its data.  gone: it was there, and was removed. */
-	void (*changed)(void *arg, const char *path, bool gone);
+	/* A change of what was watched: that the node is there or is not, or its data. */
+	void (*changed)(void *arg, const char *path);
 };
 
 enum evwire_kind {
@@ -112,7 +100,7 @@ struct evwire_type {
 	/* Answered by the leader, after all that the session has sent before, also by
 	 * other servers. */
 	int (*sync)(struct evwire *wire, struct evwire_request *request);
-	int (*list)(struct evwire *wire, const char *path, bool watch,
+	int (*list)(struct evwire *wire, const char *path,
 	    struct evwire_request *request);
 	int (*exists)(struct evwire *wire, const char *path, bool watch,
 	    struct evwire_request *request);
@@ -122,11 +110,8 @@ struct evwire_type {
 	int (*create)(struct evwire *wire, const char *path,
 	    enum evwire_kind kind, const char *data,
 	    struct evwire_request *request);
-	/* These two do all in one, or nothing of it. */
 	int (*line_up)(struct evwire *wire,
 	    const struct evwire_line_up *line_up,
-	    struct evwire_request *request);
-	int (*join)(struct evwire *wire, const struct evwire_join *join,
 	    struct evwire_request *request);
 	int (*remove)(struct evwire *wire, const char *path,
 	    struct evwire_request *request);

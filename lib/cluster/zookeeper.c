@@ -89,8 +89,6 @@ error_of(int code)
 		return EVWIRE_NO_NODE;
 	case ZNODEEXISTS:
 		return EVWIRE_EXISTS;
-	case ZBADVERSION:
-		return EVWIRE_BAD_VERSION;
 	case ZNOTEMPTY:
 		return EVWIRE_NOT_EMPTY;
 	case ZNOAUTH:
@@ -121,7 +119,6 @@ take_stat(struct evwire_answer *answer, const struct Stat *stat)
 	if (stat == NULL)
 		return;
 	answer->zxid = (uint64_t)stat->czxid;
-	answer->version = stat->version;
 	answer->created_ms = stat->ctime;
 }
 
@@ -161,8 +158,7 @@ answer_data(int code, const char *value, int length, const struct Stat *stat,
 }
 
 static void
-answer_names(int code, const struct String_vector *names,
-    const struct Stat *stat, const void *data)
+answer_names(int code, const struct String_vector *names, const void *data)
 {
 	struct evwire_answer answer = {.error = EVWIRE_OK};
 
@@ -170,7 +166,6 @@ answer_names(int code, const struct String_vector *names,
 		answer.names = (const char *const *)names->data;
 		answer.count = (size_t)names->count;
 	}
-	take_stat(&answer, stat);
 	give(data, code, &answer);
 }
 
@@ -199,7 +194,7 @@ watcher(zhandle_t *handle, int type, int state, const char *path, void *context)
 		return;
 	if (type != ZOO_SESSION_EVENT) {
 		zookeeper->setting.handler->changed(
-		    zookeeper->setting.arg, path, type == ZOO_DELETED_EVENT);
+		    zookeeper->setting.arg, path);
 		return;
 	}
 	if (state == ZOO_CONNECTED_STATE)
@@ -420,14 +415,13 @@ send_sync(struct evwire *wire, struct evwire_request *request)
 }
 
 static int
-send_list(struct evwire *wire, const char *path, bool watch,
-    struct evwire_request *request)
+send_list(struct evwire *wire, const char *path, struct evwire_request *request)
 {
 	struct pending *pending = new_pending(wire, request);
 
 	if (pending == NULL)
 		return -1;
-	return sent(pending, zoo_aget_children2(handle_of(pending), path, watch,
+	return sent(pending, zoo_aget_children(handle_of(pending), path, 0,
 				 answer_names, pending));
 }
 
@@ -483,36 +477,12 @@ send_line_up(struct evwire *wire, const struct evwire_line_up *line_up,
 		return -1;
 	if (line_up->left != NULL)
 		zoo_delete_op_init(&ops[count++], line_up->left, -1);
-	zoo_create_op_init(&ops[count++], line_up->prefix, line_up->data,
+	zoo_create_op_init(&ops[count++], line_up->path, line_up->data,
 	    (int)strlen(line_up->data), acl_of(pending),
-	    ZOO_EPHEMERAL_SEQUENTIAL, pending->created,
-	    sizeof(pending->created));
-	zoo_set_op_init(
-	    &ops[count++], line_up->parent, "", 0, -1, &pending->stat);
-	return sent(pending, zoo_amulti(handle_of(pending), count, ops,
-				 pending->results, answer_change, pending));
-}
-
-static int
-send_join(struct evwire *wire, const struct evwire_join *join,
-    struct evwire_request *request)
-{
-	struct pending *pending = new_pending(wire, request);
-	zoo_op_t ops[4];
-	int count = 0;
-
-	if (pending == NULL)
-		return -1;
-	if (join->left != NULL) {
-		zoo_delete_op_init(&ops[count++], join->left, -1);
-	} else {
-		zoo_check_op_init(&ops[count++], join->checked, join->version);
-		zoo_check_op_init(&ops[count++], join->there, -1);
-	}
-	zoo_create_op_init(&ops[count++], join->path, join->data,
-	    (int)strlen(join->data), acl_of(pending), ZOO_EPHEMERAL,
+	    line_up->numbered ? ZOO_EPHEMERAL_SEQUENTIAL : ZOO_EPHEMERAL,
 	    pending->created, sizeof(pending->created));
-	zoo_set_op_init(&ops[count++], join->beside, "", 0, -1, &pending->stat);
+	zoo_set_op_init(
+	    &ops[count++], line_up->touched, "", 0, -1, &pending->stat);
 	return sent(pending, zoo_amulti(handle_of(pending), count, ops,
 				 pending->results, answer_change, pending));
 }
@@ -566,7 +536,6 @@ static const struct evwire_type zookeeper_type = {.sync = send_sync,
     .get = send_get,
     .create = send_create,
     .line_up = send_line_up,
-    .join = send_join,
     .remove = send_remove,
     .authenticate = authenticate,
     .drop = drop,

@@ -265,9 +265,9 @@ START_TEST(a_kept_right_to_read_is_recalled)
 	open_party(&b, "x");
 	enter(&r, &a, READ);
 	ck_assert_int_eq(leave_it(&r, &a), 0);
-	ck_assert_uint_eq(fake_count(fake, "/evdefer/x/r/r-"), 1);
+	ck_assert_uint_eq(fake_count(fake, "/evdefer/x/r-"), 1);
 	enter(&w, &b, WRITE);
-	ck_assert_uint_eq(fake_count(fake, "/evdefer/x/r/r-"), 0);
+	ck_assert_uint_eq(fake_count(fake, "/evdefer/x/r-"), 0);
 	REFUSED(evrwlock_try(a.lock, NULL, READ), EBUSY);
 	ck_assert_int_eq(leave_it(&w, &b), 0);
 	end_party(&a);
@@ -287,23 +287,22 @@ write_once(struct party *party)
 	ck_assert_int_eq(leave_it(&w, party), 0);
 }
 
-/* In the go with which it joins it has itself told who comes. */
-START_TEST(who_reads_after_it_has_written_does_not_look)
+/* In the go with which it lines up it looks who was before it. */
+START_TEST(who_reads_asks_once)
 {
 	struct waiter r;
 	struct party a;
-	unsigned long lists;
 
 	open_party(&a, "x");
 	write_once(&a);
-	lists = fake->sent[FAKE_LIST];
 	want_it(&r, &a, READ);
 	ck_assert_uint_eq(fake->wires[a.n].queued, 2);
-	ck_assert_int_eq(fake->wires[a.n].queue[0].op, FAKE_JOIN);
-	ck_assert(fake->wires[a.n].queue[1].watch);
-	fake_run(fake);
+	ck_assert_int_eq(fake->wires[a.n].queue[0].op, FAKE_LINE_UP);
+	ck_assert_int_eq(fake->wires[a.n].queue[1].op, FAKE_LIST);
+	fake_answer(fake, a.n);
+	fake_answer(fake, a.n);
+	fake_turn(fake);
 	check_inside(&r);
-	ck_assert_uint_eq(fake->sent[FAKE_LIST], lists + 1);
 	ck_assert_int_eq(leave_it(&r, &a), 0);
 	end_party(&a);
 }
@@ -321,14 +320,14 @@ START_TEST(who_has_read_lines_up_in_the_same_go)
 	removals = fake->sent[FAKE_REMOVE];
 	lists = fake->sent[FAKE_LIST];
 	want_it(&w, &a, WRITE);
-	ck_assert_uint_eq(fake->wires[a.n].queued, 3);
+	ck_assert_uint_eq(fake->wires[a.n].queued, 2);
 	ck_assert_int_eq(fake->wires[a.n].queue[0].op, FAKE_LINE_UP);
 	fake_run(fake);
 	check_inside(&w);
-	ck_assert_uint_eq(fake_count(fake, "/evdefer/x/r/r-"), 0);
+	ck_assert_uint_eq(fake_count(fake, "/evdefer/x/r-"), 0);
 	ck_assert_uint_eq(fake->sent[FAKE_REMOVE], removals);
 	/* What it has done itself is nothing to look at again. */
-	ck_assert_uint_eq(fake->sent[FAKE_LIST], lists + 2);
+	ck_assert_uint_eq(fake->sent[FAKE_LIST], lists + 1);
 	ck_assert_int_eq(leave_it(&w, &a), 0);
 	end_party(&a);
 }
@@ -344,7 +343,7 @@ START_TEST(the_node_of_who_has_read_is_gone_as_it_lines_up)
 	enter(&r, &a, READ);
 	ck_assert_int_eq(leave_it(&r, &a), 0);
 	want_it(&w, &a, WRITE);
-	fake_delete(fake, fake_find_like(fake, "/evdefer/x/r/r-")->path);
+	fake_delete(fake, fake_find_like(fake, "/evdefer/x/r-")->path);
 	fake_run(fake);
 	check_inside(&w);
 	ck_assert_uint_eq(fake_count(fake, "/evdefer/x/w-"), 1);
@@ -354,82 +353,129 @@ START_TEST(the_node_of_who_has_read_is_gone_as_it_lines_up)
 }
 END_TEST
 
-/* A writer of its own has lined up, and left. */
-START_TEST(who_reads_again_does_not_look)
+/* Who comes to write after it waits, and who has come before does not. */
+START_TEST(who_reads_waits_for_those_before_it)
 {
-	struct waiter r, w;
-	struct party a;
-
-	open_party(&a, "x");
-	write_once(&a);
-	enter(&r, &a, READ);
-	ck_assert_int_eq(leave_it(&r, &a), 0);
-	want_it(&w, &a, WRITE);
-	evdeferred_cancel(w.d);
-	evdeferred_free(w.d);
-	fake_run(fake);
-	ck_assert_uint_eq(fake_count(fake, "/evdefer/x/r/r-"), 0);
-	want_it(&r, &a, READ);
-	ck_assert_int_eq(fake->wires[a.n].queue[0].op, FAKE_JOIN);
-	fake_run(fake);
-	check_inside(&r);
-	ck_assert_int_eq(leave_it(&r, &a), 0);
-	end_party(&a);
-}
-END_TEST
-
-/* It tries once, and looks then. */
-START_TEST(who_came_to_write_meanwhile_is_seen)
-{
-	struct waiter r, w;
-	struct party a, b;
-	unsigned long joins;
+	struct waiter r, w[2];
+	struct party a, b, c;
 
 	open_party(&a, "x");
 	open_party(&b, "x");
-	write_once(&a);
-	enter(&w, &b, WRITE);
-	joins = fake->sent[FAKE_JOIN];
+	open_party(&c, "x");
+	enter(&w[0], &b, WRITE);
 	want_it(&r, &a, READ);
 	fake_run(fake);
+	want_it(&w[1], &c, WRITE);
+	fake_run(fake);
 	check_waits(&r);
-	ck_assert_uint_eq(fake->sent[FAKE_JOIN], joins + 1);
-	pass(TIMEOUT_MS);
-	check_waits(&r);
-	ck_assert_uint_eq(fake->sent[FAKE_JOIN], joins + 1);
-	ck_assert_int_eq(leave_it(&w, &b), 0);
+	ck_assert_int_eq(leave_it(&w[0], &b), 0);
 	check_inside(&r);
-	ck_assert_uint_eq(fake->sent[FAKE_JOIN], joins + 2);
+	check_waits(&w[1]);
 	ck_assert_int_eq(leave_it(&r, &a), 0);
+	check_inside(&w[1]);
+	ck_assert_int_eq(leave_it(&w[1], &c), 0);
 	end_party(&a);
 	end_party(&b);
+	end_party(&c);
 }
 END_TEST
 
-START_TEST(who_was_in_line_beside_it_is_not_forgotten)
+/* It goes to the end of the line, in the same go: no writer that waits comes after it. */
+START_TEST(who_has_written_goes_to_the_end_to_read)
 {
 	struct waiter r, w[2];
 	struct party a, b;
+	unsigned long removals;
+	uint64_t token;
 
 	open_party(&a, "x");
 	open_party(&b, "x");
-	write_once(&b);
-	enter(&w[1], &b, WRITE);
-	want_it(&w[0], &a, WRITE);
-	fake_run(fake);
-	evdeferred_cancel(w[0].d);
-	evdeferred_free(w[0].d);
-	fake_run(fake);
-	/* What it has seen of the line says for whom it waits. */
+	enter(&w[0], &a, WRITE);
 	want_it(&r, &a, READ);
-	ck_assert_int_eq(fake->wires[a.n].queue[0].op, FAKE_GET);
+	want_it(&w[1], &b, WRITE);
 	fake_run(fake);
+	removals = fake->sent[FAKE_REMOVE];
+	ck_assert_int_eq(leave_it(&w[0], &a), 0);
+	ck_assert_uint_eq(fake->sent[FAKE_REMOVE], removals);
+	ck_assert_uint_eq(fake_count(fake, "/evdefer/x/w-"), 1);
+	ck_assert_uint_eq(fake_count(fake, "/evdefer/x/r-"), 1);
+	check_inside(&w[1]);
+	token = evrwlock_get_token(b.lock);
 	check_waits(&r);
 	ck_assert_int_eq(leave_it(&w[1], &b), 0);
 	check_inside(&r);
+	ck_assert_uint_gt(evrwlock_get_token(a.lock), token);
 	ck_assert_int_eq(leave_it(&r, &a), 0);
 	end_party(&a);
 	end_party(&b);
+}
+END_TEST
+
+static struct waiter next_writer;
+
+static struct evresult
+leave_and_write(void *value, void *arg)
+{
+	struct party *party = arg;
+
+	(void)value;
+	ck_assert_int_eq(evrwlock_release(party->lock, NULL, READ), 0);
+	wait_with(&next_writer, evrwlock_acquire(party->lock, NULL, WRITE),
+	    party->lock);
+	next_writer.mode = WRITE;
+	return evresult_value(NULL);
+}
+
+/* Only a right that is kept it has to be told of. */
+START_TEST(who_reads_for_a_moment_asks_nothing)
+{
+	struct evdeferred *d;
+	unsigned long gets, looks;
+	struct party a;
+
+	open_party(&a, "x");
+	d = evrwlock_acquire(a.lock, NULL, READ);
+	ck_assert_int_eq(
+	    evdeferred_add_callbacks(d, leave_and_write, NULL, &a), 0);
+	gets = fake->sent[FAKE_GET] + fake->sent[FAKE_EXISTS];
+	looks = fake->sent[FAKE_LIST];
+	fake_turn(fake);
+	while (fake_count(fake, "/evdefer/x/w-") == 0)
+		fake_answer(fake, a.n);
+	ck_assert_uint_eq(fake->sent[FAKE_GET] + fake->sent[FAKE_EXISTS], gets);
+	/* Each with a place in line. */
+	ck_assert_uint_eq(fake->sent[FAKE_LIST], looks + 2);
+	fake_run(fake);
+	evdeferred_free(d);
+	check_inside(&next_writer);
+	ck_assert_int_eq(leave_it(&next_writer, &a), 0);
+	end_party(&a);
+}
+END_TEST
+
+/* Who keeps the right to read hears of those who come to write alone. */
+START_TEST(who_comes_to_read_wakes_nobody)
+{
+	struct waiter r[3];
+	struct party parties[3];
+	unsigned long sent[2];
+	int i;
+
+	for (i = 0; i < 2; i++) {
+		open_party(&parties[i], "x");
+		enter(&r[i], &parties[i], READ);
+	}
+	for (i = 0; i < 2; i++)
+		sent[i] = fake->wires[parties[i].n].sent;
+	open_party(&parties[2], "x");
+	enter(&r[2], &parties[2], READ);
+	ck_assert_int_eq(leave_it(&r[2], &parties[2]), 0);
+	for (i = 0; i < 2; i++) {
+		ck_assert_uint_eq(fake->wires[parties[i].n].sent, sent[i]);
+		ck_assert_int_eq(leave_it(&r[i], &parties[i]), 0);
+	}
+	for (i = 0; i < 3; i++)
+		end_party(&parties[i]);
 }
 END_TEST
 
@@ -444,7 +490,7 @@ START_TEST(who_lines_up_behind_a_reader_that_joins_waits)
 	write_once(&a);
 	want_it(&r, &a, READ);
 	want_it(&w, &b, WRITE);
-	while (fake_count(fake, "/evdefer/x/r/r-") == 0)
+	while (fake_count(fake, "/evdefer/x/r-") == 0)
 		fake_do(fake, (struct fake_step){FAKE_EXECUTE, a.n});
 	fake_answer(fake, b.n);
 	fake_run(fake);
@@ -471,36 +517,14 @@ write_and_wait(
 	check_waits(r);
 }
 
-START_TEST(who_waits_for_the_only_one_in_line_joins_without_a_look)
+START_TEST(who_is_before_it_goes_before_the_watch)
 {
 	struct waiter r, w;
 	struct party a, b;
-	unsigned long lists;
-
-	open_party(&a, "x");
-	open_party(&b, "x");
-	write_and_wait(&w, &b, &r, &a);
-	lists = fake->sent[FAKE_LIST];
-	ck_assert_int_eq(leave_it(&w, &b), 0);
-	check_inside(&r);
-	ck_assert_uint_eq(fake->sent[FAKE_LIST], lists + 1);
-	ck_assert_int_eq(leave_it(&r, &a), 0);
-	end_party(&a);
-	end_party(&b);
-}
-END_TEST
-
-/* Also if that one has gone before it could be watched. */
-START_TEST(the_only_one_in_line_goes_before_the_watch)
-{
-	struct waiter r, w;
-	struct party a, b;
-	unsigned long lists;
 	size_t watched;
 
 	open_party(&a, "x");
 	open_party(&b, "x");
-	write_once(&a);
 	enter(&w, &b, WRITE);
 	want_it(&r, &a, READ);
 	while (fake->wires[a.n].queue[0].op != FAKE_GET)
@@ -510,21 +534,18 @@ START_TEST(the_only_one_in_line_goes_before_the_watch)
 	fake_turn(fake);
 	fake_answer(fake, b.n);
 	fake_do(fake, (struct fake_step){FAKE_CATCH_UP, a.n});
-	lists = fake->sent[FAKE_LIST];
 	watched = fake->wires[a.n].watched;
 	fake_answer(fake, a.n);
 	/* No watch is left of a name that does not come again. */
 	ck_assert_uint_eq(fake->wires[a.n].watched, watched);
 	fake_run(fake);
 	check_inside(&r);
-	ck_assert_uint_eq(fake->sent[FAKE_LIST], lists + 1);
 	ck_assert_int_eq(leave_it(&r, &a), 0);
 	end_party(&a);
 	end_party(&b);
 }
 END_TEST
 
-/* The version is what it was, and somebody writes. */
 START_TEST(who_is_behind_one_that_gives_up_waits_for_the_one_before)
 {
 	struct waiter r, w[2];
@@ -552,21 +573,20 @@ START_TEST(who_is_behind_one_that_gives_up_waits_for_the_one_before)
 }
 END_TEST
 
-START_TEST(the_only_one_in_line_that_an_operator_writes_to_is_there)
+START_TEST(who_is_before_it_and_is_written_to_is_there)
 {
 	struct waiter r, w;
 	struct party a, b;
-	unsigned long joins;
 
 	open_party(&a, "x");
 	open_party(&b, "x");
 	write_and_wait(&w, &b, &r, &a);
-	joins = fake->sent[FAKE_JOIN];
 	fake_set(fake, fake_find_like(fake, "/evdefer/x/w-")->path, "hm");
 	while (fake->wires[a.n].queued == 0)
 		fake_do(fake, (struct fake_step){FAKE_CATCH_UP, a.n});
 	ck_assert_int_eq(fake->wires[a.n].queue[0].op, FAKE_LIST);
-	ck_assert_uint_eq(fake->sent[FAKE_JOIN], joins);
+	fake_answer(fake, a.n);
+	check_waits(&r);
 	fake_run(fake);
 	ck_assert_int_eq(leave_it(&w, &b), -1);
 	check_inside(&r);
@@ -650,7 +670,7 @@ START_TEST(going_down_to_read_lets_no_writer_in)
 	ck_assert_int_eq(evrwlock_downgrade(a.lock, NULL, WRITE, READ), 0);
 	w[0].mode = READ;
 	fake_turn(fake);
-	while (fake_find_like(fake, "/evdefer/x/r/r-") == NULL) {
+	while (fake_find_like(fake, "/evdefer/x/r-") == NULL) {
 		check_waits(&w[1]);
 		ck_assert_ptr_nonnull(fake_find_like(fake, "/evdefer/x/w-"));
 		fake_answer(fake, a.n);
@@ -666,7 +686,7 @@ START_TEST(going_down_to_read_lets_no_writer_in)
 }
 END_TEST
 
-/* Between the two lists that are looked at: it is in one of them at least. */
+/* Whenever the other one looks. */
 START_TEST(going_down_to_read_is_seen)
 {
 	struct waiter w[2];
@@ -798,7 +818,7 @@ START_TEST(who_gives_up_leaves_the_line)
 }
 END_TEST
 
-/* Netflix curator 307; and while somebody has it open, its version is not begun anew. */
+/* Netflix curator 307; and while somebody has it open, its numbers do not begin anew. */
 START_TEST(the_nodes_of_a_lock_go_with_the_last_that_has_it_open)
 {
 	struct waiter w;
@@ -813,7 +833,6 @@ START_TEST(the_nodes_of_a_lock_go_with_the_last_that_has_it_open)
 	end_party(&a);
 	fake_reap(fake);
 	ck_assert_ptr_nonnull(fake_find(fake, "/evdefer/x"));
-	/* The part for readers has gone, and comes again. */
 	enter(&w, &b, READ);
 	ck_assert_int_eq(leave_it(&w, &b), 0);
 	end_party(&b);
@@ -839,20 +858,18 @@ main(void)
 	tcase_add_test(tc, readers_share_until_a_writer_asks);
 	tcase_add_test(tc, nothing_is_sent_under_a_kept_right_to_read);
 	tcase_add_test(tc, a_kept_right_to_read_is_recalled);
-	tcase_add_test(tc, who_reads_after_it_has_written_does_not_look);
+	tcase_add_test(tc, who_reads_asks_once);
 	tcase_add_test(tc, who_has_read_lines_up_in_the_same_go);
 	tcase_add_test(tc, the_node_of_who_has_read_is_gone_as_it_lines_up);
-	tcase_add_test(tc, who_reads_again_does_not_look);
-	tcase_add_test(tc, who_came_to_write_meanwhile_is_seen);
-	tcase_add_test(tc, who_was_in_line_beside_it_is_not_forgotten);
+	tcase_add_test(tc, who_reads_waits_for_those_before_it);
+	tcase_add_test(tc, who_has_written_goes_to_the_end_to_read);
+	tcase_add_test(tc, who_reads_for_a_moment_asks_nothing);
+	tcase_add_test(tc, who_comes_to_read_wakes_nobody);
 	tcase_add_test(tc, who_lines_up_behind_a_reader_that_joins_waits);
-	tcase_add_test(
-	    tc, who_waits_for_the_only_one_in_line_joins_without_a_look);
-	tcase_add_test(tc, the_only_one_in_line_goes_before_the_watch);
+	tcase_add_test(tc, who_is_before_it_goes_before_the_watch);
 	tcase_add_test(
 	    tc, who_is_behind_one_that_gives_up_waits_for_the_one_before);
-	tcase_add_test(
-	    tc, the_only_one_in_line_that_an_operator_writes_to_is_there);
+	tcase_add_test(tc, who_is_before_it_and_is_written_to_is_there);
 	tcase_add_test(tc, a_process_passes_the_lock_on_for_a_while);
 	tcase_add_test(tc, no_herd);
 	tcase_add_test(tc, going_down_to_read_lets_no_writer_in);

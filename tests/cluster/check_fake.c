@@ -15,7 +15,6 @@ struct reply {
 	int came; /* in which place of all that came, from 1 */
 	enum evwire_error error;
 	uint64_t zxid;
-	int32_t version;
 	size_t count;
 	char names[MOST_NAMES][64];
 	char created[128];
@@ -28,7 +27,6 @@ struct client {
 	int number; /* of the wire */
 	uint64_t session;
 	int connected, suspended, expired, refused, changed;
-	bool gone;
 	int came; /* the last event */
 	char path[128];
 };
@@ -47,7 +45,6 @@ note_reply(struct evwire_request *request, const struct evwire_answer *answer)
 	reply->came = ++came;
 	reply->error = answer->error;
 	reply->zxid = answer->zxid;
-	reply->version = answer->version;
 	reply->count = answer->count;
 	for (i = 0; i < answer->count && i < MOST_NAMES; i++)
 		snprintf(reply->names[i], sizeof(reply->names[i]), "%s",
@@ -99,12 +96,11 @@ note_refused(void *arg)
 }
 
 static void
-note_changed(void *arg, const char *path, bool gone)
+note_changed(void *arg, const char *path)
 {
 	struct client *client = arg;
 
 	client->changed++;
-	client->gone = gone;
 	client->came = ++came;
 	snprintf(client->path, sizeof(client->path), "%s", path);
 }
@@ -159,12 +155,11 @@ create(struct client *c, const char *path, enum evwire_kind kind)
 }
 
 static struct reply
-list(struct client *c, const char *path, bool watch)
+list(struct client *c, const char *path)
 {
 	struct reply reply;
 
-	ck_assert_int_eq(
-	    c->wire->type->list(c->wire, path, watch, to(&reply)), 0);
+	ck_assert_int_eq(c->wire->type->list(c->wire, path, to(&reply)), 0);
 	fake_run(fake);
 	ck_assert_int_ne(reply.came, 0);
 	return reply;
@@ -195,41 +190,43 @@ get(struct client *c, const char *path)
 }
 
 static struct reply
-step_up(
-    struct client *c, const char *left, const char *parent, const char *prefix)
+send_line_up(struct client *c, const struct evwire_line_up *line_up)
 {
-	const struct evwire_line_up line_up = {parent, prefix, "me", left};
 	struct reply reply;
 
 	ck_assert_int_eq(
-	    c->wire->type->line_up(c->wire, &line_up, to(&reply)), 0);
+	    c->wire->type->line_up(c->wire, line_up, to(&reply)), 0);
 	fake_run(fake);
 	ck_assert_int_ne(reply.came, 0);
 	return reply;
 }
 
 static struct reply
-line_up(struct client *c, const char *parent, const char *prefix)
+step_up(
+    struct client *c, const char *left, const char *touched, const char *prefix)
 {
-	return step_up(c, NULL, parent, prefix);
-}
-
-static struct reply
-join(struct client *c, int32_t version, const char *left, const char *path)
-{
-	const struct evwire_join join = {.checked = "/l",
-	    .version = version,
-	    .there = "/l/here",
-	    .left = left,
-	    .path = path,
+	const struct evwire_line_up line_up = {.left = left,
+	    .path = prefix,
+	    .numbered = true,
 	    .data = "me",
-	    .beside = "/l/r"};
-	struct reply reply;
+	    .touched = touched};
 
-	ck_assert_int_eq(c->wire->type->join(c->wire, &join, to(&reply)), 0);
-	fake_run(fake);
-	ck_assert_int_ne(reply.came, 0);
-	return reply;
+	return send_line_up(c, &line_up);
+}
+
+static struct reply
+line_up(struct client *c, const char *touched, const char *prefix)
+{
+	return step_up(c, NULL, touched, prefix);
+}
+
+static struct reply
+step_down(struct client *c, const char *left, const char *path)
+{
+	const struct evwire_line_up line_up = {
+	    .left = left, .path = path, .data = "me", .touched = "/l"};
+
+	return send_line_up(c, &line_up);
 }
 
 static struct reply
@@ -277,9 +274,8 @@ START_TEST(nodes_come_and_go)
 	ck_assert_int_eq(
 	    create(&a, "/l/x/y", EVWIRE_EPHEMERAL).error, EVWIRE_OTHER);
 	ck_assert_int_eq(remove_node(&a, "/l").error, EVWIRE_NOT_EMPTY);
-	reply = list(&a, "/l", false);
+	reply = list(&a, "/l");
 	ck_assert_int_eq(reply.error, EVWIRE_OK);
-	ck_assert_int_eq(reply.version, 0);
 	ck_assert_uint_eq(reply.count, 1);
 	ck_assert(has_name(&reply, "x"));
 	reply = get(&a, "/l/x");
@@ -289,7 +285,7 @@ START_TEST(nodes_come_and_go)
 	ck_assert_int_eq(remove_node(&a, "/l/x").error, EVWIRE_OK);
 	ck_assert_int_eq(remove_node(&a, "/l/x").error, EVWIRE_NO_NODE);
 	ck_assert_int_eq(remove_node(&a, "/l").error, EVWIRE_OK);
-	ck_assert_int_eq(list(&a, "/l", false).error, EVWIRE_NO_NODE);
+	ck_assert_int_eq(list(&a, "/l").error, EVWIRE_NO_NODE);
 	ck_assert_int_eq(get(&a, "/l").error, EVWIRE_NO_NODE);
 	ck_assert_int_eq(exists(&a, "/l", false).error, EVWIRE_NO_NODE);
 	end_client(&a);
@@ -311,12 +307,10 @@ START_TEST(numbers_count_all_children)
 	ck_assert_uint_eq(
 	    first.zxid, fake_find(fake, "/l/w-a-0000000001")->czxid);
 	ck_assert_uint_eq(first.zxid, fake_find(fake, "/l")->mzxid);
-	ck_assert_int_eq(list(&a, "/l", false).version, 1);
 	remove_node(&a, first.created);
 	second = line_up(&a, "/l", "/l/w-b-");
 	ck_assert_str_eq(second.created, "/l/w-b-0000000002");
 	ck_assert_uint_lt(first.zxid, second.zxid);
-	ck_assert_int_eq(list(&a, "/l", false).version, 2);
 	end_client(&a);
 }
 END_TEST
@@ -366,35 +360,26 @@ START_TEST(who_leaves_and_lines_up_does_both_or_nothing)
 }
 END_TEST
 
-START_TEST(a_join_is_done_whole_or_not_at_all)
+START_TEST(a_place_with_a_number_of_its_own)
 {
 	struct client a;
 	struct reply reply;
 
 	start_client(&a);
-	ck_assert_int_eq(join(&a, 0, NULL, "/l/r/a").error, EVWIRE_NO_NODE);
 	create(&a, "/l", EVWIRE_CONTAINER);
-	ck_assert_int_eq(join(&a, 0, NULL, "/l/r/a").error, EVWIRE_NO_NODE);
-	create(&a, "/l/r", EVWIRE_CONTAINER);
-	ck_assert_int_eq(join(&a, 0, NULL, "/l/r/a").error, EVWIRE_NO_NODE);
-	create(&a, "/l/here", EVWIRE_EPHEMERAL);
-	ck_assert_int_eq(join(&a, 1, NULL, "/l/r/a").error, EVWIRE_BAD_VERSION);
-	ck_assert_ptr_null(fake_find(fake, "/l/r/a"));
-	ck_assert_int_eq(fake_find(fake, "/l/r")->version, 0);
-	reply = join(&a, 0, NULL, "/l/r/a");
-	ck_assert_int_eq(reply.error, EVWIRE_OK);
-	ck_assert_uint_eq(reply.zxid, fake_find(fake, "/l/r/a")->czxid);
-	ck_assert_uint_eq(reply.zxid, fake_find(fake, "/l/r")->mzxid);
-	ck_assert_int_eq(join(&a, 0, NULL, "/l/r/a").error, EVWIRE_EXISTS);
-	ck_assert_int_eq(
-	    join(&a, 0, "/l/none", "/l/r/b").error, EVWIRE_NO_NODE);
 	reply = line_up(&a, "/l", "/l/w-");
 	ck_assert_int_eq(
-	    join(&a, 0, reply.created, "/l/r/a").error, EVWIRE_EXISTS);
+	    step_down(&a, "/l/none", "/l/r-7").error, EVWIRE_NO_NODE);
+	ck_assert_int_eq(
+	    step_down(&a, reply.created, "/none/r-7").error, EVWIRE_NO_NODE);
+	create(&a, "/l/x", EVWIRE_EPHEMERAL);
+	ck_assert_int_eq(
+	    step_down(&a, reply.created, "/l/x").error, EVWIRE_EXISTS);
 	ck_assert_ptr_nonnull(fake_find(fake, reply.created));
-	ck_assert_int_eq(join(&a, 0, reply.created, "/l/r/b").error, EVWIRE_OK);
+	ck_assert_str_eq(
+	    step_down(&a, reply.created, "/l/r-7").created, "/l/r-7");
 	ck_assert_ptr_null(fake_find(fake, reply.created));
-	ck_assert_int_eq(fake_find(fake, "/l/r")->version, 2);
+	ck_assert_ptr_nonnull(fake_find(fake, "/l/r-7"));
 	end_client(&a);
 }
 END_TEST
@@ -407,14 +392,14 @@ START_TEST(a_watch_tells_once_before_what_shows_it)
 	start_client(&a);
 	start_client(&b);
 	create(&a, "/l", EVWIRE_CONTAINER);
-	list(&b, "/l", true);
-	list(&b, "/l", true);
+	exists(&b, "/l/x", true);
+	exists(&b, "/l/x", true);
 	create(&a, "/l/x", EVWIRE_EPHEMERAL);
 	create(&a, "/l/y", EVWIRE_EPHEMERAL);
 	ck_assert_int_eq(b.changed, 1);
-	ck_assert_str_eq(b.path, "/l");
+	ck_assert_str_eq(b.path, "/l/x");
 	/* One that lags tells first, and answers then. */
-	ck_assert_uint_eq(list(&b, "/l", true).count, 2);
+	ck_assert_int_eq(exists(&b, "/l/x", true).error, EVWIRE_OK);
 	a.wire->type->remove(a.wire, "/l/x", to(&reply));
 	fake_answer(fake, a.number);
 	ck_assert_int_eq(b.changed, 1);
@@ -427,25 +412,27 @@ START_TEST(a_watch_tells_once_before_what_shows_it)
 }
 END_TEST
 
-START_TEST(a_watch_tells_that_a_node_is_there_or_is_not)
+START_TEST(a_watch_tells_of_a_node_and_its_data)
 {
 	struct client a, b;
+	struct reply reply;
 
 	start_client(&a);
 	start_client(&b);
 	ck_assert_int_eq(exists(&b, "/l", true).error, EVWIRE_NO_NODE);
-	ck_assert_int_eq(list(&b, "/l", true).error, EVWIRE_NO_NODE);
 	create(&a, "/l", EVWIRE_CONTAINER);
 	ck_assert_int_eq(b.changed, 1);
-	ck_assert(!b.gone);
 	ck_assert_int_eq(exists(&b, "/l", true).error, EVWIRE_OK);
 	create(&a, "/l/x", EVWIRE_EPHEMERAL);
-	remove_node(&a, "/l/x");
 	ck_assert_int_eq(b.changed, 1);
-	list(&b, "/l", true);
-	remove_node(&a, "/l");
+	reply = line_up(&a, "/l", "/l/w-");
 	ck_assert_int_eq(b.changed, 2);
-	ck_assert(b.gone);
+	ck_assert_int_eq(exists(&b, "/l", true).error, EVWIRE_OK);
+	remove_node(&a, "/l/x");
+	remove_node(&a, reply.created);
+	ck_assert_int_eq(b.changed, 2);
+	remove_node(&a, "/l");
+	ck_assert_int_eq(b.changed, 3);
 	ck_assert_str_eq(b.path, "/l");
 	end_client(&a);
 	end_client(&b);
@@ -460,7 +447,7 @@ START_TEST(a_watch_survives_a_lost_connection)
 	start_client(&a);
 	start_client(&b);
 	create(&a, "/l", EVWIRE_CONTAINER);
-	list(&b, "/l", true);
+	exists(&b, "/l/x", true);
 	fake_do(fake, (struct fake_step){FAKE_LOSE, b.number});
 	ck_assert_int_eq(b.suspended, 1);
 	fake_create(fake, "/l/x", "");
@@ -519,7 +506,7 @@ START_TEST(a_lost_connection_leaves_it_open_what_was_done)
 	start_client(&a);
 	a.wire->type->create(a.wire, "/x", EVWIRE_EPHEMERAL, "", to(&first));
 	a.wire->type->create(a.wire, "/y", EVWIRE_EPHEMERAL, "", to(&second));
-	a.wire->type->list(a.wire, "/", false, to(&third));
+	a.wire->type->list(a.wire, "/", to(&third));
 	fake_cut(fake, a.number, true);
 	ck_assert_int_eq(first.error, EVWIRE_LOST);
 	ck_assert_int_eq(second.error, EVWIRE_LOST);
@@ -573,16 +560,16 @@ START_TEST(a_server_lags_but_not_behind_what_was_sent_to_it)
 	fake_answer(fake, a.number);
 	a.wire->type->create(a.wire, "/z", EVWIRE_EPHEMERAL, "", to(&reply));
 	fake_answer(fake, a.number);
-	a.wire->type->list(a.wire, "/", false, to(&reply));
+	a.wire->type->list(a.wire, "/", to(&reply));
 	fake_answer(fake, a.number);
 	ck_assert_uint_eq(reply.count, 3);
-	b.wire->type->list(b.wire, "/", false, to(&reply));
+	b.wire->type->list(b.wire, "/", to(&reply));
 	fake_do(fake, (struct fake_step){FAKE_CATCH_UP, b.number});
 	fake_answer(fake, b.number);
 	ck_assert_uint_eq(reply.count, 2);
 	b.wire->type->sync(b.wire, to(&reply));
 	fake_answer(fake, b.number);
-	b.wire->type->list(b.wire, "/", false, to(&reply));
+	b.wire->type->list(b.wire, "/", to(&reply));
 	fake_answer(fake, b.number);
 	ck_assert_uint_eq(reply.count, 3);
 	end_client(&a);
@@ -621,13 +608,13 @@ START_TEST(nodes_may_be_for_their_creator_alone)
 	create(&a, "/l", EVWIRE_PERSISTENT);
 	ck_assert_int_eq(
 	    create(&b, "/l/x", EVWIRE_PERSISTENT).error, EVWIRE_NO_AUTH);
-	ck_assert_int_eq(list(&b, "/l", false).error, EVWIRE_NO_AUTH);
+	ck_assert_int_eq(list(&b, "/l").error, EVWIRE_NO_AUTH);
 	ck_assert_int_eq(get(&b, "/l").error, EVWIRE_NO_AUTH);
 	ck_assert_int_eq(exists(&b, "/l", false).error, EVWIRE_OK);
 	b.wire->type->authenticate(b.wire, "digest", "we:secret");
 	ck_assert_int_eq(
 	    create(&b, "/l/x", EVWIRE_PERSISTENT).error, EVWIRE_OK);
-	ck_assert_int_eq(list(&a, "/l", false).error, EVWIRE_OK);
+	ck_assert_int_eq(list(&a, "/l").error, EVWIRE_OK);
 	fake_text(fake->forbidden, sizeof(fake->forbidden), "/l/x");
 	ck_assert_int_eq(get(&a, "/l/x").error, EVWIRE_NO_AUTH);
 	ck_assert_int_eq(get(&a, "/l").error, EVWIRE_OK);
@@ -705,7 +692,7 @@ START_TEST(what_a_test_asks_for)
 	fake_run(fake);
 	fake_text(fake->spoiled, sizeof(fake->spoiled), "/");
 	fake->spoilers[0] = "w-\xff";
-	reply = list(&a, "/", false);
+	reply = list(&a, "/");
 	ck_assert(has_name(&reply, "w-\xff"));
 	a.wire->type->create(a.wire, "/x", EVWIRE_PERSISTENT, "", to(&reply));
 	fake_answer_with(fake, a.number, EVWIRE_BAD);
@@ -731,9 +718,9 @@ main(void)
 	tcase_add_test(tc, numbers_count_all_children);
 	tcase_add_test(tc, numbers_run_over);
 	tcase_add_test(tc, who_leaves_and_lines_up_does_both_or_nothing);
-	tcase_add_test(tc, a_join_is_done_whole_or_not_at_all);
+	tcase_add_test(tc, a_place_with_a_number_of_its_own);
 	tcase_add_test(tc, a_watch_tells_once_before_what_shows_it);
-	tcase_add_test(tc, a_watch_tells_that_a_node_is_there_or_is_not);
+	tcase_add_test(tc, a_watch_tells_of_a_node_and_its_data);
 	tcase_add_test(tc, a_watch_survives_a_lost_connection);
 	tcase_add_test(tc, a_session_that_expires_takes_its_nodes_along);
 	tcase_add_test(tc, a_lost_connection_leaves_it_open_what_was_done);

@@ -440,9 +440,8 @@ fake_count(const struct fake *fake, const char *start)
 }
 
 static void
-ignore(enum tree_kind kind, const char *path, void *arg)
+ignore(const char *path, void *arg)
 {
-	(void)kind;
 	(void)path;
 	(void)arg;
 }

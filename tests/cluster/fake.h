@@ -72,7 +72,6 @@ enum fake_op {
 	FAKE_GET,
 	FAKE_CREATE,
 	FAKE_LINE_UP,
-	FAKE_JOIN,
 	FAKE_REMOVE,
 	FAKE_CLOSE, /* of the session */
 	FAKE_OPS
@@ -81,17 +80,14 @@ enum fake_op {
 struct fake_request {
 	enum fake_op op;
 	struct evwire_request *request;
-	char path
-	    [TREE_PATH]; /* join: of the new node; line_up: up to the number */
-	char other[TREE_PATH]; /* line_up: the parent; join: beside */
-	char left[TREE_PATH];  /* what is left; join: or checked */
-	char there[TREE_PATH]; /* join: what is checked as well */
+	char path[TREE_PATH];
+	char touched[TREE_PATH]; /* by a line_up */
+	char left[TREE_PATH];	 /* by the same; empty: nothing */
 	char data[TREE_DATA];
 	enum evwire_kind kind;
-	int32_t version;
 	bool watch;
-	bool leaves;  /* left is removed */
-	bool private; /* what is created is for its creator alone */
+	bool numbered; /* path goes on with a number */
+	bool private;  /* what is created is for its creator alone */
 	bool executed;
 	enum evwire_error error;
 	uint64_t zxid;
@@ -109,11 +105,6 @@ struct fake_session {
 	char creator[TREE_CREATOR];
 	struct fake_request late[FAKE_REQUESTS];
 	size_t late_count;
-};
-
-struct fake_watch {
-	char path[TREE_PATH];
-	bool children;
 };
 
 struct fake_wire {
@@ -136,7 +127,7 @@ struct fake_wire {
 	size_t applied; /* after so many transactions of the log */
 	struct fake_request queue[FAKE_REQUESTS];
 	size_t queued;
-	struct fake_watch watches[FAKE_WATCHES];
+	char watches[FAKE_WATCHES][TREE_PATH];
 	size_t watched;
 	enum fake_kind due; /* what the loop is to do */
 	bool is_due;
@@ -253,6 +244,8 @@ void fake_execute(struct fake *fake, struct fake_session *session,
 void fake_commit(struct fake *fake, const struct tree_transaction *transaction);
 bool fake_is_read(const struct fake_request *request);
 void fake_end_session(struct fake *fake, struct fake_session *session);
+bool fake_is_watched(const struct fake_wire *wire, const char *path);
+
 /* Fills in the answer to a read, and sets the watch. */
 void fake_read(struct fake_wire *wire, const struct fake_request *request,
     struct evwire_answer *answer);

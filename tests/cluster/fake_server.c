@@ -53,9 +53,8 @@ fake_commit(struct fake *fake, const struct tree_transaction *transaction)
 }
 
 static void
-see_nothing(enum tree_kind kind, const char *path, void *arg)
+see_nothing(const char *path, void *arg)
 {
-	(void)kind;
 	(void)path;
 	(void)arg;
 }
@@ -167,55 +166,35 @@ add_remove(const struct work *work, const char *path)
 	return EVWIRE_OK;
 }
 
+/* False: the parent is not there. */
+static bool
+add_number(const struct work *work, char path[TREE_PATH])
+{
+	const struct tree_node *parent = tree_parent(work->tree, path);
+	const size_t length = strlen(path);
+
+	if (parent == NULL)
+		return false;
+	snprintf(
+	    path + length, TREE_PATH - length, "%010d", (int)parent->children);
+	return true;
+}
+
 static enum evwire_error
 line_up(const struct work *work, struct fake_request *request)
 {
-	const struct tree_node *parent = tree_find(work->tree, request->other);
-	enum evwire_error error;
-	size_t length;
+	enum evwire_error error = EVWIRE_OK;
 
-	error = request->leaves ? add_remove(work, request->left) : EVWIRE_OK;
+	if (request->left[0] != '\0')
+		error = add_remove(work, request->left);
 	if (error != EVWIRE_OK)
 		return error;
-	if (parent == NULL)
+	if (request->numbered && !add_number(work, request->path))
 		return EVWIRE_NO_NODE;
-	length = strlen(request->path);
-	snprintf(request->path + length, TREE_PATH - length, "%010d",
-	    (int)parent->children);
 	error =
 	    add_create(work, request->path, request->data, EVWIRE_EPHEMERAL);
 	if (error == EVWIRE_OK)
-		error = add_set(work, request->other, "");
-	return error;
-}
-
-static enum evwire_error
-check_version(const struct work *work, const char *path, int32_t version)
-{
-	const struct tree_node *node = tree_find(work->tree, path);
-
-	if (node == NULL)
-		return EVWIRE_NO_NODE;
-	if (version != -1 && node->version != version)
-		return EVWIRE_BAD_VERSION;
-	return may(work->fake, node, work->creator);
-}
-
-static enum evwire_error
-join(const struct work *work, const struct fake_request *request)
-{
-	enum evwire_error error;
-
-	error = request->leaves
-		    ? add_remove(work, request->left)
-		    : check_version(work, request->left, request->version);
-	if (error == EVWIRE_OK && !request->leaves)
-		error = check_version(work, request->there, -1);
-	if (error == EVWIRE_OK)
-		error = add_create(
-		    work, request->path, request->data, EVWIRE_EPHEMERAL);
-	if (error == EVWIRE_OK)
-		error = add_set(work, request->other, "");
+		error = add_set(work, request->touched, "");
 	return error;
 }
 
@@ -228,8 +207,6 @@ prepare(const struct work *work, struct fake_request *request)
 		    work, request->path, request->data, request->kind);
 	case FAKE_LINE_UP:
 		return line_up(work, request);
-	case FAKE_JOIN:
-		return join(work, request);
 	case FAKE_REMOVE:
 		return add_remove(work, request->path);
 	default:
@@ -293,20 +270,13 @@ fake_execute(struct fake *fake, struct fake_session *session,
  */
 
 static void
-watch(struct fake_wire *wire, const char *path, bool children)
+watch(struct fake_wire *wire, const char *path)
 {
-	struct fake_watch *watch;
-	size_t i;
-
-	for (i = 0; i < wire->watched; i++)
-		if (wire->watches[i].children == children &&
-		    strcmp(wire->watches[i].path, path) == 0)
-			return;
+	if (fake_is_watched(wire, path))
+		return;
 	if (wire->watched == FAKE_WATCHES)
 		fake_give_up("too many watches", path);
-	watch = &wire->watches[wire->watched++];
-	watch->children = children;
-	fake_text(watch->path, TREE_PATH, path);
+	fake_text(wire->watches[wire->watched++], TREE_PATH, path);
 }
 
 /* The last comes first: in no order. */
@@ -345,10 +315,9 @@ fake_read(struct fake_wire *wire, const struct fake_request *request,
 	if (request->watch &&
 	    (answer->error == EVWIRE_OK || (answer->error == EVWIRE_NO_NODE &&
 					       request->op == FAKE_EXISTS)))
-		watch(wire, request->path, request->op == FAKE_LIST);
+		watch(wire, request->path);
 	if (answer->error != EVWIRE_OK)
 		return;
-	answer->version = node->version;
 	answer->created_ms = node->created_ms;
 	if (request->op == FAKE_LIST)
 		list(wire, request->path, answer);

@@ -165,49 +165,24 @@ struct news {
 	struct fake_wire *wire;
 	size_t count;
 	char paths[FAKE_WATCHES][TREE_PATH];
-	bool gone[FAKE_WATCHES];
 };
 
-static bool
-take_watch(struct fake_wire *wire, const char *path, bool children)
-{
-	struct fake_watch *watch = wire->watches;
-	size_t i;
-
-	for (i = 0; i < wire->watched; i++, watch++) {
-		if (watch->children != children ||
-		    strcmp(watch->path, path) != 0)
-			continue;
-		wire->watched--;
-		memmove(watch, watch + 1, (wire->watched - i) * sizeof(*watch));
-		return true;
-	}
-	return false;
-}
-
 static void
-add_news(struct news *news, const char *path, bool gone)
-{
-	if (news->count == FAKE_WATCHES)
-		fake_give_up("too many events", path);
-	news->gone[news->count] = gone;
-	fake_text(news->paths[news->count++], TREE_PATH, path);
-}
-
-static void
-note_news(enum tree_kind kind, const char *path, void *arg)
+note_news(const char *path, void *arg)
 {
 	struct news *news = arg;
-	char parent[TREE_PATH];
-	bool watched = take_watch(news->wire, path, false);
+	struct fake_wire *wire = news->wire;
+	size_t i;
 
-	if (kind == TREE_DELETE)
-		watched |= take_watch(news->wire, path, true);
-	if (watched)
-		add_news(news, path, kind == TREE_DELETE);
-	tree_parent_path(path, parent);
-	if (kind != TREE_SET && take_watch(news->wire, parent, true))
-		add_news(news, parent, false);
+	for (i = 0; i < wire->watched; i++) {
+		if (strcmp(wire->watches[i], path) != 0)
+			continue;
+		wire->watched--;
+		memmove(wire->watches[i], wire->watches[i + 1],
+		    (wire->watched - i) * sizeof(wire->watches[i]));
+		fake_text(news->paths[news->count++], TREE_PATH, path);
+		return;
+	}
 }
 
 /* Applies one more transaction.  Whether to go on. */
@@ -227,31 +202,19 @@ catch_up(struct fake_wire *wire)
 	wire->ended |= transaction->ended == wire->session->id;
 	for (i = 0; i < news.count && goes_on(life); i++)
 		wire->setting.handler->changed(
-		    wire->setting.arg, news.paths[i], news.gone[i]);
+		    wire->setting.arg, news.paths[i]);
 	return goes_on(life);
 }
 
-static bool
-has_watch(const struct fake_wire *wire, const char *path, bool children)
+bool
+fake_is_watched(const struct fake_wire *wire, const char *path)
 {
 	size_t i;
 
 	for (i = 0; i < wire->watched; i++)
-		if (wire->watches[i].children == children &&
-		    strcmp(wire->watches[i].path, path) == 0)
+		if (strcmp(wire->watches[i], path) == 0)
 			return true;
 	return false;
-}
-
-static bool
-would_tell(const struct fake_wire *wire, const struct tree_change *change)
-{
-	char parent[TREE_PATH];
-
-	tree_parent_path(change->path, parent);
-	return has_watch(wire, change->path, false) ||
-	       has_watch(wire, change->path, true) ||
-	       has_watch(wire, parent, true);
 }
 
 bool
@@ -265,7 +228,7 @@ fake_would_tell(const struct fake_wire *wire)
 		if (transaction->ended != 0)
 			return true;
 		for (i = 0; i < transaction->count; i++)
-			if (would_tell(wire, &transaction->changes[i]))
+			if (fake_is_watched(wire, transaction->changes[i].path))
 				return true;
 	}
 	return false;
@@ -290,9 +253,8 @@ static void
 answer_now(struct fake_wire *wire)
 {
 	static const char *const sentences[] = {"ok", "connection loss",
-	    "session expired", "no node", "node exists", "bad version",
-	    "not empty", "not authenticated", "bad arguments",
-	    "no children for ephemerals"};
+	    "session expired", "no node", "node exists", "not empty",
+	    "not authenticated", "bad arguments", "no children for ephemerals"};
 	const struct fake_request first = take_first(wire);
 	struct evwire_answer answer = {.error = first.error};
 
@@ -420,10 +382,9 @@ send_read(struct evwire *wire, enum fake_op op, const char *path, bool watch,
 }
 
 static int
-wire_list(struct evwire *wire, const char *path, bool watch,
-    struct evwire_request *request)
+wire_list(struct evwire *wire, const char *path, struct evwire_request *request)
 {
-	return send_read(wire, FAKE_LIST, path, watch, request);
+	return send_read(wire, FAKE_LIST, path, false, request);
 }
 
 static int
@@ -458,34 +419,15 @@ wire_line_up(struct evwire *wire, const struct evwire_line_up *line_up,
     struct evwire_request *request)
 {
 	struct fake_request *sent =
-	    send_op(wire, FAKE_LINE_UP, line_up->prefix, request);
+	    send_op(wire, FAKE_LINE_UP, line_up->path, request);
 
 	if (sent == NULL)
 		return -1;
-	sent->leaves = line_up->left != NULL;
-	if (sent->leaves)
+	if (line_up->left != NULL)
 		fake_text(sent->left, TREE_PATH, line_up->left);
-	fake_text(sent->other, TREE_PATH, line_up->parent);
+	sent->numbered = line_up->numbered;
+	fake_text(sent->touched, TREE_PATH, line_up->touched);
 	fake_text(sent->data, TREE_DATA, line_up->data);
-	return 0;
-}
-
-static int
-wire_join(struct evwire *wire, const struct evwire_join *join,
-    struct evwire_request *request)
-{
-	struct fake_request *sent =
-	    send_op(wire, FAKE_JOIN, join->path, request);
-
-	if (sent == NULL)
-		return -1;
-	sent->leaves = join->left != NULL;
-	sent->version = join->version;
-	fake_text(
-	    sent->left, TREE_PATH, sent->leaves ? join->left : join->checked);
-	fake_text(sent->there, TREE_PATH, join->there);
-	fake_text(sent->other, TREE_PATH, join->beside);
-	fake_text(sent->data, TREE_DATA, join->data);
 	return 0;
 }
 
@@ -544,8 +486,8 @@ wire_close(struct evwire *evwire)
 }
 
 static const struct evwire_type fake_type = {wire_sync, wire_list, wire_exists,
-    wire_get, wire_create, wire_line_up, wire_join, wire_remove,
-    wire_authenticate, wire_drop, wire_close};
+    wire_get, wire_create, wire_line_up, wire_remove, wire_authenticate,
+    wire_drop, wire_close};
 
 void
 fake_wire_open(struct fake_wire *wire, const struct evwire_setting *setting,

@@ -106,14 +106,6 @@ mix_path(const char *path)
 	mix(0);
 }
 
-static uint64_t
-versions_since(int32_t version)
-{
-	const struct tree_node *lock = fake_find(world.fake, "/evdefer/x");
-
-	return lock != NULL ? (uint64_t)(uint32_t)(lock->version - version) : 0;
-}
-
 /*
  * The servers.
  */
@@ -138,15 +130,12 @@ mix_request(const struct fake_request *request)
 {
 	mix(request->op);
 	mix_path(request->path);
-	mix_path(request->other);
+	mix_path(request->touched);
 	mix_path(request->left);
-	mix_path(request->there);
-	MIX_BITS(request->watch, request->leaves, request->executed);
+	MIX_BITS(request->watch, request->numbered, request->executed);
 	mix(request->error);
 	if (request->executed)
 		mix(world.fake->logged - request->after);
-	else if (request->op == FAKE_JOIN && !request->leaves)
-		mix(versions_since(request->version));
 }
 
 static void
@@ -171,8 +160,8 @@ mix_watches(const struct fake_wire *wire)
 	size_t i;
 
 	for (i = 0; i < wire->watched; i++) {
-		hash = wire->watches[i].children;
-		mix_path(wire->watches[i].path);
+		hash = 0;
+		mix_path(wire->watches[i]);
 		sum += hash;
 	}
 	hash = before;
@@ -259,18 +248,20 @@ mix_seat(const struct evseat *seat)
 	mix(seat->step);
 	mix(seat->pending);
 	mix(seat->error);
-	mix(versions_since(seat->version));
 	mix_path(seat->writer.name);
 	mix_path(seat->in_the_way);
 	mix_path(seat->own_watched);
-	mix_path(seat->last);
+	mix_path(seat->reader.name);
 	mix(seat->seen);
 	mix(seat->looking);
 	MIX_BITS(seat->need.writing, seat->need.first, seat->recalled,
 	    seat->lowered, seat->discarded, seat->ready, seat->member,
 	    seat->reads, seat->writes, seat->unsure, seat->writer_token != 0,
-	    seat->reader_token != 0, seat->watching, seat->clear, seat->only,
-	    seat->missed, seat->pausing, seat->own_pending, seat->rootless);
+	    seat->reader_token != 0, seat->watching, seat->missed,
+	    seat->pausing, seat->own_pending, seat->rootless);
+	mix(seat->leaves);
+	mix(seat->takes);
+	mix(seat->moment);
 	mix(seat->root_made);
 }
 
@@ -286,6 +277,8 @@ mix_tokens(const struct evseat *seat)
 		for (j = 0; j < WORLD_PROCESSES; j++)
 			MIX_BITS(own[i] > world.processes[j].write_token,
 			    own[i] >= world.processes[j].write_token,
+			    own[i] > world.processes[j].read_token,
+			    own[i] >= world.processes[j].read_token,
 			    own[i] > world.processes[j].lost_token);
 }
 

@@ -51,6 +51,16 @@ count(const struct process *process)
 	return count;
 }
 
+/* Also that of one who has gone from writing to reading. */
+static void
+note_read_token(struct process *process, const struct count *count)
+{
+	const uint64_t token = evrwlock_get_token(process->lock);
+
+	if (count->live > count->live_writers && process->read_token < token)
+		process->read_token = token;
+}
+
 void
 judge_now(void)
 {
@@ -62,24 +72,46 @@ judge_now(void)
 	if ((a.live_writers > 0 && b.live > 0) ||
 	    (b.live_writers > 0 && a.live > 0))
 		world_failed("a writer is not alone");
+	note_read_token(&world.processes[0], &a);
+	note_read_token(&world.processes[1], &b);
+}
+
+static void
+judge_reader(struct process *process, uint64_t token)
+{
+	const struct process *other = &world.processes[!process->number];
+
+	if (token < other->write_token || token < process->write_token)
+		world_failed(
+		    "a reader's token is lower than a writer's before");
+}
+
+static void
+judge_writer(struct process *process, uint64_t token)
+{
+	const struct process *other = &world.processes[!process->number];
+
+	if (token == 0)
+		world_failed("somebody writes without a token");
+	if (token <= other->write_token || token <= other->read_token ||
+	    token < process->read_token)
+		world_failed("a token is not higher than those before");
+	if (token < process->write_token || token <= process->lost_token)
+		world_failed("a token is lower than one before");
+	process->write_token = token;
 }
 
 void
 judge_grant(struct request *request)
 {
-	struct process *process = request->process;
-	const struct process *other = &world.processes[!process->number];
-	const uint64_t token = evrwlock_get_token(process->lock);
+	const uint64_t token = evrwlock_get_token(request->process->lock);
 
-	if (request->mode != EVRWLOCK_WRITE || is_robbed(request))
+	if (is_robbed(request))
 		return;
-	if (token == 0)
-		world_failed("somebody writes without a token");
-	if (token <= other->write_token)
-		world_failed("a token is not higher than those before");
-	if (token < process->write_token || token <= process->lost_token)
-		world_failed("a token is lower than one before");
-	process->write_token = token;
+	if (request->mode == EVRWLOCK_WRITE)
+		judge_writer(request->process, token);
+	else
+		judge_reader(request->process, token);
 }
 
 void
@@ -188,7 +220,7 @@ static void
 describe_queue(const struct fake_wire *wire)
 {
 	static const char *const ops[FAKE_OPS] = {"sync", "list", "exists",
-	    "get", "create", "line_up", "join", "remove", "close"};
+	    "get", "create", "line_up", "remove", "close"};
 	size_t i;
 
 	printf("    wire of %c:%s lags by %zu:",

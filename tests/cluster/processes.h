@@ -29,10 +29,10 @@ struct process {
 	struct evrwlock *lock;
 	struct evdeferred *lost;
 	struct request requests[WORLD_REQUESTS];
-	uint64_t write_token; /* the highest that it had, */
-	uint64_t lost_token;  /* and lost */
-	const char *script;   /* what is left of it, */
-	char asked;	      /* and what came before */
+	uint64_t read_token, write_token; /* the highest that it had, */
+	uint64_t lost_token;		  /* and of the latter lost */
+	const char *script;		  /* what is left of it, */
+	char asked;			  /* and what came before */
 	bool cut, stopped;
 };
 

@@ -181,7 +181,7 @@ delete_owned(struct tree *tree, uint64_t owner, tree_event_fn told, void *arg)
 		}
 		set_text(path, sizeof(path), tree->nodes[i].path);
 		remove_node(tree, path);
-		told(TREE_DELETE, path, arg);
+		told(path, arg);
 	}
 }
 
@@ -193,8 +193,7 @@ tree_apply(struct tree *tree, const struct tree_transaction *transaction,
 
 	for (i = 0; i < transaction->count; i++) {
 		apply_change(tree, transaction, &transaction->changes[i]);
-		told(transaction->changes[i].kind, transaction->changes[i].path,
-		    arg);
+		told(transaction->changes[i].path, arg);
 	}
 	if (transaction->ended != 0)
 		delete_owned(tree, transaction->ended, told, arg);

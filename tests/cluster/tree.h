@@ -67,7 +67,7 @@ struct tree_transaction {
 };
 
 /* Is told of each node that comes, changes or goes. */
-typedef void (*tree_event_fn)(enum tree_kind kind, const char *path, void *arg);
+typedef void (*tree_event_fn)(const char *path, void *arg);
 
 /* Only the root. */
 void tree_init(struct tree *tree);

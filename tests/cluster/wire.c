@@ -33,7 +33,7 @@
 #define MOST_ZXIDS 4096
 #define MOST_NAMES 256
 
-enum kind { SYNC, LIST, EXISTS, GET, CREATE, LINE_UP, JOIN, REMOVE };
+enum kind { SYNC, LIST, EXISTS, GET, CREATE, LINE_UP, REMOVE };
 
 struct call {
 	enum kind kind;
@@ -41,9 +41,9 @@ struct call {
 	bool watch;
 	enum evwire_kind node;
 	const char *data;
-	const char *other; /* line_up: the prefix; join: the new node */
-	const char *there, *left, *beside;
-	int32_t off; /* join: from the version that it has */
+	/* line_up: */
+	const char *touched, *left;
+	bool numbered;
 };
 
 struct place {
@@ -154,9 +154,9 @@ rank(uint64_t zxid)
  */
 
 static const char *const errors[] = {"ok", "lost", "expired", "no node",
-    "exists", "bad version", "not empty", "no auth", "bad", "other"};
+    "exists", "not empty", "no auth", "bad", "other"};
 static const char *const kinds[] = {
-    "sync", "list", "exists", "get", "create", "line_up", "join", "remove"};
+    "sync", "list", "exists", "get", "create", "line_up", "remove"};
 
 static int
 compare(const void *a, const void *b)
@@ -175,7 +175,7 @@ say_names(struct place *place, const struct evwire_answer *answer)
 	for (i = 0; i < answer->count; i++)
 		names[i] = answer->names[i];
 	qsort(names, answer->count, sizeof(names[0]), compare);
-	say(place, ", version %d:", (int)answer->version);
+	say(place, ":");
 	for (i = 0; i < answer->count; i++)
 		say(place, " %s", plain(names[i]));
 }
@@ -194,15 +194,13 @@ answered(struct evwire_request *evrequest, const struct evwire_answer *answer)
 		if (kind == LIST)
 			say_names(place, answer);
 		if (kind == EXISTS || kind == GET)
-			say(place, ", version %d, change -%zu",
-			    (int)answer->version, rank(answer->zxid));
+			say(place, ", change -%zu", rank(answer->zxid));
 		if (kind == GET)
 			say(place, ", \"%.*s\"", (int)answer->length,
 			    answer->data != NULL ? answer->data : "");
 		if (kind == LINE_UP)
-			say(place, ", %s", plain(answer->created));
-		if (kind == LINE_UP || kind == JOIN)
-			say(place, ", change -%zu", rank(answer->zxid));
+			say(place, ", %s, change -%zu", plain(answer->created),
+			    rank(answer->zxid));
 	}
 	say(place, "\n");
 	free(request);
@@ -250,12 +248,11 @@ refused(void *arg)
 }
 
 static void
-changed(void *arg, const char *path, bool gone)
+changed(void *arg, const char *path)
 {
 	struct place *place = arg;
 
-	say(place, "%c   %s %s\n", place->name, plain(path),
-	    gone ? "is gone" : "has changed");
+	say(place, "%c   %s has changed\n", place->name, plain(path));
 }
 
 static const struct evwire_handler handler = {
@@ -358,32 +355,16 @@ data_of(const struct call *call)
 }
 
 static int
-send_join(struct evwire *wire, const struct call *call,
-    struct evwire_request *request)
-{
-	char texts[5][128];
-	const struct evwire_join join = {
-	    .checked = full(call->path, texts[0], 128),
-	    .version = call->off,
-	    .there = full(call->there, texts[1], 128),
-	    .left = full(call->left, texts[2], 128),
-	    .path = full(call->other, texts[3], 128),
-	    .data = data_of(call),
-	    .beside = full(call->beside, texts[4], 128)};
-
-	return wire->type->join(wire, &join, request);
-}
-
-static int
 send_line_up(struct evwire *wire, const struct call *call,
     struct evwire_request *request)
 {
 	char texts[3][128];
 	const struct evwire_line_up line_up = {
-	    .parent = full(call->path, texts[0], 128),
-	    .prefix = full(call->other, texts[1], 128),
+	    .left = full(call->left, texts[0], 128),
+	    .path = full(call->path, texts[1], 128),
+	    .numbered = call->numbered,
 	    .data = data_of(call),
-	    .left = full(call->left, texts[2], 128)};
+	    .touched = full(call->touched, texts[2], 128)};
 
 	return wire->type->line_up(wire, &line_up, request);
 }
@@ -401,7 +382,7 @@ send_call(struct evwire *wire, const struct call *call,
 	case SYNC:
 		return type->sync(wire, request);
 	case LIST:
-		return type->list(wire, path, call->watch, request);
+		return type->list(wire, path, request);
 	case EXISTS:
 		return type->exists(wire, path, call->watch, request);
 	case GET:
@@ -410,8 +391,6 @@ send_call(struct evwire *wire, const struct call *call,
 		return type->create(wire, path, call->node, data, request);
 	case LINE_UP:
 		return send_line_up(wire, call, request);
-	case JOIN:
-		return send_join(wire, call, request);
 	case REMOVE:
 		return type->remove(wire, path, request);
 	}
@@ -424,9 +403,11 @@ post(int n, struct call call)
 	struct request *request = new_request(&places[n], &call);
 	const int result = send_call(places[n].wire, &call, &request->request);
 
-	printf("%c %s %s%s%s%s%s%s\n", places[n].name, kinds[call.kind],
-	    call.path != NULL ? call.path : "", call.watch ? " watched" : "",
-	    call.other != NULL ? " " : "", call.other != NULL ? call.other : "",
+	printf("%c %s %s%s%s%s%s%s%s\n", places[n].name, kinds[call.kind],
+	    call.path != NULL ? call.path : "",
+	    call.numbered ? " numbered" : "", call.watch ? " watched" : "",
+	    call.touched != NULL ? " touching " : "",
+	    call.touched != NULL ? call.touched : "",
 	    call.left != NULL ? " and leaves " : "",
 	    call.left != NULL ? call.left : "");
 	if (result == 0)
@@ -445,6 +426,7 @@ one(int n, struct call call)
 
 /* The path comes first. */
 #define CALL(what, ...) ((struct call){.kind = (what), .path = __VA_ARGS__})
+#define NEXT(...) CALL(LINE_UP, __VA_ARGS__, .numbered = true)
 
 /*
  * Opening and closing.
@@ -559,7 +541,7 @@ make_and_remove(void)
 	one(B, CALL(GET, "/q"));
 	one(B, CALL(EXISTS, "/p"));
 	one(B, CALL(EXISTS, "/q"));
-	one(B, CALL(LIST, "/q", .watch = true));
+	one(B, CALL(LIST, "/q"));
 	one(A, CALL(CREATE, "/p/k", .node = EVWIRE_CONTAINER));
 	one(A, CALL(CREATE, "/p/k/e", .node = EVWIRE_EPHEMERAL));
 	one(A, CALL(CREATE, "/p/k/e/x"));
@@ -575,24 +557,20 @@ static void
 watch_and_be_told(void)
 {
 	one(A, CALL(CREATE, "/w"));
-	one(A, CALL(LIST, "/w", .watch = true));
-	one(A, CALL(LIST, "/w", .watch = true));
 	one(A, CALL(EXISTS, "/w/1", .watch = true));
 	one(B, CALL(CREATE, "/w/1"));
-	one(B, CALL(CREATE, "/w/2"));
 	one(A, CALL(EXISTS, "/w/1", .watch = true));
-	one(A, CALL(LIST, "/w", .watch = true));
 	one(B, CALL(REMOVE, "/w/1"));
-	/* Its own changes are told, too; both kinds of one that goes are one. */
+	/* Its own changes are told, too; and those that were asked for twice are one. */
+	one(A, CALL(CREATE, "/w/2"));
 	one(A, CALL(EXISTS, "/w/2", .watch = true));
-	one(A, CALL(LIST, "/w/2", .watch = true));
-	one(A, CALL(LIST, "/w", .watch = true));
+	one(A, CALL(GET, "/w/2", .watch = true));
 	one(A, CALL(REMOVE, "/w/2"));
-	/* A change of data is none of its children. */
-	one(A, CALL(LIST, "/w", .watch = true));
+	/* A change of its children is none of a node, and one of its data is. */
 	one(A, CALL(EXISTS, "/w", .watch = true));
-	one(B, CALL(LINE_UP, "/w", .other = "/w/n-"));
-	one(B, CALL(REMOVE, "/w/n-0000000002"));
+	one(B, CALL(CREATE, "/w/2"));
+	one(B, CALL(REMOVE, "/w/2"));
+	one(B, NEXT("/w/n-", .touched = "/w"));
 	/* Nothing is told of one that was not there. */
 	one(A, CALL(GET, "/w/3", .watch = true));
 	one(B, CALL(CREATE, "/w/3"));
@@ -605,45 +583,27 @@ static void
 line_up(void)
 {
 	one(A, CALL(CREATE, "/l", .node = EVWIRE_CONTAINER));
-	one(A, CALL(LINE_UP, "/l", .other = "/l/w-", .data = "who"));
-	one(B, CALL(LINE_UP, "/l", .other = "/l/w-"));
-	one(B, CALL(CREATE, "/l/m"));
-	one(A, CALL(LINE_UP, "/l", .other = "/l/v-"));
+	one(A, NEXT("/l/w-", .touched = "/l", .data = "who"));
+	one(B, NEXT("/l/w-", .touched = "/l"));
+	one(B, CALL(CREATE, "/l/m", .node = EVWIRE_EPHEMERAL));
+	one(A, NEXT("/l/v-", .touched = "/l/m"));
 	one(A, CALL(GET, "/l/w-0000000000"));
 	one(A, CALL(LIST, "/l"));
-	one(A, CALL(LINE_UP, "/none", .other = "/none/w-"));
+	one(A, NEXT("/none/w-", .touched = "/l"));
+	one(A, NEXT("/l/w-", .touched = "/l/none"));
+	one(A, NEXT("/l/m/w-", .touched = "/l"));
 	one(A, CALL(EXISTS, "/l/w-0000000001"));
 	/* In one go. */
 	post(B, CALL(LIST, "/l"));
-	post(B, CALL(LINE_UP, "/l", .other = "/l/w-"));
+	post(B, NEXT("/l/w-", .touched = "/l"));
 	post(B, CALL(LIST, "/l"));
 	post(B, CALL(REMOVE, "/l/w-0000000004"));
 	one(B, CALL(LIST, "/l"));
-}
-
-#define JOINS(...)                                                             \
-	CALL(JOIN, "/l", .beside = "/l/r", .there = "/l/m", __VA_ARGS__)
-
-static void
-join(void)
-{
-	one(A, JOINS(.other = "/l/r/1", .off = 4));
-	one(A, CALL(CREATE, "/l/r", .node = EVWIRE_CONTAINER));
-	one(A, JOINS(.other = "/l/r/1", .off = 3));
-	one(A, JOINS(.other = "/l/r/1", .off = 5));
-	one(A, JOINS(.other = "/l/r/1", .off = 4, .data = "who"));
-	one(A, JOINS(.other = "/l/r/1", .off = 4));
-	one(B, JOINS(.other = "/l/r/2", .off = 4));
-	one(A, CALL(LIST, "/l/r"));
-	one(A, CALL(GET, "/l/r/1"));
-	/* From writing to reading. */
-	one(A, JOINS(.other = "/l/r/3", .left = "/l/w-0000000000"));
-	one(A, JOINS(.other = "/l/r/4", .left = "/l/w-0000000000"));
-	one(A, CALL(REMOVE, "/l/m"));
-	one(A, JOINS(.other = "/l/r/5", .off = 4));
-	one(A, CALL(JOIN, "/nowhere", .beside = "/l/r", .there = "/l/m",
-		   .other = "/l/r/6"));
-	one(B, CALL(LIST, "/l/r"));
+	/* A place that has a number already. */
+	one(A, CALL(LINE_UP, "/l/r-7", .touched = "/l/m", .data = "who"));
+	one(A, CALL(LINE_UP, "/l/r-7", .touched = "/l/m"));
+	one(A, CALL(LINE_UP, "/none/r-7", .touched = "/l/m"));
+	one(B, CALL(GET, "/l/r-7"));
 	one(B, CALL(LIST, "/l"));
 }
 
@@ -652,24 +612,31 @@ step_up(void)
 {
 	one(A, CALL(CREATE, "/s"));
 	one(A, CALL(CREATE, "/s/x"));
-	one(B, CALL(LIST, "/s", .watch = true));
+	one(B, CALL(EXISTS, "/s", .watch = true));
 	one(B, CALL(EXISTS, "/s/x", .watch = true));
-	one(A, CALL(LINE_UP, "/s", .other = "/s/w-", .left = "/s/x"));
-	one(A, CALL(LINE_UP, "/s", .other = "/s/w-", .left = "/s/x"));
+	one(A, NEXT("/s/w-", .touched = "/s", .left = "/s/x"));
+	one(A, NEXT("/s/w-", .touched = "/s", .left = "/s/x"));
+	one(B, CALL(LIST, "/s"));
+	/* What is left is there still where the rest can't be. */
+	one(A, NEXT("/none/w-", .touched = "/s", .left = "/s/w-0000000001"));
+	one(A, NEXT("/s/w-", .touched = "/none", .left = "/s/w-0000000001"));
+	one(A, CALL(LINE_UP, "/s/r-1", .touched = "/s",
+		   .left = "/s/w-0000000001"));
 	one(B, CALL(LIST, "/s"));
 }
 
 static void
 lose_and_end(void)
 {
-	one(B, CALL(LIST, "/l/r", .watch = true));
-	one(B, CALL(EXISTS, "/l/r/1", .watch = true));
+	one(B, CALL(EXISTS, "/l", .watch = true));
+	one(B, CALL(EXISTS, "/l/r-7", .watch = true));
 	drop_place(B);
-	one(A, CALL(REMOVE, "/l/r/1"));
-	one(A, CALL(LIST, "/l/r"));
-	one(A, CALL(EXISTS, "/l/r/2", .watch = true));
+	one(A, CALL(REMOVE, "/l/r-7"));
+	one(A, NEXT("/l/w-", .touched = "/l"));
+	one(A, CALL(LIST, "/l"));
+	one(A, CALL(EXISTS, "/l/m", .watch = true));
 	close_place(B);
-	await_gone(A, "/l/r/2");
+	await_gone(A, "/l/m");
 	one(A, CALL(LIST, "/l"));
 }
 
@@ -683,7 +650,9 @@ be_private(void)
 	one(A, CALL(LIST, "/c"));
 	one(A, CALL(EXISTS, "/c"));
 	one(A, CALL(CREATE, "/c/d"));
-	one(A, CALL(LINE_UP, "/c", .other = "/c/w-"));
+	one(A, NEXT("/c/w-", .touched = "/c"));
+	one(A, NEXT("/l/w-", .touched = "/c"));
+	one(A, NEXT("/l/w-", .touched = "/l", .left = "/c"));
 	one(A, CALL(CREATE, "/l/s", .node = EVWIRE_EPHEMERAL));
 	one(C, CALL(CREATE, "/c/d"));
 	one(A, CALL(REMOVE, "/c/d"));
@@ -697,7 +666,7 @@ be_private(void)
  */
 
 static struct call
-any_call(int32_t *versions)
+any_call(void)
 {
 	static const char *const paths[] = {
 	    "/x", "/x/a", "/x/b", "/x/r", "/x/r/1", "/x/r/2", "/y", "/y/a"};
@@ -705,7 +674,7 @@ any_call(int32_t *versions)
 
 	switch (dice(9)) {
 	case 0:
-		return CALL(LIST, path, .watch = dice(2) == 0);
+		return CALL(LIST, path);
 	case 1:
 		return CALL(EXISTS, path, .watch = dice(2) == 0);
 	case 2:
@@ -715,16 +684,12 @@ any_call(int32_t *versions)
 		return CALL(CREATE, path, .node = (enum evwire_kind)dice(3),
 		    .data = path);
 	case 5:
-		++*versions;
-		return CALL(LINE_UP, "/x", .other = "/x/w-",
-		    .left = dice(3) == 0 ? path : NULL);
 	case 6:
-		return CALL(JOIN, "/x", .off = *versions - (int32_t)dice(2),
-		    .there = dice(4) == 0 ? path : "/x", .beside = "/x/r",
-		    .other = dice(2) == 0 ? "/x/r/1" : "/x/r/2");
+		return NEXT("/x/w-", .touched = dice(2) == 0 ? "/x" : "/x/a",
+		    .left = dice(3) == 0 ? path : NULL);
 	case 7:
-		return CALL(JOIN, "/x", .there = "/x", .left = path,
-		    .beside = "/x/r", .other = "/x/r/2");
+		return CALL(
+		    LINE_UP, path, .touched = "/x/r", .left = paths[dice(8)]);
 	default:
 		return CALL(REMOVE, path);
 	}
@@ -733,7 +698,6 @@ any_call(int32_t *versions)
 static void
 any_calls(uint64_t seed)
 {
-	int32_t versions = 0;
 	int i, j, n;
 
 	dice_seed(seed);
@@ -744,8 +708,8 @@ any_calls(uint64_t seed)
 		if (dice(12) == 0)
 			drop_place(n);
 		for (j = (int)dice(3); j > 0; j--)
-			post(n, any_call(&versions));
-		one(n, any_call(&versions));
+			post(n, any_call());
+		one(n, any_call());
 	}
 }
 
@@ -769,7 +733,6 @@ run_script(void)
 	make_and_remove();
 	watch_and_be_told();
 	line_up();
-	join();
 	step_up();
 	lose_and_end();
 	be_private();

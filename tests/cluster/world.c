@@ -172,7 +172,7 @@ start_process(struct process *process, const char *script)
 	if (process->lost == NULL ||
 	    evdeferred_add_callback(process->lost, note_lost, process) == -1)
 		abort();
-	process->write_token = process->lost_token = 0;
+	process->read_token = process->write_token = process->lost_token = 0;
 	process->script = script;
 	process->asked = '\0';
 	process->cut = process->stopped = false;
