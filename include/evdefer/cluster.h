@@ -48,6 +48,9 @@
  *
  * A node of a lock that an operator removes or writes to is noticed, and the right is lost.
  *
+ * Each right that is asked for takes a number of its lock.  There are 2,147 million; then
+ * acquires fail with EPROTO until all processes have freed the lock.
+ *
  * Servers from release 3.6.0 on without the fix of ZOOKEEPER-4537 (Debian 12 has them) now
  * and then leave a request or a change lying until another request comes, where few use
  * them.  A request of a lock is seen 100 ms later then; a change, which lets in who waits for
@@ -191,7 +194,7 @@ enum evcluster_state evcluster_get_state(const struct evcluster *cluster);
  *
  * - acquires wait while no server is reached; bound them with a timeout.  They fail with
  *   EACCES (the servers do not let this process at the node), EPROTO (what is there is
- *   none of our locks, or the servers have no number left for one that wants to write),
+ *   none of our locks, or the servers have no number left for a place in line),
  *   ENOTCONN (the cluster was closed or freed) or ENOMEM, each with a sentence that names
  *   the node, and the server where one has said so.  A try fails with EBUSY if the right
  *   is not there.
@@ -209,7 +212,7 @@ enum evcluster_state evcluster_get_state(const struct evcluster *cluster);
  * @errno ENOTSUP EVRWLOCK_FAIR.
  * @errno ESHUTDOWN
  * @cost A write costs two changes by a quorum of the servers, a read without a right
- *   one.  As long as others wait, EVGROUP_PASSES (evdefer/group.h) writers of one process
+ *   one, and a write after a read or the other way round one.  As long as others wait, EVGROUP_PASSES (evdefer/group.h) writers of one process
  *   come one after the other at most.
  */
 struct evrwlock *evrwlock_new_in_cluster(
@@ -232,9 +235,8 @@ struct evcluster_listing {
 };
 
 /**
- * Lists who holds and who waits: all locks below the root, for people to look at.
- *
- * Processes that wait to read are not known to the servers, and not listed.
+ * Lists who holds and who waits: all locks below the root, for people to look at.  A
+ * process that keeps the right to read is one that holds.
  *
  * @return a Deferred that is the caller's and fires with a struct evcluster_listing, to
  *   be freed with free(3).  NULL with errno set.
@@ -246,7 +248,7 @@ struct evcluster_listing {
  * @fails ENOMEM
  * @fails ENOTCONN No server is reached any more.
  * @fails ETIMEDOUT
- * @cost Three requests for each lock and one for each entry; locks change meanwhile.
+ * @cost A request for each lock and one for each entry; locks change meanwhile.
  */
 struct evdeferred *evcluster_list(struct evcluster *cluster);
 

@@ -43,7 +43,7 @@
  * - EACCES: the servers of a cluster do not let the process at a lock, or refuse its
  *   credentials.
  * - EPROTO: what they have in the place of a lock is none, or they have no number left for
- *   one that wants to write.
+ *   a place in line.
  * - ENOTCONN: the cluster was closed or freed, or the servers are not reached any more
  *   (evcluster_list()).
  * - ENOENT: none of the names of the servers is known (evcluster_connect()).

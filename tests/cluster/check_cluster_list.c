@@ -117,6 +117,36 @@ START_TEST(those_who_hold_and_those_who_wait)
 END_TEST
 
 /* More than there was room for at first. */
+START_TEST(who_waits_to_read_is_in_line)
+{
+	struct evcluster_listing *listing;
+	struct waiter w[2], r;
+	struct party a, b, c;
+
+	open_party(&a, "x");
+	open_party(&b, "x");
+	open_party(&c, "x");
+	enter(&w[0], &a, WRITE);
+	want_it(&r, &b, READ);
+	fake_run(fake);
+	want_it(&w[1], &c, WRITE);
+	fake_run(fake);
+	listing = take_listing(&a);
+	ck_assert_uint_eq(listing->count, 3);
+	check_entry(listing, 0, "x", true, true);
+	check_entry(listing, 1, "x", false, false);
+	check_entry(listing, 2, "x", true, false);
+	free(listing);
+	ck_assert_int_eq(leave_it(&w[0], &a), 0);
+	ck_assert_int_eq(leave_it(&r, &b), 0);
+	check_inside(&w[1]);
+	ck_assert_int_eq(leave_it(&w[1], &c), 0);
+	end_party(&a);
+	end_party(&b);
+	end_party(&c);
+}
+END_TEST
+
 START_TEST(many_locks)
 {
 	enum { COUNT = 40 };
@@ -311,6 +341,7 @@ main(void)
 	tcase_add_test(tc, where_no_lock_is_there_is_nobody);
 	tcase_add_test(tc, list_is_refused_without_a_connection);
 	tcase_add_test(tc, those_who_hold_and_those_who_wait);
+	tcase_add_test(tc, who_waits_to_read_is_in_line);
 	tcase_add_test(tc, many_locks);
 	tcase_add_loop_test(tc, who_leaves_while_it_is_listed, 0, 4);
 	tcase_add_loop_test(tc, what_strangers_leave_is_no_matter, 0, 2);
