@@ -26,7 +26,8 @@ void evmessages_find_(struct evseat *seat);
 void evmessages_make_root_(struct evseat *seat);
 void evmessages_open_(struct evseat *seat);
 
-/* Takes a place in line, the last, and leaves another one in the same go. */
+/* Takes a place in line, the last, and leaves another one in the same go; either may be
+ * none. */
 void evmessages_move_(
     struct evseat *seat, enum evseat_place leaves, enum evseat_place takes);
 
@@ -37,15 +38,13 @@ void evmessages_look_(struct evseat *seat, enum evseat_view view);
 void evmessages_watch_(struct evseat *seat);
 
 void evmessages_get_token_(struct evseat *seat);
-void evmessages_remove_reader_(struct evseat *seat);
-void evmessages_remove_writer_(struct evseat *seat);
 void evmessages_close_(struct evseat *seat);
 
 /* Beside the step that is under way. */
 void evmessages_watch_own_(struct evseat *seat);
 
-/* Is that the node that its right comes from? */
-bool evmessages_is_own_writer_(const struct evseat *seat, const char *path);
-bool evmessages_is_own_reader_(const struct evseat *seat, const char *path);
+/* Is that the node of its place? */
+bool evmessages_is_own_(
+    const struct evseat *seat, enum evseat_place place, const char *path);
 
 #endif

@@ -26,15 +26,11 @@ path_of(const struct evseat *seat, const char *name, char *path)
 }
 
 static void
-path_of_reader(const struct evseat *seat, char *path)
+path_of_place(const struct evseat *seat, enum evseat_place place, char *path)
 {
-	path_of(seat, seat->reader.name, path);
-}
-
-static void
-path_of_writer(const struct evseat *seat, char *path)
-{
-	path_of(seat, seat->writer.name, path);
+	path_of(seat,
+	    place == EVSEAT_WRITER ? seat->writer.name : seat->reader.name,
+	    path);
 }
 
 static void
@@ -47,20 +43,12 @@ path_of_member(const struct evseat *seat, char *path)
 }
 
 bool
-evmessages_is_own_writer_(const struct evseat *seat, const char *path)
+evmessages_is_own_(
+    const struct evseat *seat, enum evseat_place place, const char *path)
 {
 	char own[EVNAMES_PATH];
 
-	path_of_writer(seat, own);
-	return strcmp(own, path) == 0;
-}
-
-bool
-evmessages_is_own_reader_(const struct evseat *seat, const char *path)
-{
-	char own[EVNAMES_PATH];
-
-	path_of_reader(seat, own);
+	path_of_place(seat, place, own);
 	return strcmp(own, path) == 0;
 }
 
@@ -188,19 +176,6 @@ evmessages_open_(struct evseat *seat)
 	end_sending(seat);
 }
 
-/* NULL: it leaves none. */
-static const char *
-path_of_left(const struct evseat *seat, char *path)
-{
-	if (seat->leaves == EVSEAT_NO_PLACE)
-		return NULL;
-	if (seat->leaves == EVSEAT_READER)
-		path_of_reader(seat, path);
-	else
-		path_of_writer(seat, path);
-	return path;
-}
-
 /* Who comes to write touches the lock, so that those that read are told; who comes to read
  * is of no concern to them. */
 static void
@@ -209,12 +184,14 @@ send_move(struct evseat *seat, const char *path, bool numbered)
 	const struct who who = describe_process();
 	struct evwire *wire = seat->cluster->wire;
 	char left[EVNAMES_PATH], member[EVNAMES_PATH];
-	const struct evwire_line_up line_up = {.left = path_of_left(seat, left),
+	const struct evwire_line_up line_up = {
+	    .left = seat->leaves == EVSEAT_NO_PLACE ? NULL : left,
 	    .path = path,
 	    .numbered = numbered,
 	    .data = who.text,
 	    .touched = seat->takes == EVSEAT_WRITER ? seat->path : member};
 
+	path_of_place(seat, seat->leaves, left);
 	path_of_member(seat, member);
 	count_sent(seat, wire->type->line_up(wire, &line_up, &seat->change));
 	list_line(seat);
@@ -232,6 +209,16 @@ begin_move(
 	    takes == EVSEAT_WRITER ? EVSEAT_TO_WRITE : EVSEAT_TO_READ;
 }
 
+static void
+remove_place(struct evseat *seat)
+{
+	struct evwire *wire = seat->cluster->wire;
+	char path[EVNAMES_PATH];
+
+	path_of_place(seat, seat->leaves, path);
+	send_one(seat, wire->type->remove(wire, path, &seat->change));
+}
+
 /* It looks at once, which saves a way there and back. */
 void
 evmessages_move_(
@@ -240,6 +227,10 @@ evmessages_move_(
 	char name[EVNAMES_NODE], path[EVNAMES_PATH];
 
 	begin_move(seat, leaves, takes);
+	if (takes == EVSEAT_NO_PLACE) {
+		remove_place(seat);
+		return;
+	}
 	own_name(seat, takes == EVSEAT_WRITER ? 'w' : 'r', name);
 	path_of(seat, name, path);
 	strcat(path, "-");
@@ -291,49 +282,19 @@ evmessages_get_token_(struct evseat *seat)
 	char path[EVNAMES_PATH];
 
 	begin(seat, EVSEAT_GET_TOKEN);
-	if (seat->writes)
-		path_of_writer(seat, path);
-	else
-		path_of_reader(seat, path);
+	path_of_place(seat, seat->writes ? EVSEAT_WRITER : EVSEAT_READER, path);
 	send_one(seat, wire->type->exists(wire, path, false, &seat->change));
-}
-
-static void
-send_removal(struct evseat *seat, const char *path)
-{
-	struct evwire *wire = seat->cluster->wire;
-
-	send_one(seat, wire->type->remove(wire, path, &seat->change));
-}
-
-void
-evmessages_remove_reader_(struct evseat *seat)
-{
-	char path[EVNAMES_PATH];
-
-	begin(seat, EVSEAT_REMOVE_READER);
-	path_of_reader(seat, path);
-	send_removal(seat, path);
-}
-
-void
-evmessages_remove_writer_(struct evseat *seat)
-{
-	char path[EVNAMES_PATH];
-
-	begin(seat, EVSEAT_REMOVE_WRITER);
-	path_of_writer(seat, path);
-	send_removal(seat, path);
 }
 
 void
 evmessages_close_(struct evseat *seat)
 {
+	struct evwire *wire = seat->cluster->wire;
 	char path[EVNAMES_PATH];
 
 	begin(seat, EVSEAT_CLOSE);
 	path_of_member(seat, path);
-	send_removal(seat, path);
+	send_one(seat, wire->type->remove(wire, path, &seat->change));
 }
 
 void
@@ -343,10 +304,9 @@ evmessages_watch_own_(struct evseat *seat)
 
 	if (seat->own_pending)
 		return;
-	if (seat->right == EVRIGHT_WRITE || seat->right == EVRIGHT_NONE)
-		path_of_writer(seat, seat->own_watched);
-	else
-		path_of_reader(seat, seat->own_watched);
+	path_of_place(seat,
+	    seat->right == EVRIGHT_READ ? EVSEAT_READER : EVSEAT_WRITER,
+	    seat->own_watched);
 	seat->own_pending =
 	    wire->type->exists(wire, seat->own_watched, true, &seat->own) == 0;
 	if (seat->own_pending)
@@ -423,7 +383,7 @@ take_token(struct evseat *seat, const struct evwire_answer *answer)
 static void
 take_change(struct evseat *seat, const struct evwire_answer *answer)
 {
-	if (seat->step == EVSEAT_MOVE)
+	if (seat->step == EVSEAT_MOVE && seat->takes != EVSEAT_NO_PLACE)
 		finish_move(seat, answer);
 	else if (seat->step == EVSEAT_GET_TOKEN)
 		take_token(seat, answer);

@@ -77,10 +77,6 @@ keeps_reading(const struct evseat *seat)
 static void
 step_down(struct evseat *seat)
 {
-	if (!seat->ready) {
-		evmessages_open_(seat);
-		return;
-	}
 	seat->recalled = seat->lowered = true;
 	evseat_lower_right_(seat, EVRIGHT_READ);
 	evmessages_step_down_(seat);
@@ -100,8 +96,6 @@ next_place(const struct evseat *seat)
 static void
 give_back_writer(struct evseat *seat)
 {
-	const enum evseat_place next = next_place(seat);
-
 	if (seat->right != EVRIGHT_NONE && seat->need.reading > 0 &&
 	    !seat->reads && !seat->discarded) {
 		step_down(seat);
@@ -111,23 +105,17 @@ give_back_writer(struct evseat *seat)
 	if (seat->right == EVRIGHT_WRITE || !seat->reads)
 		evseat_lower_right_(
 		    seat, seat->reads ? EVRIGHT_READ : EVRIGHT_NONE);
-	if (next != EVSEAT_NO_PLACE && !seat->reads)
-		evmessages_move_(seat, EVSEAT_WRITER, next);
-	else
-		evmessages_remove_writer_(seat);
+	evmessages_move_(seat, EVSEAT_WRITER,
+	    seat->reads ? EVSEAT_NO_PLACE : next_place(seat));
 }
 
 static void
 give_back_reader(struct evseat *seat)
 {
-	const enum evseat_place next = next_place(seat);
-
 	if (seat->right == EVRIGHT_READ)
 		evseat_lower_right_(seat, EVRIGHT_NONE);
-	if (next != EVSEAT_NO_PLACE && !seat->writes)
-		evmessages_move_(seat, EVSEAT_READER, next);
-	else
-		evmessages_remove_reader_(seat);
+	evmessages_move_(seat, EVSEAT_READER,
+	    seat->writes ? EVSEAT_NO_PLACE : next_place(seat));
 }
 
 /* False: there was nothing to give back. */
@@ -182,10 +170,8 @@ is_used_up(const struct evplace *place)
 static void
 give_up_place(struct evseat *seat)
 {
-	if (seat->writes)
-		evmessages_remove_writer_(seat);
-	else
-		evmessages_remove_reader_(seat);
+	evmessages_move_(seat, seat->writes ? EVSEAT_WRITER : EVSEAT_READER,
+	    EVSEAT_NO_PLACE);
 	refuse(seat, EPROTO,
 	    "%.200s at %.100s: the servers have no number left for a place in "
 	    "line; they begin anew once all processes have freed the lock",
@@ -257,9 +243,10 @@ static bool
 is_watching_own(const struct evseat *seat)
 {
 	if (seat->right == EVRIGHT_WRITE || waits_for_reader(seat))
-		return evmessages_is_own_writer_(seat, seat->own_watched);
+		return evmessages_is_own_(
+		    seat, EVSEAT_WRITER, seat->own_watched);
 	return seat->right == EVRIGHT_NONE || !seat->reads ||
-	       evmessages_is_own_reader_(seat, seat->own_watched);
+	       evmessages_is_own_(seat, EVSEAT_READER, seat->own_watched);
 }
 
 static bool
@@ -371,12 +358,13 @@ finish_make_root(struct evseat *seat)
 }
 
 static void
-finish_removal(struct evseat *seat, bool *there)
+finish_removal(struct evseat *seat)
 {
-	*there = false;
+	if (seat->leaves == EVSEAT_READER)
+		seat->reads = false;
+	else
+		seat->writes = false;
 	seat->seen = EVSEAT_UNSEEN;
-	if (!seat->reads)
-		seat->recalled = false;
 	tidy(seat);
 	/* Those who read may be let in, who could not be beside one who writes. */
 	if (seat->right == EVRIGHT_READ)
@@ -404,8 +392,11 @@ finish_look(struct evseat *seat)
 static void
 finish_move(struct evseat *seat)
 {
-	if (seat->error == EVWIRE_EXISTS ||
-	    (seat->error == EVWIRE_NO_NODE && seat->leaves != EVSEAT_NO_PLACE))
+	if (seat->takes == EVSEAT_NO_PLACE)
+		finish_removal(seat);
+	else if (seat->error == EVWIRE_EXISTS ||
+		 (seat->error == EVWIRE_NO_NODE &&
+		     seat->leaves != EVSEAT_NO_PLACE))
 		seat->unsure = true;
 	else
 		finish_look(seat);
@@ -476,10 +467,6 @@ finish_with_answer(struct evseat *seat, enum evseat_step step)
 		finish_get_token(seat);
 	else if (step == EVSEAT_WATCH && seat->error == EVWIRE_NO_NODE)
 		forget_what_was_seen(seat);
-	else if (step == EVSEAT_REMOVE_READER)
-		finish_removal(seat, &seat->reads);
-	else if (step == EVSEAT_REMOVE_WRITER)
-		finish_removal(seat, &seat->writes);
 	else if (step == EVSEAT_CLOSE)
 		seat->member = false;
 }
@@ -549,19 +536,17 @@ lose_own(struct evseat *seat, bool *there)
 static bool
 is_leaving(const struct evseat *seat, enum evseat_place place)
 {
-	if (seat->step == EVSEAT_MOVE)
-		return seat->leaves == place;
-	return seat->step == (place == EVSEAT_READER ? EVSEAT_REMOVE_READER
-						     : EVSEAT_REMOVE_WRITER);
+	return seat->step == EVSEAT_MOVE && seat->leaves == place;
 }
 
 static void
 take_change(struct evseat *seat, const char *path)
 {
-	if (seat->writes && evmessages_is_own_writer_(seat, path)) {
+	if (seat->writes && evmessages_is_own_(seat, EVSEAT_WRITER, path)) {
 		if (!is_leaving(seat, EVSEAT_WRITER))
 			lose_own(seat, &seat->writes);
-	} else if (seat->reads && evmessages_is_own_reader_(seat, path)) {
+	} else if (seat->reads &&
+		   evmessages_is_own_(seat, EVSEAT_READER, path)) {
 		if (!is_leaving(seat, EVSEAT_READER))
 			lose_own(seat, &seat->reads);
 	} else if (strcmp(path, seat->in_the_way) == 0 ||

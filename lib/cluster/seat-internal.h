@@ -19,12 +19,10 @@ enum evseat_step {
 	EVSEAT_FIND,	  /* what is there, after a loss of the connection */
 	EVSEAT_MAKE_ROOT, /* one part of it */
 	EVSEAT_OPEN,	  /* makes the nodes of the lock, and its own */
-	EVSEAT_MOVE,	  /* takes a place in line, and may leave one */
+	EVSEAT_MOVE,	  /* takes a place in line, or leaves one, or both */
 	EVSEAT_LOOK,	  /* who is there */
 	EVSEAT_WATCH,	  /* who is in the way */
 	EVSEAT_GET_TOKEN,
-	EVSEAT_REMOVE_READER,
-	EVSEAT_REMOVE_WRITER,
 	EVSEAT_CLOSE /* removes what says that it has the lock open */
 };
 
