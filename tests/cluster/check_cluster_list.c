@@ -308,6 +308,7 @@ START_TEST(what_ends_a_list_while_it_is_under_way)
 
 	open_party(&a, "x");
 	d = evcluster_list(a.cluster);
+	ck_assert_ptr_nonnull(d);
 	fates[_i].happens(&a);
 	check_fails(d, fates[_i].code);
 	end_party(&a);

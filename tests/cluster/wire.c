@@ -688,8 +688,9 @@ any_call(void)
 		return NEXT("/x/w-", .touched = dice(2) == 0 ? "/x" : "/x/a",
 		    .left = dice(3) == 0 ? path : NULL);
 	case 7:
-		return CALL(
-		    LINE_UP, path, .touched = "/x/r", .left = paths[dice(8)]);
+		/* Not what it makes. */
+		return CALL(LINE_UP, paths[1 + dice(7)], .touched = "/x",
+		    .left = path);
 	default:
 		return CALL(REMOVE, path);
 	}
