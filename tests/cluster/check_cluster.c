@@ -411,6 +411,34 @@ START_TEST(who_has_written_goes_to_the_end_to_read)
 }
 END_TEST
 
+/* One that came after the writer goes behind it, as what those before it had is given back. */
+START_TEST(who_reads_on_goes_to_the_end)
+{
+	struct waiter r[2], w;
+	struct party a, b;
+	unsigned long removals;
+
+	open_party(&a, "x");
+	open_party(&b, "x");
+	enter(&r[0], &a, READ);
+	want_it(&w, &b, WRITE);
+	fake_run(fake);
+	want_it(&r[1], &a, READ);
+	fake_run(fake);
+	check_waits(&r[1]);
+	removals = fake->sent[FAKE_REMOVE];
+	ck_assert_int_eq(leave_it(&r[0], &a), 0);
+	ck_assert_uint_eq(fake->sent[FAKE_REMOVE], removals);
+	check_inside(&w);
+	check_waits(&r[1]);
+	ck_assert_int_eq(leave_it(&w, &b), 0);
+	check_inside(&r[1]);
+	ck_assert_int_eq(leave_it(&r[1], &a), 0);
+	end_party(&a);
+	end_party(&b);
+}
+END_TEST
+
 static struct waiter next_writer;
 
 static struct evresult
@@ -863,6 +891,7 @@ main(void)
 	tcase_add_test(tc, the_node_of_who_has_read_is_gone_as_it_lines_up);
 	tcase_add_test(tc, who_reads_waits_for_those_before_it);
 	tcase_add_test(tc, who_has_written_goes_to_the_end_to_read);
+	tcase_add_test(tc, who_reads_on_goes_to_the_end);
 	tcase_add_test(tc, who_reads_for_a_moment_asks_nothing);
 	tcase_add_test(tc, who_comes_to_read_wakes_nobody);
 	tcase_add_test(tc, who_lines_up_behind_a_reader_that_joins_waits);
