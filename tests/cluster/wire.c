@@ -689,8 +689,8 @@ any_call(void)
 		    .left = dice(3) == 0 ? path : NULL);
 	case 7:
 		/* Not what it makes. */
-		return CALL(LINE_UP, paths[1 + dice(7)], .touched = "/x",
-		    .left = path);
+		return CALL(
+		    LINE_UP, paths[1 + dice(7)], .touched = "/x", .left = path);
 	default:
 		return CALL(REMOVE, path);
 	}
