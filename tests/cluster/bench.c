@@ -246,7 +246,8 @@ writes(size_t count)
 }
 
 /* A writer asks, so that a right to read that was kept is given back, and gives up as soon
- * as that is sent: at once, or when what the lock had under way is answered. */
+ * as that is sent: at once, or when what the lock had under way is answered.  If it was let
+ * in meanwhile, that goes with the Deferred. */
 static void
 recall(struct evrwlock *lock)
 {
@@ -255,7 +256,7 @@ recall(struct evrwlock *lock)
 	if (d == NULL)
 		die("acquire");
 	event_base_loop(loop, EVLOOP_NONBLOCK);
-	while (evrwlock_get_token(lock) != 0)
+	while (evrwlock_get_token(lock) != 0 && !evdeferred_has_fired(d))
 		event_base_loop(loop, EVLOOP_ONCE);
 	evdeferred_cancel(d);
 	evdeferred_free(d);
