@@ -221,7 +221,7 @@ take_place(struct listing *listing, const char *name)
 	found->node = place;
 }
 
-/* Who is the first, and all readers that are before any who wants to write. */
+/* Who is the first, and all readers that are before any who wants to write.  There is one. */
 static void
 see_who_holds(struct found *found, size_t count)
 {
@@ -230,8 +230,7 @@ see_who_holds(struct found *found, size_t count)
 	qsort(found, count, sizeof(*found), compare_found);
 	for (i = 0; i < count && !found[i].writer; i++)
 		found[i].holding = true;
-	if (count > 0)
-		found[0].holding = true;
+	found[0].holding = true;
 }
 
 static void

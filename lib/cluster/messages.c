@@ -177,20 +177,25 @@ evmessages_open_(struct evseat *seat)
 }
 
 /* Who comes to write touches the lock, so that those that read are told; who comes to read
- * is of no concern to them. */
+ * is of no concern to them.  It looks at once, which saves a way there and back. */
 static void
-send_move(struct evseat *seat, const char *path, bool numbered)
+send_move(struct evseat *seat, const char *end, bool numbered)
 {
+	const bool writes = seat->takes == EVSEAT_WRITER;
 	const struct who who = describe_process();
 	struct evwire *wire = seat->cluster->wire;
+	char name[EVNAMES_NODE], path[EVNAMES_PATH];
 	char left[EVNAMES_PATH], member[EVNAMES_PATH];
 	const struct evwire_line_up line_up = {
 	    .left = seat->leaves == EVSEAT_NO_PLACE ? NULL : left,
 	    .path = path,
 	    .numbered = numbered,
 	    .data = who.text,
-	    .touched = seat->takes == EVSEAT_WRITER ? seat->path : member};
+	    .touched = writes ? seat->path : member};
 
+	own_name(seat, writes ? 'w' : 'r', name);
+	path_of(seat, name, path);
+	strcat(path, end);
 	path_of_place(seat, seat->leaves, left);
 	path_of_member(seat, member);
 	count_sent(seat, wire->type->line_up(wire, &line_up, &seat->change));
@@ -219,34 +224,22 @@ remove_place(struct evseat *seat)
 	send_one(seat, wire->type->remove(wire, path, &seat->change));
 }
 
-/* It looks at once, which saves a way there and back. */
 void
 evmessages_move_(
     struct evseat *seat, enum evseat_place leaves, enum evseat_place takes)
 {
-	char name[EVNAMES_NODE], path[EVNAMES_PATH];
-
 	begin_move(seat, leaves, takes);
-	if (takes == EVSEAT_NO_PLACE) {
+	if (takes == EVSEAT_NO_PLACE)
 		remove_place(seat);
-		return;
-	}
-	own_name(seat, takes == EVSEAT_WRITER ? 'w' : 'r', name);
-	path_of(seat, name, path);
-	strcat(path, "-");
-	send_move(seat, path, true);
+	else
+		send_move(seat, "-", true);
 }
 
 void
 evmessages_step_down_(struct evseat *seat)
 {
-	char name[EVNAMES_NODE], path[EVNAMES_PATH];
-
 	begin_move(seat, EVSEAT_WRITER, EVSEAT_READER);
-	own_name(seat, 'r', name);
-	path_of(seat, name, path);
-	strcat(path, strrchr(seat->writer.name, '-'));
-	send_move(seat, path, false);
+	send_move(seat, strrchr(seat->writer.name, '-'), false);
 }
 
 void
@@ -336,15 +329,6 @@ error_of_making(const struct evwire_answer *answer)
 	return answer->error == EVWIRE_EXISTS ? EVWIRE_OK : answer->error;
 }
 
-static void
-leave_place(struct evseat *seat)
-{
-	if (seat->leaves == EVSEAT_READER)
-		seat->reads = false;
-	else if (seat->leaves == EVSEAT_WRITER)
-		seat->writes = seat->lowered = false;
-}
-
 /* One of its own is there. */
 static void
 take_place(struct evseat *seat, const char *name, uint64_t token)
@@ -367,7 +351,7 @@ finish_move(struct evseat *seat, const struct evwire_answer *answer)
 	const char *slash = strrchr(answer->created, '/');
 
 	seat->missed = false;
-	leave_place(seat);
+	evseat_leave_place_(seat);
 	take_place(seat, slash != NULL ? slash + 1 : "", answer->zxid);
 }
 

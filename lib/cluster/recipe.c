@@ -360,10 +360,7 @@ finish_make_root(struct evseat *seat)
 static void
 finish_removal(struct evseat *seat)
 {
-	if (seat->leaves == EVSEAT_READER)
-		seat->reads = false;
-	else
-		seat->writes = false;
+	evseat_leave_place_(seat);
 	seat->seen = EVSEAT_UNSEEN;
 	tidy(seat);
 	/* Those who read may be let in, who could not be beside one who writes. */

@@ -56,12 +56,12 @@ struct evseat {
 	/* The lock's side. */
 	struct evneed need; /* as it was asked last */
 	enum evright right;
-	uint64_t token; /* of the right, as it came; also if that is lowered */
-	unsigned turns; /* of its own writers, one after the other */
-	unsigned moment;
-	bool recalled;	/* somebody wants to write elsewhere */
-	bool lowered;	/* to reading, and w- is still what it comes from */
-	bool discarded; /* what is there was good for a right that is lost */
+	uint64_t token;	 /* of the right, as it came; also if that is lowered */
+	unsigned turns;	 /* of its own writers, one after the other */
+	unsigned moment; /* turns of the loop before it asks who comes */
+	bool recalled;	 /* somebody wants to write elsewhere */
+	bool lowered;	 /* to reading, and w- is still what it comes from */
+	bool discarded;	 /* what is there was good for a right that is lost */
 	atomic_uchar ask_first;
 
 	/* What is there, on the servers. */
@@ -120,6 +120,16 @@ void evseat_lose_(struct evseat *seat);
 
 /* Those that wait fail, as reason says; and for a while nothing is sent. */
 void evseat_fail_(struct evseat *seat, int error);
+
+/* What it leaves by a move is gone. */
+static inline void
+evseat_leave_place_(struct evseat *seat)
+{
+	if (seat->leaves == EVSEAT_READER)
+		seat->reads = false;
+	else if (seat->leaves == EVSEAT_WRITER)
+		seat->writes = seat->lowered = false;
+}
 
 /* Is it to have anything on the servers? */
 static inline bool

@@ -55,7 +55,7 @@ struct zookeeper {
 struct pending {
 	struct zookeeper *zookeeper;
 	struct evwire_request *request;
-	zoo_op_result_t results[4];
+	zoo_op_result_t results[3];
 	struct Stat stat;
 	char created[EVNAMES_PATH];
 };

@@ -533,18 +533,6 @@ START_TEST(who_lines_up_behind_a_reader_that_joins_waits)
 }
 END_TEST
 
-/* b writes, and a waits to read. */
-static void
-write_and_wait(
-    struct waiter *w, struct party *b, struct waiter *r, struct party *a)
-{
-	write_once(a);
-	enter(w, b, WRITE);
-	want_it(r, a, READ);
-	fake_run(fake);
-	check_waits(r);
-}
-
 START_TEST(who_is_before_it_goes_before_the_watch)
 {
 	struct waiter r, w;
@@ -608,7 +596,11 @@ START_TEST(who_is_before_it_and_is_written_to_is_there)
 
 	open_party(&a, "x");
 	open_party(&b, "x");
-	write_and_wait(&w, &b, &r, &a);
+	write_once(&a);
+	enter(&w, &b, WRITE);
+	want_it(&r, &a, READ);
+	fake_run(fake);
+	check_waits(&r);
 	fake_set(fake, fake_find_like(fake, "/evdefer/x/w-")->path, "hm");
 	while (fake->wires[a.n].queued == 0)
 		fake_do(fake, (struct fake_step){FAKE_CATCH_UP, a.n});
